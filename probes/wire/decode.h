@@ -1,0 +1,64 @@
+// One captured frame as who sent what to whom: decoded once, in place, without allocation. Every length in a packet
+// is a claim; the bytes that are there and the length on the wire decide.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "probes/wire/bytes.h"
+#include "probes/wire/link_type.h"
+#include "rules/net/address.h"
+#include "rules/net/protocol.h"
+
+namespace demarc {
+
+enum class DecodeProblem : std::uint8_t {
+  none,
+  not_ip,          // ARP, spanning tree, LLDP, ...: no packet of the IP layer, nothing to count
+  encapsulated,    // MPLS, PPPoE, MACsec, ...: may carry IP that we do not open
+  link_unknown,    // a link type that we do not read
+  snapped,         // the capture kept too few bytes to tell the ports
+  malformed,       // the packet contradicts itself
+  tiny_fragment,   // a first fragment too short for the ports (RFC 1858 §3)
+};
+std::string_view name(DecodeProblem problem);
+
+/// TCP control bits (RFC 9293 §3.1).
+namespace tcp_flag {
+inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
+}
+
+/// A packet of the IP layer; also what an ICMP error quotes. Numbers in host byte order.
+struct IpView {
+  Address source, destination;
+  Protocol protocol;             // behind the IPv6 extension headers
+  bool has_ports = false;        // the two ports were there
+  bool fragment = false;         // a part of a datagram
+  bool later_fragment = false;   // not its first part: no ports, no flags
+  std::uint8_t icmp_type = 0, icmp_code = 0;
+  std::uint16_t icmp_id = 0;     // of queries that have one, otherwise 0
+  std::uint16_t source_port = 0, port = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint32_t tcp_seq = 0, tcp_ack = 0;
+  std::uint32_t fragment_id = 0;
+  std::uint32_t length = 0;          // of the whole IP packet on the wire
+  std::uint32_t payload_length = 0;  // behind the transport header, on the wire
+  std::uint8_t ttl = 0;
+};
+
+struct PacketView : IpView {
+  DecodeProblem problem = DecodeProblem::none;
+  bool has_quote = false;  // an ICMP error whose quoted packet can be told
+  std::uint16_t vlan = 0;  // the innermost VLAN id; 0: none
+  Bytes payload;           // what was captured behind the transport header
+  IpView quote;            // valid if has_quote
+};
+
+/// Decodes a frame. `wire_length` is how long the frame was on the wire; a number below bytes.size() counts as
+/// bytes.size(). False: out.problem says why, and nothing else in `out` counts.
+bool decode(LinkType link, Bytes frame, std::uint32_t wire_length, PacketView& out);
+
+/// The same from the IP header on.
+bool decode_ip(Bytes packet, std::uint32_t wire_length, PacketView& out);
+
+}  // namespace demarc

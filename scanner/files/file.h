@@ -1,0 +1,49 @@
+// Small, careful file operations: what goes wrong is said with the file's name and what to do about it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "rules/text/result.h"
+
+namespace demarc {
+
+/// "permission denied: ...", with a hint, for a failed system call on a file.
+Error file_error(std::string_view path, std::string_view what, int errno_value);
+
+/// The whole file, "-" for standard input. Refuses directories and more than `size_max` bytes.
+Result<std::string> read_whole_file(const std::string& path, std::uint64_t size_max);
+
+struct FileDigest {
+  std::string sha256;  // lower-case hex
+  std::uint64_t size = 0;
+};
+Result<FileDigest> sha256_of_file(const std::string& path);
+
+/// All or nothing: a temporary file beside it, fsync, rename, fsync of the directory. "-" is standard output;
+/// what is no regular file (/dev/null, a pipe) is written to directly.
+Result<void> write_file_atomically(const std::string& path, std::string_view bytes);
+
+/// Appends records; each append() is whole or an error, and then the file has been cut back to the last whole one.
+class AppendFile {
+ public:
+  enum class Mode { create_new, append_or_create };
+  static Result<AppendFile> open(const std::string& path, Mode mode);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+
+  Result<void> append(std::string_view bytes);
+  Result<void> sync();
+  Result<void> close();
+  std::uint64_t size() const { return size_; }
+
+ private:
+  AppendFile(int fd, std::string path, std::uint64_t size) : fd_(fd), path_(std::move(path)), size_(size) {}
+  int fd_ = -1;
+  std::string path_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace demarc
