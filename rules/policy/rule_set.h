@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -274,6 +275,8 @@ struct Path {
   Location where;
 };
 
+struct RuleSetIndex;  // rule_set.cpp: names and addresses, made at the first look-up
+
 struct RuleSet {
   std::string name;
   std::string file;
@@ -309,8 +312,16 @@ struct RuleSet {
   const Person* person(std::string_view name) const;
   /// The zone an address belongs to: the longest prefix that holds it, else the `any` zone if it is global unicast; otherwise none.
   const Zone* zone_of(const Address& address) const;
-  /// "web1.front", "sql1", or empty: what the rule set calls the address.
+  /// "web1.front", "sql1", "vantage:external", or empty: what the rule set calls the address. Hosts come before vantage points.
   std::string name_of(const Address& address) const;
+  /// The host that has the address, on itself or on a card.
+  const Host* host_of(const Address& address) const;
+  /// The filtering device (`enforcement.devices`) that has the address: the host of that name does.
+  const Device* device_of(const Address& address) const;
+
+  /// To call after names or addresses were changed in place; adding and removing is noticed.
+  void reindex() const { index.reset(); }
+  mutable std::shared_ptr<const RuleSetIndex> index;  // of positions, so a copy may share it; not for several threads at once
 };
 
 }  // namespace demarc
