@@ -1,0 +1,124 @@
+// One packet out of a set, as somebody would really send it: a proof that a person believes at a glance.
+//
+// Field by field from the top of the diagram, the first wish that the set can grant is taken. Since every edge that is not
+// false leads to a packet, a granted wish is never regretted and nothing is tried twice.
+#include <array>
+
+#include "rules/space/packet_set.h"
+
+namespace demarc {
+namespace {
+
+/// Wishes, best first: exactly this number, or otherwise the lowest that is not below it.
+struct Wish {
+  Uint128 number;
+  bool exactly;
+};
+using Wishes = std::vector<Wish>;
+
+constexpr Uint128 v6(std::uint64_t high, std::uint64_t low) { return static_cast<Uint128>(high) << 64 | low; }
+
+Wishes wishes(Field field, Family family, unsigned protocol) {
+  const bool ipv4 = family == Family::ipv4;
+  switch (field) {
+    case Field::protocol: return {{6, true}, {17, true}, {ipv4 ? 1U : 58U, true}, {0, false}};
+    case Field::flags: return {{tcp_flag::syn, true}, {tcp_flag::ack, true}, {tcp_flag::syn | tcp_flag::ack, true}, {0, false}};
+    case Field::port_or_icmp:
+      if (protocol == 1) return {{8 << 8, true}, {0, false}};
+      if (protocol == 58) return {{128 << 8, true}, {0, false}};
+      return {{443, true}, {80, true}, {22, true}, {53, true}, {25, true}, {445, true}, {3389, true}, {1, false}, {0, false}};
+    case Field::source_port: return {{40000, true}, {1024, false}, {1, false}, {0, false}};
+    case Field::source:
+      if (ipv4) return {{0xC6336407, true}, {0x01000001, false}, {0, false}};                     // 198.51.100.7
+      return {{v6(0x20010DB800000000, 7), true}, {v6(0x2000000000000000, 1), false}, {1, false}, {0, false}};
+    case Field::destination:
+      if (ipv4) return {{0xC000020A, true}, {0x01000001, false}, {0, false}};                     // 192.0.2.10
+      return {{v6(0x20010DB800000000, 0x10), true}, {v6(0x2000000000000000, 1), false}, {1, false}, {0, false}};
+    default: return {{0, false}};  // state new, fragment whole, interface 0
+  }
+}
+
+struct Found {
+  Uint128 number;
+  Diagram::Edge below;
+};
+
+/// The lowest number of the field, not below `least`, that is in the set.
+std::optional<Found> lowest(const Diagram& d, Diagram::Edge e, FieldSpan span, Uint128 least) {
+  // `tight`: the bits so far equal those of `least`. Once they do not, the first way that is not false is right, so the
+  // search goes back at most once a level.
+  auto search = [&](auto& self, Diagram::Edge x, unsigned bits, Uint128 number, bool tight) -> std::optional<Found> {
+    if (x == Diagram::kFalse) return std::nullopt;
+    if (bits == 0) return Found{number, x};
+    const bool tested = d.level(x) == span.end() - bits;
+    const Uint128 bit = Uint128{1} << (bits - 1);
+    const bool must = tight && (least & bit) != 0;
+    if (!must) {
+      if (auto found = self(self, tested ? d.low(x) : x, bits - 1, number, tight)) return found;
+    }
+    return self(self, tested ? d.high(x) : x, bits - 1, number | bit, must);
+  };
+  return search(search, e, span.bits, 0, true);
+}
+
+Diagram::Edge descend(const Diagram& d, Diagram::Edge e, FieldSpan span, Uint128 number) {
+  BitKey key;
+  key.put(span, number);
+  while (e > Diagram::kFalse && d.level(e) < span.end()) e = key.bit(d.level(e)) ? d.high(e) : d.low(e);
+  return e;
+}
+
+Found grant(const Diagram& d, Diagram::Edge e, FieldSpan span, Field field, Family family, unsigned protocol) {
+  for (const Wish& wish : wishes(field, family, protocol)) {
+    if (wish.exactly) {
+      if (Diagram::Edge below = descend(d, e, span, wish.number); below != Diagram::kFalse) return {wish.number, below};
+    } else if (auto found = lowest(d, e, span, wish.number)) {
+      const bool address = field == Field::source || field == Field::destination;
+      if (address && (found->number & 0xFF) == 0) {  // rather a host than the network's own address
+        if (Diagram::Edge below = descend(d, e, span, found->number + 1); below != Diagram::kFalse) {
+          return {found->number + 1, below};
+        }
+      }
+      return *found;
+    }
+  }
+  return {0, e};  // not reached: the last wish takes any number, and the set is not empty
+}
+
+}  // namespace
+
+ConcretePacket PacketSpace::sample(Edge root, Family family) const {
+  std::array<Uint128, kFields> chosen{};
+  auto number = [&chosen](Field field) { return static_cast<unsigned>(chosen[static_cast<std::size_t>(field)]); };
+  Edge e = root;
+  for (Field field : sequence_) {
+    const Found found = grant(diagram_, e, span(field, family), field, family, number(Field::protocol));
+    chosen[static_cast<std::size_t>(field)] = found.number;
+    e = found.below;
+  }
+  ConcretePacket p;
+  p.packet.protocol = Protocol(static_cast<std::uint8_t>(number(Field::protocol)));
+  p.packet.source = Address::of(family, chosen[static_cast<std::size_t>(Field::source)]);
+  p.packet.destination = Address::of(family, chosen[static_cast<std::size_t>(Field::destination)]);
+  const unsigned port = number(Field::port_or_icmp);
+  if (p.packet.protocol.has_ports()) {
+    p.packet.port = Port(static_cast<std::uint16_t>(port));
+    p.packet.source_port = Port(static_cast<std::uint16_t>(number(Field::source_port)));
+  } else if (p.packet.protocol.is_icmp()) {
+    p.packet.icmp = {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port & 0xFF)};
+  }
+  p.context.flags = p.packet.protocol == Protocol::tcp ? static_cast<std::uint8_t>(number(Field::flags)) : std::uint8_t{0};
+  p.context.state = static_cast<ConnectionState>(number(Field::state));
+  p.context.fragment = static_cast<Fragment>(number(Field::fragment));
+  p.context.ingress = static_cast<InterfaceId>(number(Field::ingress));
+  p.context.egress = static_cast<InterfaceId>(number(Field::egress));
+  return p;
+}
+
+std::optional<ConcretePacket> PacketSet::sample() const {
+  if (space_ == nullptr || is_empty()) return std::nullopt;
+  const Family family = ipv4_ != Diagram::kFalse ? Family::ipv4 : Family::ipv6;
+  return space_->sample(root(family), family);
+}
+
+}  // namespace demarc
