@@ -1,0 +1,40 @@
+// Flow records: JSON Lines of conversations, as `demarc traffic --format jsonl` writes them (design.md section 6).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "rules/evidence/observed_flow.h"
+#include "rules/text/result.h"
+
+namespace demarc {
+
+std::string flow_header(std::span<const FlowSource> sources);
+std::string flow_record(const ObservedFlow& flow);
+std::string flow_end(std::uint64_t records);
+/// The whole file; flows sorted by initiator, responder, protocol and port.
+std::string flow_records(const FlowEvidence& evidence);
+
+/// Fed with a file's bytes in any pieces; the same tolerance and strictness as JournalReader.
+class FlowRecordReader {
+ public:
+  explicit FlowRecordReader(std::string file);
+  ~FlowRecordReader();
+  FlowRecordReader(FlowRecordReader&&) noexcept;
+  FlowRecordReader& operator=(FlowRecordReader&&) noexcept;
+  Result<void> feed(std::string_view bytes);
+  Result<FlowEvidence> finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Result<FlowEvidence> read_flow_records(std::string file, std::string_view text);
+
+/// draft-07 JSON Schema of one line of a flow file.
+std::string flows_json_schema();
+
+}  // namespace demarc

@@ -1,0 +1,153 @@
+// JSON Schemas (draft-07) of the evidence files' lines: `demarc schema scan|flows`.
+#include "rules/evidence/flow_records.h"
+#include "rules/evidence/journal.h"
+
+namespace demarc {
+
+std::string scan_json_schema() {
+  return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "demarc scan journal, one line",
+  "description": "A journal is JSON Lines: a header, then records in any order, then an end record. Without an end record the run was interrupted and can be resumed.",
+  "type": "object",
+  "definitions": {
+    "time": { "type": "string", "format": "date-time", "description": "RFC 3339, UTC" },
+    "address": { "type": "string", "description": "IPv4 or IPv6 address" },
+    "port": { "type": "integer", "minimum": 0, "maximum": 65535 },
+    "ports": { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", "description": "ports and ranges, both ends included" }
+  },
+  "anyOf": [
+    {
+      "title": "header", "required": ["demarc", "version", "run", "started", "method"],
+      "properties": {
+        "demarc": { "const": "scan" },
+        "version": { "const": 1 },
+        "run": { "type": "string", "description": "id shared by the shards and resumptions of one run" },
+        "vantage": { "type": "string" },
+        "zone": { "type": "string" },
+        "source_address": { "$ref": "#/definitions/address" },
+        "interface": { "type": "string" },
+        "started": { "$ref": "#/definitions/time" },
+        "method": { "type": "string", "description": "connect, syn, udp, icmp or nmap" },
+        "seed": { "type": "integer", "minimum": 0 },
+        "shard": { "type": "string", "pattern": "^[0-9]+/[0-9]+$" },
+        "tries_max": { "type": "integer", "minimum": 1, "description": "probes sent at most for one port" },
+        "rules_sha256": { "type": "string" }, "scope_sha256": { "type": "string" }, "plan_sha256": { "type": "string" }
+      }
+    },
+    {
+      "title": "outcome", "required": ["target", "protocol", "state"],
+      "properties": {
+        "target": { "$ref": "#/definitions/address" },
+        "protocol": { "type": "string" },
+        "ports": { "$ref": "#/definitions/ports" },
+        "types": { "type": "string", "pattern": "^[0-9]+(/[0-9]+)?$", "description": "ICMP: type, or type/code" },
+        "state": { "enum": ["open", "closed", "filtered", "open|filtered", "unfiltered"] },
+        "passage": { "enum": ["passed", "blocked", "undetermined"], "description": "whether the filter let the probe by" },
+        "answer": { "type": "string", "description": "what came back: syn-ack, rst, silence, icmp-admin-prohibited, ..." },
+        "doubt": { "type": "string", "description": "why the outcome is weaker than it looks" },
+        "answered_by": { "$ref": "#/definitions/address" },
+        "ttl": { "type": "integer", "minimum": 0, "maximum": 255, "description": "of the answer, in hops" },
+        "tries": { "type": "integer", "minimum": 1 },
+        "rtt_us": { "type": "integer", "minimum": 0, "description": "microseconds" },
+        "at": { "$ref": "#/definitions/time" },
+        "service": {
+          "type": "object", "required": ["name"],
+          "properties": {
+            "name": { "type": "string" }, "product": { "type": "string" }, "version": { "type": "string" },
+            "evidence": { "type": "string", "description": "what the recogniser saw; bytes that do not print are \\xNN" },
+            "tls_inside": { "type": "string" },
+            "certificate_names": { "type": "array", "items": { "type": "string" } },
+            "certificate_expires": { "$ref": "#/definitions/time" }
+          }
+        }
+      }
+    },
+    {
+      "title": "canary", "required": ["canary", "port", "answered", "at"],
+      "properties": {
+        "canary": { "$ref": "#/definitions/address" }, "port": { "$ref": "#/definitions/port" },
+        "answered": { "type": "boolean" }, "at": { "$ref": "#/definitions/time" }
+      }
+    },
+    { "title": "note", "required": ["note"], "properties": { "note": { "type": "string" } } },
+    { "title": "resumed", "required": ["resumed"], "properties": { "resumed": { "$ref": "#/definitions/time" } } },
+    {
+      "title": "end", "required": ["end", "finished"],
+      "properties": {
+        "end": { "enum": ["complete", "interrupted", "window-closed", "runtime-reached", "canary-lost", "vantage-lost"] },
+        "sent": { "type": "integer", "minimum": 0, "description": "probes" },
+        "received": { "type": "integer", "minimum": 0, "description": "answers" },
+        "loss_estimate": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "share of canary probes unanswered; null: no canary" },
+        "finished": { "$ref": "#/definitions/time" }
+      }
+    }
+  ]
+}
+)json";
+}
+
+std::string flows_json_schema() {
+  return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "demarc flow records, one line",
+  "description": "JSON Lines: a header with the sources, one record for all conversations of an initiator with a responder's port, an end record.",
+  "type": "object",
+  "definitions": {
+    "time": { "type": "string", "format": "date-time", "description": "RFC 3339, UTC" },
+    "count": { "type": "integer", "minimum": 0 }
+  },
+  "anyOf": [
+    {
+      "title": "header", "required": ["demarc", "version", "sources"],
+      "properties": {
+        "demarc": { "const": "flows" }, "version": { "const": 1 },
+        "sources": {
+          "type": "array",
+          "items": {
+            "type": "object", "required": ["file", "packets", "dropped", "truncated"],
+            "properties": {
+              "file": { "type": "string" }, "sensor": { "type": "string" },
+              "sampling": { "type": "integer", "minimum": 1, "description": "one packet in N" },
+              "packets": { "$ref": "#/definitions/count" },
+              "dropped": { "$ref": "#/definitions/count", "description": "packets the capture lost, as it says itself" },
+              "undecoded": { "$ref": "#/definitions/count", "description": "packets that could not be read" },
+              "snapped": { "$ref": "#/definitions/count", "description": "packets cut before their ports" },
+              "aggregated": { "$ref": "#/definitions/count", "description": "conversations whose detail was given up to bound memory" },
+              "truncated": { "type": "boolean" }, "problem": { "type": "string" },
+              "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" }
+            }
+          }
+        }
+      }
+    },
+    {
+      "title": "flow", "required": ["initiator", "responder", "protocol", "conversations", "states", "first", "last"],
+      "properties": {
+        "initiator": { "type": "string" }, "responder": { "type": "string" }, "protocol": { "type": "string" },
+        "port": { "type": "integer", "minimum": 0, "maximum": 65535, "description": "the responder's" },
+        "initiator_port": { "type": "integer", "minimum": 0, "maximum": 65535 },
+        "type": { "type": "string", "pattern": "^[0-9]+(/[0-9]+)?$", "description": "ICMP query: type/code" },
+        "initiator_certain": { "type": "boolean" },
+        "conversations": { "$ref": "#/definitions/count" },
+        "established": { "$ref": "#/definitions/count", "description": "conversations in which both sides took part" },
+        "states": {
+          "type": "object", "description": "conversations by Zeek's connection state", "additionalProperties": { "$ref": "#/definitions/count" },
+          "propertyNames": { "enum": ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"] }
+        },
+        "packets_out": { "$ref": "#/definitions/count", "description": "whole IP packets from the initiator" },
+        "packets_in": { "$ref": "#/definitions/count" },
+        "bytes_out": { "$ref": "#/definitions/count", "description": "bytes of whole IP packets" },
+        "bytes_in": { "$ref": "#/definitions/count" },
+        "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" },
+        "source": { "type": "integer", "minimum": 0, "description": "index into the header's sources; absent: 0" },
+        "frame": { "type": "integer", "minimum": 1, "description": "of the first packet in the capture" }
+      }
+    },
+    { "title": "end", "required": ["end"], "properties": { "end": { "enum": ["complete", "interrupted"] }, "records": { "$ref": "#/definitions/count" } } }
+  ]
+}
+)json";
+}
+
+}  // namespace demarc
