@@ -99,7 +99,7 @@ TEST_CASE("wrong records are errors with their line") {
   std::string head = flow_header(std::vector<FlowSource>(1));
   Result<FlowEvidence> read = read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n");
   REQUIRE_FALSE(read);
-  CHECK(render(read.error()) == "f:2:1: error: initiator and responder are of different families\n{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
+  CHECK(render(read.error()) == "f:2:1: error: initiator and responder are of different families\n{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
   CHECK_FALSE(read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"port\":70000}\n"));
   CHECK_FALSE(read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"source\":5}\n"));
   CHECK_FALSE(read_flow_records("f", "{\"demarc\":\"flows\",\"version\":9}\n"));
