@@ -129,7 +129,27 @@ def main(arguments):
         arguments, program = arguments[:at], arguments[at + 1:]
 
     def run_program(connection):
-        subprocess.run(program, stdin=connection, stdout=connection, stderr=subprocess.DEVNULL, check=False, timeout=60)
+        """By pipes: a program that talks on its standard input need not expect a socket there (Postfix's does not)."""
+        connection.settimeout(60)
+        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            def answer():
+                while data := os.read(child.stdout.fileno(), 65536):
+                    connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+
+            answering = threading.Thread(target=answer, daemon=True)
+            answering.start()
+            try:
+                while data := connection.recv(65536):
+                    child.stdin.write(data)
+                    child.stdin.flush()
+            finally:
+                try:
+                    child.stdin.close()
+                except OSError:
+                    pass
+                answering.join(10)
+                child.kill()
 
     selector = selectors.DefaultSelector()
     for argument in arguments:

@@ -140,7 +140,8 @@ myhostname = $name.example.net
 mynetworks = 127.0.0.0/8
 inet_interfaces = loopback-only
 smtpd_banner = $name.example.net ESMTP Postfix
-maillog_file = /dev/null
+maillog_file = $directory/log
+maillog_file_prefixes = $directory
 alias_maps =
 local_recipient_maps =
 END
@@ -233,10 +234,12 @@ dmz_servers() {
   wait_for internet 203.0.113.25 25; wait_for internet 203.0.113.53 53
 }
 
+# dmz_talk NODE CLIENT-OPTIONS...: one client's conversation. DMZ_MUTE counts who got no answer.
+DMZ_MUTE=0
 dmz_talk() {
   local name=$1
   shift
-  inside "$name" $LAB_PYTHON "$DMZ_HERE/clients.py" "$@"
+  if ! inside "$name" $LAB_PYTHON "$DMZ_HERE/clients.py" "$@"; then DMZ_MUTE=$((DMZ_MUTE + 1)); fi
 }
 
 # What the rules approve, in use.
@@ -279,4 +282,8 @@ dmz_traffic() {
   local round
   for round in 1 2; do dmz_approved_traffic; done
   dmz_unapproved_traffic
+  if [ $DMZ_MUTE -ne 0 ]; then
+    lab_say "$DMZ_MUTE conversations of the laboratory's clients failed"
+    return 1
+  fi
 }
