@@ -85,6 +85,8 @@ std::string ports_text(const Finding& finding);
 std::string subject_text(const Finding& finding);
 /// "office.jsonl, record 12".
 std::string place_text(const EvidenceRef& evidence);
+/// "1,200 of 4,000 asked, 310 answered"; for a sensor "184,467 packets seen, none dropped".
+std::string amounts_text(const CoverageRow& row);
 /// What a state of the matrix means, for legends: "approved, and seen to work".
 std::string_view meaning(MatrixCell::State state);
 
