@@ -60,7 +60,8 @@ class Scope {
   };
   /// All targets: IPv4, and IPv6 prefixes of /112 and longer, address by address; of shorter IPv6 prefixes the hosts that
   /// the rule set names and the `known` addresses (from evidence). An error if there are more than `targets_max`.
-  Result<Enumeration> enumerate(std::span<const Address> known = {}, std::size_t targets_max = kTargetsMax) const;
+  /// `within` narrows the question, never the other way.
+  Result<Enumeration> enumerate(std::span<const Address> known = {}, std::size_t targets_max = kTargetsMax, const AddressSet* within = nullptr) const;
   static constexpr std::size_t kTargetsMax = 1U << 20;
 
   /// Everything inside that is not excluded, before the rules about single addresses (care, devices, broadcast).
@@ -73,8 +74,10 @@ class Scope {
   /// May packets be sent at that instant.
   WindowDecision allowed_at(Timestamp at) const { return window_at(policy_, time_zone_, at); }
 
+  static constexpr std::uint32_t kRateDefault = 1000;  // packets/s of a scan that asks for no rate
   /// The share of one of `processes` = vantage points at work together x shards. `rate` is the user's wish (0: none) for
-  /// the whole scan; above the scope's maximum it is refused.
+  /// the whole scan; above the scope's maximum it is refused. Without a rule set the user's wish is the authorisation, and
+  /// the machine itself (loopback) needs no gentleness.
   Result<RateShare> rate_share(std::uint32_t rate, std::uint32_t processes) const;
 
   const ScopePolicy& policy() const { return policy_; }
@@ -96,7 +99,7 @@ class Scope {
   AddressSet targets_, excluded_, addresses_;
   AddressSet named_;                       // named as hosts, cards or single addresses in `targets` themselves
   AddressSet edges_network_, edges_broadcast_;  // first and last addresses of known IPv4 prefixes up to /30
-  bool loopback_allowed_ = false;
+  bool loopback_allowed_ = false, from_rules_ = false;
   std::unordered_map<Address, Care> care_;
   std::unordered_map<Address, std::string> devices_, names_;
   std::unordered_map<Address, PortSet> spoken_;  // TCP ports that rules name on a host, among the fragile ones
