@@ -16,8 +16,17 @@ struct LocalAddress {
 };
 
 Result<std::vector<LocalAddress>> local_addresses();
-/// Is it ours? All of 127.0.0.0/8 is.
-bool is_local(const std::vector<LocalAddress>& ours, const Address& address);
+
+/// To ask whether an address is this machine's. All of 127.0.0.0/8 is.
+class OwnAddresses {
+ public:
+  explicit OwnAddresses(const std::vector<LocalAddress>& list);
+  bool contains(const Address& address) const;
+
+ private:
+  std::vector<Address> sorted_;
+};
+
 /// The source address that the kernel's routes choose for a destination.
 Result<Address> source_address_for(const Address& destination);
 
