@@ -69,31 +69,25 @@ double Count::log2() const {
 }
 
 std::string to_string(const Count& count) {
-  // Long division by ten, from the saturated view where that is enough.
   std::string digits;
   Count rest = count;
-  auto divide = [&rest] {
+  do {  // long division by ten
     std::uint64_t remainder = 0;
-    Count quotient;
-    for (unsigned i = 6; i-- > 0;) {
-      Uint128 part = static_cast<Uint128>(remainder) << 64 | static_cast<std::uint64_t>((rest >> (64 * i)).saturated());
-      quotient += Count(static_cast<std::uint64_t>(part / 10)) << (64 * i);
+    for (auto limb = rest.limbs_.rbegin(); limb != rest.limbs_.rend(); ++limb) {
+      const Uint128 part = static_cast<Uint128>(remainder) << 64 | *limb;
+      *limb = static_cast<std::uint64_t>(part / 10);
       remainder = static_cast<std::uint64_t>(part % 10);
     }
-    rest = quotient;
-    return static_cast<char>('0' + remainder);
-  };
-  do digits.push_back(divide());
-  while (!rest.is_zero());
+    digits.push_back(static_cast<char>('0' + remainder));
+  } while (!rest.is_zero());
   std::reverse(digits.begin(), digits.end());
   return digits;
 }
 
 std::string describe(const Count& count) {
   if (count >= Count(1'000'000)) return fmt::format("about 2^{:.1f}", count.log2());
-  std::string digits = to_string(count);
-  if (digits.size() > 3) digits.insert(digits.size() - 3, ",");
-  return digits;
+  const auto number = static_cast<std::uint64_t>(count.saturated());
+  return number < 1000 ? fmt::format("{}", number) : fmt::format("{},{:03}", number / 1000, number % 1000);
 }
 
 }  // namespace demarc

@@ -39,6 +39,7 @@ class Count {
   double log2() const;
 
  private:
+  friend std::string to_string(const Count& count);
   std::array<std::uint64_t, 6> limbs_{};  // least significant first
 };
 

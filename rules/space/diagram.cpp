@@ -94,6 +94,23 @@ Diagram::Edge Diagram::conjunction(Edge a, Edge b) {
   return result;
 }
 
+Diagram::Edge Diagram::insert(Level at, Edge low_edge, Edge high_edge) {
+  boost::unordered_flat_map<std::uint64_t, Edge> known;
+  auto insert_in = [&](auto& self, Edge x, Edge y) -> Edge {
+    if (x == y) return x;
+    const Level level_x = level(x), level_y = level(y), top = std::min(level_x, level_y);
+    if (top > at) return make(at, x, y);
+    if (auto found = known.find(pair(x, y)); found != known.end()) return found->second;
+    step();
+    const Edge low_result = self(self, level_x == top ? low(x) : x, level_y == top ? low(y) : y);
+    const Edge high_result = self(self, level_x == top ? high(x) : x, level_y == top ? high(y) : y);
+    const Edge result = make(top, low_result, high_result);
+    known.emplace(pair(x, y), result);
+    return result;
+  };
+  return insert_in(insert_in, low_edge, high_edge);
+}
+
 bool Diagram::overlap(Edge a, Edge b) {
   boost::unordered_flat_set<std::uint64_t> apart;  // pairs known to have nothing in common
   auto search = [&](auto& self, Edge x, Edge y) -> bool {

@@ -49,9 +49,9 @@ class Diagram {
   Edge conjunction(Edge a, Edge b);
   Edge disjunction(Edge a, Edge b) { return complement(conjunction(complement(a), complement(b))); }
   Edge difference(Edge a, Edge b) { return conjunction(a, complement(b)); }
-  Edge choose(Edge condition, Edge then, Edge otherwise) {
-    return disjunction(conjunction(condition, then), conjunction(complement(condition), otherwise));
-  }
+  /// "If the variable at that level is 1 then high else low", wherever the level lies; neither edge may test it. What both
+  /// have in common is not visited.
+  Edge insert(Level level, Edge low, Edge high);
   /// Is there an assignment under which both hold? Makes no nodes.
   bool overlap(Edge a, Edge b);
   /// Existential quantification: is there a value of the variables at the marked levels under which e holds?

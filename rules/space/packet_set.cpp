@@ -214,7 +214,9 @@ ListDecision PacketSpace::first_match(std::span<const ListEntry> entries) {
   }
   const std::size_t half = entries.size() / 2;
   const ListDecision a = first_match(entries.first(half)), b = first_match(entries.subspan(half));
-  return {a.permitted | (b.permitted - a.matched), a.matched | b.matched};
+  const PacketSet matched = a.matched | b.matched;
+  if (a.permitted == a.matched && b.permitted == b.matched) return {matched, matched};  // permits only
+  return {a.permitted | (b.permitted - a.matched), matched};
 }
 
 PacketSet PacketSpace::copy_of(const PacketSet& other) {
@@ -242,10 +244,7 @@ PacketSet PacketSpace::copy_of(const PacketSet& other) {
     if (e <= Diagram::kFalse) return e;
     if (auto found = known.find(e); found != known.end()) return found->second;
     const Edge low = self(self, from.diagram_.low(e)), high = self(self, from.diagram_.high(e));
-    const Level at = level_here[from.diagram_.level(e)];
-    const bool above = at < diagram_.level(low) && at < diagram_.level(high);
-    const Edge result = above ? diagram_.make(at, low, high)
-                              : diagram_.choose(diagram_.make(at, Diagram::kFalse, Diagram::kTrue), high, low);
+    const Edge result = diagram_.insert(level_here[from.diagram_.level(e)], low, high);
     known.emplace(e, result);
     return result;
   };
@@ -255,21 +254,23 @@ PacketSet PacketSpace::copy_of(const PacketSet& other) {
 
 VariableOrder choose_order(std::span<const Box> boxes) {
   constexpr std::size_t kSample = 400;
-  constexpr SpaceLimits kSmall{.nodes_max = 1'000'000, .steps_max = 20'000'000};
+  constexpr std::size_t kNodesMax = 1'000'000;
   std::vector<Box> sample;  // spread over the list, whose parts may differ
   const std::size_t stride = std::max<std::size_t>(1, boxes.size() / kSample);
   for (std::size_t i = 0; i < boxes.size() && sample.size() < kSample; i += stride) sample.push_back(boxes[i]);
-  auto cost = [&](VariableOrder order) -> std::uint64_t {
+  auto cost = [&](VariableOrder order, std::uint64_t steps_max) -> std::optional<std::uint64_t> {
     try {
-      PacketSpace space(order, kSmall);
+      PacketSpace space(order, {.nodes_max = kNodesMax, .steps_max = steps_max});
       space.of(sample);
       return space.diagram_.steps();
     } catch (const SpaceExhausted&) {
-      return ~std::uint64_t{0};
+      return std::nullopt;
     }
   };
-  return cost(VariableOrder::addresses_first) < cost(VariableOrder::ports_first) ? VariableOrder::addresses_first
-                                                                                 : VariableOrder::ports_first;
+  // A long list has more hosts than its sample and no more ports, so the ports may cost somewhat more in the sample.
+  const std::optional<std::uint64_t> addresses = cost(VariableOrder::addresses_first, 20'000'000);
+  if (!addresses || cost(VariableOrder::ports_first, 2 * *addresses + 1000)) return VariableOrder::ports_first;
+  return VariableOrder::addresses_first;
 }
 
 // ---------------------------------------------------------------- algebra

@@ -11,7 +11,7 @@
 namespace demarc {
 namespace {
 
-constexpr SpaceLimits kCopyLimits{.nodes_max = 4'000'000, .steps_max = 100'000'000};
+constexpr SpaceLimits kCopyLimits{.nodes_max = 8'000'000, .steps_max = 200'000'000};
 constexpr std::size_t kListsMax = 1'000'000;  // remembered port lists
 
 }  // namespace

@@ -74,7 +74,7 @@ Found grant(const Diagram& d, Diagram::Edge e, FieldSpan span, Field field, Fami
       if (Diagram::Edge below = descend(d, e, span, wish.number); below != Diagram::kFalse) return {wish.number, below};
     } else if (auto found = lowest(d, e, span, wish.number)) {
       const bool address = field == Field::source || field == Field::destination;
-      if (address && (found->number & 0xFF) == 0) {  // rather a host than the network's own address
+      if (address && (found->number & 3) == 0) {  // perhaps a network's own address: rather the first host
         if (Diagram::Edge below = descend(d, e, span, found->number + 1); below != Diagram::kFalse) {
           return {found->number + 1, below};
         }

@@ -1,0 +1,261 @@
+// How fast is the packet algebra on lists as they are: a DMZ's ten thousand lines (few services, many pairs of hosts and
+// prefixes, some denies), and five thousand lines of unrelated ranges, the worst case.
+//
+// The number after a benchmark's name is the order: 0 ports first, 1 addresses first.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <random>
+
+#include "rules/space/packet_set.h"
+#include "rules/space/port_slices.h"
+
+#ifdef DEMARC_WITH_BUDDY
+#include <bdd.h>
+#endif
+
+namespace {
+
+using namespace demarc;
+
+struct Line {
+  Box box;
+  bool permit;
+};
+
+/// Hosts come in subnets, services in a few kinds; every twentieth line denies something broader.
+std::vector<Line> structured(std::size_t lines, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  auto below = [&random](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+  constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 88, 123, 135, 139, 161, 389, 443, 445, 514, 587, 636, 993,
+                                         1433, 1521, 3306, 3389, 5432, 5985, 6379, 8080, 8443, 9200};
+  std::vector<Line> list;
+  for (std::size_t n = 0; n < lines; ++n) {
+    const bool permit = below(20) != 0;
+    auto end = [&](std::uint32_t base, std::uint32_t subnets) {
+      const Address host = Address::ipv4(base + below(subnets) * 256 + below(256));
+      const unsigned length = !permit ? 16 + below(9) : below(3) != 0 ? 32 : 24 + below(6);
+      return AddressSet{Prefix::containing(host, length)};
+    };
+    Box b;
+    b.sources = end(0x0A000000, 400);
+    b.destinations = end(0xAC100000, 100);
+    b.protocols = {below(6) == 0 ? Protocol::udp : Protocol::tcp};
+    const Port service(kServices[below(std::size(kServices))]);
+    b.ports = below(12) == 0 ? PortSet{{service, Port(static_cast<std::uint16_t>(service.number() + 1 + below(100)))}}
+                             : PortSet::single(service);
+    list.push_back({b, permit});
+  }
+  return list;
+}
+
+std::vector<Line> random_ranges(std::size_t lines, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  auto number = [&random] { return static_cast<std::uint32_t>(random()); };
+  std::vector<Line> list;
+  for (std::size_t n = 0; n < lines; ++n) {
+    auto addresses = [&] {
+      const Address first = Address::ipv4(number());
+      const std::uint64_t last = std::min<std::uint64_t>(first.low() + (number() >> 12), 0xFFFFFFFF);
+      return AddressSet::of_ranges({{first, Address::ipv4(static_cast<std::uint32_t>(last))}});
+    };
+    auto ports = [&] {
+      auto [first, last] = std::minmax({static_cast<std::uint16_t>(number()), static_cast<std::uint16_t>(number())});
+      return PortSet{{Port(first), Port(last)}};
+    };
+    Box b{.sources = addresses(), .destinations = addresses(), .protocols = {Protocol::tcp}, .ports = ports(), .source_ports = ports()};
+    list.push_back({b, n % 2 == 0});
+  }
+  return list;
+}
+
+VariableOrder order(const benchmark::State& state) { return static_cast<VariableOrder>(state.range(0)); }
+
+PacketSet permitted(PacketSpace& space, const std::vector<Line>& list) {
+  std::vector<ListEntry> entries;
+  for (const Line& l : list) entries.push_back({space.of(l.box), l.permit});
+  return space.first_match(entries).permitted;
+}
+
+std::vector<Box> boxes(const std::vector<Line>& list) {
+  std::vector<Box> all;
+  for (const Line& l : list) all.push_back(l.box);
+  return all;
+}
+
+void report(benchmark::State& state, PacketSpace& space, const PacketSet& set) {
+  state.counters["nodes"] = static_cast<double>(set.node_count());
+  state.counters["nodes_made"] = static_cast<double>(space.node_count());
+}
+
+void first_match_structured(benchmark::State& state) {
+  const std::vector<Line> list = structured(static_cast<std::size_t>(state.range(1)), 1);
+  for (auto _ : state) {
+    PacketSpace space(order(state));
+    const PacketSet set = permitted(space, list);
+    report(state, space, set);
+  }
+}
+BENCHMARK(first_match_structured)->ArgsProduct({{0, 1}, {10'000}})->Args({0, 50'000})->Unit(benchmark::kMillisecond);
+
+void first_match_random_ranges(benchmark::State& state) {
+  const std::vector<Line> list = random_ranges(static_cast<std::size_t>(state.range(1)), 1);
+  for (auto _ : state) {
+    PacketSpace space(order(state));
+    try {
+      const PacketSet set = permitted(space, list);
+      report(state, space, set);
+    } catch (const SpaceExhausted& e) {
+      state.SkipWithError(e.what());
+    }
+  }
+}
+BENCHMARK(first_match_random_ranges)->Args({0, 500})->Args({1, 500})->Args({1, 5'000})->Unit(benchmark::kMillisecond);
+
+void choose(benchmark::State& state) {
+  const std::vector<Box> all = boxes(state.range(0) == 0 ? structured(10'000, 1) : random_ranges(5'000, 1));
+  for (auto _ : state) {
+    const bool expected = choose_order(all) == static_cast<VariableOrder>(state.range(0));
+    if (!expected) state.SkipWithError("the slower order was chosen");
+  }
+}
+BENCHMARK(choose)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+void unite_structured(benchmark::State& state) {
+  const std::vector<Box> all = boxes(structured(10'000, 1));
+  for (auto _ : state) {
+    PacketSpace space(order(state));
+    const PacketSet set = space.of(all);
+    report(state, space, set);
+  }
+}
+BENCHMARK(unite_structured)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+/// Two versions of a list, the second with a hundred lines changed; both are built anew, then subtracted both ways.
+void difference_of_versions(benchmark::State& state) {
+  std::vector<Line> before = structured(10'000, 1), after = before;
+  const std::vector<Line> fresh = structured(100, 2);
+  for (std::size_t n = 0; n < fresh.size(); ++n) after[n * 97 + 3] = fresh[n];
+  for (auto _ : state) {
+    PacketSpace space(order(state));
+    const PacketSet a = permitted(space, before), b = permitted(space, after);
+    const PacketSet opened = b - a, closed = a - b;
+    benchmark::DoNotOptimize(opened.cover(32));
+    benchmark::DoNotOptimize(closed.cover(32));
+    benchmark::DoNotOptimize(opened.count());
+    benchmark::DoNotOptimize(closed.sample());
+    report(state, space, opened);
+  }
+}
+BENCHMARK(difference_of_versions)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+std::vector<Packet> questions(std::size_t count) {
+  std::mt19937_64 random(3);
+  std::vector<Packet> packets;
+  constexpr std::uint16_t kPorts[] = {22, 80, 443, 445, 1433, 8080};
+  for (std::size_t n = 0; n < count; ++n) {
+    packets.push_back({Address::ipv4(0x0A000000 + static_cast<std::uint32_t>(random() % (400 * 256))),
+                       Address::ipv4(0xAC100000 + static_cast<std::uint32_t>(random() % (100 * 256))), Protocol::tcp,
+                       Port(40000), Port(kPorts[random() % 6]), {}});
+  }
+  return packets;
+}
+
+void million_point_lookups(benchmark::State& state) {
+  PacketSpace space(order(state));
+  const PacketSet set = permitted(space, structured(10'000, 1));
+  const std::vector<Packet> packets = questions(1'000'000);
+  for (auto _ : state) {
+    std::size_t inside = 0;
+    for (const Packet& p : packets) inside += set.contains(p) ? 1 : 0;
+    state.counters["inside"] = static_cast<double>(inside);
+  }
+}
+BENCHMARK(million_point_lookups)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+void million_port_slices(benchmark::State& state) {
+  PacketSpace space(order(state));
+  const PacketSet set = permitted(space, structured(10'000, 1));
+  const std::vector<Packet> packets = questions(1'000'000);
+  for (auto _ : state) {
+    PortSlices slices(set);  // its preparation counts
+    std::size_t ports = 0;
+    for (const Packet& p : packets) ports += slices.between(p.source, p.destination, p.protocol).size();
+    state.counters["ports"] = static_cast<double>(ports);
+  }
+}
+BENCHMARK(million_port_slices)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+void thousand_port_slices_unprepared(benchmark::State& state) {
+  PacketSpace space(order(state));
+  const PacketSet set = permitted(space, structured(10'000, 1));
+  const std::vector<Packet> packets = questions(1'000);
+  for (auto _ : state) {
+    for (const Packet& p : packets) {
+      benchmark::DoNotOptimize(set.ports_between(p.source, p.destination, p.protocol, SliceContext::opening()));
+    }
+  }
+}
+BENCHMARK(thousand_port_slices_unprepared)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+
+#ifdef DEMARC_WITH_BUDDY
+/// The same list, order and fold in BuDDy. A box is a conjunction of field ranges, built from BuDDy's operations.
+void buddy_first_match_structured(benchmark::State& state) {
+  const std::vector<Line> list = structured(10'000, 1);
+  constexpr int kProtocol = 0, kPort = 8, kDestination = 24, kSource = 56, kVariables = 88;
+  for (auto _ : state) {
+    bdd_init(2'000'000, 200'000);
+    bdd_gbc_hook(nullptr);
+    bdd_setmaxincrease(2'000'000);
+    bdd_setvarnum(kVariables);
+    {
+      auto at_least = [](int first, int bits, std::uint64_t n) {
+        bdd e = bddtrue;
+        for (int b = 0; b < bits; ++b) {
+          const bdd v = bdd_ithvar(first + bits - 1 - b);
+          e = (n >> b & 1) != 0 ? v & e : v | e;
+        }
+        return e;
+      };
+      auto at_most = [](int first, int bits, std::uint64_t n) {
+        bdd e = bddtrue;
+        for (int b = 0; b < bits; ++b) {
+          const bdd v = bdd_nithvar(first + bits - 1 - b);
+          e = (n >> b & 1) != 0 ? v | e : v & e;
+        }
+        return e;
+      };
+      auto range = [&](int first, int bits, std::uint64_t from, std::uint64_t to) {
+        return at_least(first, bits, from) & at_most(first, bits, to);
+      };
+      auto addresses = [&](int first, const AddressSet& set) {
+        const AddressRange& r = set.ranges().front();
+        return range(first, 32, r.first.low(), r.last.low());
+      };
+      std::vector<std::pair<bdd, bdd>> folded;  // permitted, matched
+      for (const Line& l : list) {
+        const std::uint64_t protocol = l.box.protocols.contains(Protocol::udp) ? 17 : 6;
+        const PortRange ports = l.box.ports.ranges().front();
+        const bdd match = range(kProtocol, 8, protocol, protocol) & range(kPort, 16, ports.first.number(), ports.last.number()) &
+                          addresses(kDestination, l.box.destinations) & addresses(kSource, l.box.sources);
+        folded.emplace_back(l.permit ? match : bddfalse, match);
+      }
+      while (folded.size() > 1) {
+        std::vector<std::pair<bdd, bdd>> next;
+        for (std::size_t n = 0; n + 1 < folded.size(); n += 2) {
+          const auto& [permitted_a, matched_a] = folded[n];
+          const auto& [permitted_b, matched_b] = folded[n + 1];
+          next.emplace_back(permitted_a | (permitted_b - matched_a), matched_a | matched_b);
+        }
+        if (folded.size() % 2 != 0) next.push_back(folded.back());
+        folded = std::move(next);
+      }
+      state.counters["nodes"] = bdd_nodecount(folded.front().first);
+    }
+    bdd_done();
+  }
+}
+BENCHMARK(buddy_first_match_structured)->Iterations(2)->Unit(benchmark::kMillisecond);
+#endif
+
+}  // namespace
