@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 #include <pcap/pcap.h>
-#include <pcap/sll.h>
+#include <poll.h>
 
 #include <algorithm>
 
@@ -31,14 +31,22 @@ std::string open_hint(int status) {
 
 class PcapLive : public LiveCapture {
  public:
-  PcapLive(Handle handle, std::string interface)
-      : handle_(std::move(handle)), interface_(std::move(interface)), link_(link_type(pcap_datalink(handle_.get()))) {}
+  PcapLive(Handle handle, const LiveOptions& options)
+      : handle_(std::move(handle)), interface_(options.interface), link_(link_type(pcap_datalink(handle_.get()))),
+        timeout_ms_(std::max(1, options.timeout_ms)),
+        nanoseconds_(pcap_get_tstamp_precision(handle_.get()) == PCAP_TSTAMP_PRECISION_NANO) {}
 
   std::size_t read(std::span<CapturePacket> out) override {
     if (out.empty() || finished_) return 0;
     pcap_pkthdr* header = nullptr;
     const u_char* bytes = nullptr;
-    const int status = pcap_next_ex(handle_.get(), &header, &bytes);
+    int status = pcap_next_ex(handle_.get(), &header, &bytes);
+    if (status == 0) {
+      // With TPACKET_V3 libpcap's own wait has no end while nothing comes, and nobody could stop the run.
+      pollfd wanted{pcap_get_selectable_fd(handle_.get()), POLLIN, 0};
+      ::poll(&wanted, 1, timeout_ms_);
+      status = pcap_next_ex(handle_.get(), &header, &bytes);
+    }
     if (status == 0) return 0;
     if (status != 1) {
       finished_ = true;
@@ -46,8 +54,8 @@ class PcapLive : public LiveCapture {
       return 0;
     }
     CapturePacket& packet = out[0];
-    packet.at = Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(header->ts.tv_usec));  // nanosecond precision was asked for
-    if (!nanoseconds_) packet.at = Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(std::int64_t{header->ts.tv_usec} * 1000));
+    const std::int64_t fraction = header->ts.tv_usec;  // in nanoseconds, where they were granted
+    packet.at = Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(nanoseconds_ ? fraction : fraction * 1000));
     packet.link = link_;
     packet.wire_length = std::max<std::uint32_t>(header->len, header->caplen);
     packet.interface = 0;
@@ -72,13 +80,14 @@ class PcapLive : public LiveCapture {
 
   LinkType link() const override { return link_; }
   bool finished() const override { return finished_; }
-  void set_nanoseconds(bool on) { nanoseconds_ = on; }
 
  private:
   Handle handle_;
   std::string interface_;
   LinkType link_;
-  bool finished_ = false, nanoseconds_ = false;
+  int timeout_ms_;
+  bool nanoseconds_;
+  bool finished_ = false;
   std::uint64_t drops_ = 0;
   std::uint32_t last_drop_ = 0, last_ifdrop_ = 0;
   CaptureStatistics statistics_;
@@ -115,10 +124,7 @@ Result<std::unique_ptr<LiveCapture>> LiveCapture::open(const LiveOptions& option
   }
   // A packet that goes out and in again on one machine (lo, any) is seen both ways; that is what the interface carries.
   if (pcap_setnonblock(h, 0, message) != 0) return failure(fmt::format("cannot capture on {}: {}", options.interface, message));
-  const bool nanoseconds = pcap_get_tstamp_precision(h) == PCAP_TSTAMP_PRECISION_NANO;
-  auto live = std::make_unique<PcapLive>(std::move(handle), options.interface);
-  live->set_nanoseconds(nanoseconds);
-  return std::unique_ptr<LiveCapture>(std::move(live));
+  return std::unique_ptr<LiveCapture>(std::make_unique<PcapLive>(std::move(handle), options));
 }
 
 }  // namespace demarc

@@ -52,6 +52,17 @@ PcapWriter::PcapWriter(PcapWriter&& other) noexcept
       problem_(std::move(other.problem_)), buffer_(std::move(other.buffer_)), packets_(other.packets_),
       packets_flushed_(other.packets_flushed_) {}
 
+PcapWriter& PcapWriter::operator=(PcapWriter&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(owned_, other.owned_);
+  std::swap(path_, other.path_);
+  std::swap(problem_, other.problem_);
+  std::swap(buffer_, other.buffer_);
+  std::swap(packets_, other.packets_);
+  std::swap(packets_flushed_, other.packets_flushed_);
+  return *this;
+}
+
 PcapWriter::~PcapWriter() {
   if (fd_ < 0) return;
   flush();

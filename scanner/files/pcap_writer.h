@@ -14,7 +14,7 @@ class PcapWriter {
   /// Creates or empties the file; "-" is standard output.
   static Result<PcapWriter> create(const std::string& path, LinkType link, std::uint32_t snaplen = kPacketBytesMax);
   PcapWriter(PcapWriter&& other) noexcept;
-  PcapWriter& operator=(PcapWriter&& other) = delete;
+  PcapWriter& operator=(PcapWriter&& other) noexcept;
   ~PcapWriter();  // without close(): what is in the buffer is written, errors are lost
 
   /// False once the disk refuses; close() says why. Packets after that are not written.

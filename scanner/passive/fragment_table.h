@@ -1,0 +1,92 @@
+// Later fragments carry no ports. This remembers which conversation the first one belonged to, and what came before it
+// did. A fixed table: four places to a bucket, the oldest gives way, and nothing waits longer than reassembly would.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "rules/net/address.h"
+#include "rules/net/protocol.h"
+
+namespace demarc {
+
+class FragmentTable {
+ public:
+  static constexpr std::uint32_t kUnknown = 0xFFFFFFFF;
+  static constexpr std::int64_t kLifetime = 60'000'000'000;  // nanoseconds; RFC 8200 §4.5
+
+  struct Datagram {  // RFC 791 §3.2: what makes fragments parts of one
+    Address source, destination;
+    Protocol protocol;
+    std::uint32_t id = 0;
+    bool operator==(const Datagram&) const = default;
+  };
+  struct Waiting {
+    std::uint32_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+  struct Owner {
+    std::uint32_t conversation = kUnknown, serial = 0;
+    bool from_low = false;
+  };
+
+  /// The first fragment is here; `join` gets what waited for it.
+  template <typename Join, typename Lost>
+  void first_seen(const Datagram& datagram, std::uint32_t conversation, std::uint32_t serial, bool from_low, std::int64_t at, Join&& join,
+                  Lost&& lost) {
+    Place& place = place_for(datagram, at, lost);
+    if (place.waiting.packets != 0) join(place.waiting);
+    place.waiting = {};
+    place.owner = {conversation, serial, from_low};
+  }
+
+  /// Whose a later fragment is; where that is not known yet it waits. `lost(source, count)` hears of those that waited in vain.
+  template <typename Lost>
+  Owner later(const Datagram& datagram, std::uint32_t length, std::uint32_t source, std::int64_t at, Lost&& lost) {
+    Place& place = place_for(datagram, at, lost);
+    if (place.owner.conversation != kUnknown) return place.owner;
+    ++place.waiting.packets;
+    place.waiting.bytes += length;
+    place.source = source;
+    return {};
+  }
+
+  template <typename Lost>
+  void finish(Lost&& lost) {
+    for (const Place& place : places_)
+      if (place.waiting.packets != 0) lost(place.source, place.waiting.packets);
+    places_ = {};
+  }
+
+ private:
+  static constexpr std::size_t kBuckets = 4096, kWays = 4;
+  struct Place {
+    Datagram datagram;
+    std::int64_t at = -1;  // -1: free
+    Owner owner;
+    Waiting waiting;
+    std::uint32_t source = 0;
+  };
+
+  template <typename Lost>
+  Place& place_for(const Datagram& d, std::int64_t at, Lost&& lost) {
+    if (places_.empty()) places_.resize(kBuckets * kWays);
+    const std::size_t hash = std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 + d.id * 0x9E3779B1U;
+    Place* bucket = &places_[(hash ^ (hash >> 16)) % kBuckets * kWays];
+    Place* oldest = bucket;
+    for (Place* place = bucket; place != bucket + kWays; ++place) {
+      if (place->at >= 0 && place->datagram == d && at - place->at <= kLifetime) return *place;
+      if (place->at < oldest->at) oldest = place;
+    }
+    if (oldest->at >= 0 && oldest->waiting.packets != 0) lost(oldest->source, oldest->waiting.packets);
+    *oldest = Place{};
+    oldest->datagram = d;
+    oldest->at = at;
+    return *oldest;
+  }
+
+  std::vector<Place> places_;
+};
+
+}  // namespace demarc

@@ -1,0 +1,314 @@
+// The readers of all captures run side by side, the one with the earliest packet next; a reader is opened when its first
+// packet is due, so a thousand ring files do not need a thousand buffers.
+#include "scanner/passive/listener.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "probes/wire/decode.h"
+#include "scanner/capture/bpf.h"
+#include "scanner/files/pcap_writer.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::size_t kBatch = 32;
+constexpr std::uint64_t kProgressEvery = 65536;
+
+/// Decodes packets, feeds a flow table and keeps the source's statistics.
+class Decoder {
+ public:
+  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number) : table_(table), source_(source), number_(number) {}
+
+  void feed(std::span<const CapturePacket> packets) {
+    // Two passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
+    for (std::size_t i = 0; i < packets.size(); ++i)
+      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i])) table_.prefetch(views_[i]);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const CapturePacket& packet = packets[i];
+      ++source_.packets;
+      if (!source_.first || packet.at < *source_.first) source_.first = packet.at;
+      if (!source_.last || packet.at > *source_.last) source_.last = packet.at;
+      switch (views_[i].problem) {
+        case DecodeProblem::none: table_.on_packet(packet.at, views_[i], {number_, packet.frame}); break;
+        case DecodeProblem::not_ip: break;
+        case DecodeProblem::snapped: ++source_.snapped; break;
+        case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
+        case DecodeProblem::encapsulated: case DecodeProblem::malformed: case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
+      }
+    }
+  }
+
+ private:
+  void unknown_link(const CapturePacket& packet) {
+    if (!source_.problem.empty()) return;
+    source_.problem = fmt::format("link type {} at frame {} is not one that is read", static_cast<unsigned>(packet.link), packet.frame);
+  }
+  FlowTable& table_;
+  FlowSource& source_;
+  std::uint32_t number_;
+  std::array<PacketView, kBatch> views_;
+};
+
+/// One capture on its way through.
+class Stream {
+ public:
+  Stream(const CaptureInput& input, std::uint32_t number) : path_(input.path), number_(number) {}
+
+  /// Opens, looks at the first packet, and closes again what can be reopened.
+  Result<void> look() {
+    Result<void> opened = open();
+    if (!opened) return opened;
+    fill();
+    first_ = count_ == 0 ? Timestamp{} : batch_[0].at;
+    struct stat status {};
+    if (path_ != "-" && ::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+      bytes_total_ = static_cast<std::uint64_t>(status.st_size);
+      reader_.reset();
+      count_ = 0;
+    }
+    return {};
+  }
+  Result<void> open() {
+    if (reader_) return {};
+    reader_ = DEMARC_TRY(open_capture(path_));
+    return {};
+  }
+  /// The next packets, if the last ones are used up.
+  void fill() {
+    if (next_ < count_) return;
+    next_ = 0;
+    count_ = reader_->read(batch_);
+  }
+  bool has_packet() const { return next_ < count_; }
+  Timestamp at() const { return batch_[next_].at; }
+  std::span<const CapturePacket> waiting() const { return std::span(batch_).subspan(next_, count_ - next_); }
+  void take(std::size_t count) { next_ += count; }
+  Timestamp first() const { return first_; }
+  std::uint64_t bytes_total() const { return bytes_total_; }
+  std::uint32_t number() const { return number_; }
+  const CaptureStatistics& statistics() { return reader_->statistics(); }
+  void close(FlowSource& source) {
+    const CaptureStatistics& s = reader_->statistics();
+    source.dropped += s.dropped;
+    source.undecoded += s.unreadable;
+    source.packets += s.unreadable;
+    source.truncated = s.truncated;
+    if (!s.problem.empty()) source.problem = s.problem;
+    bytes_read_ = s.bytes_read;
+    reader_.reset();
+  }
+  std::uint64_t bytes_read() { return reader_ ? reader_->statistics().bytes_read : bytes_read_; }
+
+ private:
+  std::string path_;
+  std::uint32_t number_;
+  std::unique_ptr<CaptureReader> reader_;
+  std::array<CapturePacket, kBatch> batch_;
+  std::size_t next_ = 0, count_ = 0;
+  Timestamp first_;
+  std::uint64_t bytes_total_ = 0, bytes_read_ = 0;
+};
+
+FlowOptions with_key(FlowOptions options) {
+  if (options.hash_key == 0) {
+    std::random_device random;
+    options.hash_key = (std::uint64_t{random()} << 32) | random() | 1;
+  }
+  return options;
+}
+
+void add_losses(const FlowTable& table, std::vector<FlowSource>& sources) {
+  for (std::size_t i = 0; i < table.losses().size() && i < sources.size(); ++i) {
+    sources[i].aggregated += table.losses()[i].aggregated + table.losses()[i].split;
+    sources[i].undecoded += table.losses()[i].orphans;
+  }
+}
+
+}  // namespace
+
+Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress, const std::atomic<bool>* stop) {
+  if (request.captures.empty()) return failure("no capture was given", "name pcap or pcapng files, or - for standard input");
+  std::optional<BpfFilter> filter;
+  if (!request.filter.empty()) filter = DEMARC_TRY(BpfFilter::compile(request.filter));
+
+  FlowEvidence evidence;
+  evidence.file = request.captures[0].path;
+  std::map<std::string, FlowTable> tables;  // by sensor
+  const FlowOptions options = with_key(request.flow);
+  std::vector<Stream> later;
+  std::uint64_t bytes_total = 0;
+  bool total_known = true;
+  for (const CaptureInput& input : request.captures) {
+    const auto number = static_cast<std::uint32_t>(evidence.sources.size());
+    FlowSource source;
+    source.file = input.path == "-" ? "standard input" : input.path;
+    source.sensor = input.sensor;
+    evidence.sources.push_back(std::move(source));
+    tables.try_emplace(input.sensor, options);
+    Stream stream(input, number);
+    DEMARC_TRY(stream.look());
+    total_known = total_known && stream.bytes_total() != 0;
+    bytes_total += stream.bytes_total();
+    later.push_back(std::move(stream));
+  }
+  std::vector<Decoder> decoders;
+  for (std::size_t i = 0; i < evidence.sources.size(); ++i)
+    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i], static_cast<std::uint32_t>(i));
+  // The latest first packet stands first, so that the next file to open is at the back.
+  std::sort(later.begin(), later.end(), [](const Stream& a, const Stream& b) {
+    return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
+  });
+
+  std::vector<Stream> active;
+  ObserveProgress so_far;
+  so_far.bytes_total = total_known ? bytes_total : 0;
+  std::uint64_t bytes_done = 0, next_progress = kProgressEvery, kept = 0;
+  const auto report = [&] {
+    so_far.bytes = bytes_done;
+    for (Stream& stream : active) so_far.bytes += stream.bytes_read();
+    so_far.conversations = 0;
+    for (const auto& [sensor, table] : tables) so_far.conversations += table.conversations();
+    progress(so_far);
+  };
+  bool stopped = false, enough = false;
+  std::array<CapturePacket, kBatch> passing;
+  while (!(active.empty() && later.empty()) && !enough) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
+      stopped = true;
+      break;
+    }
+    // The stream whose packet is the earliest, after every stream that has begun by then was opened.
+    std::size_t earliest = 0;
+    for (std::size_t i = 1; i < active.size(); ++i)
+      if (active[i].at() < active[earliest].at()) earliest = i;
+    if (!later.empty() && (active.empty() || later.back().first() <= active[earliest].at())) {
+      Stream stream = std::move(later.back());
+      later.pop_back();
+      DEMARC_TRY(stream.open());
+      stream.fill();
+      if (stream.has_packet()) active.push_back(std::move(stream));
+      else stream.close(evidence.sources[stream.number()]);
+      continue;
+    }
+    // Its packets up to the first one that another stream precedes.
+    Stream& stream = active[earliest];
+    Timestamp horizon = later.empty() ? Timestamp(Nanoseconds::max()) : later.back().first();
+    for (std::size_t i = 0; i < active.size(); ++i)
+      if (i != earliest) horizon = std::min(horizon, active[i].at());
+    std::span<const CapturePacket> run = stream.waiting();
+    std::size_t length = 1;
+    while (length < run.size() && run[length].at <= horizon) ++length;
+    run = run.first(length);
+    if (filter || request.packets_max != 0) {
+      std::size_t count = 0;
+      for (const CapturePacket& packet : run) {
+        if (filter && !filter->matches(packet)) continue;
+        if (request.packets_max != 0 && kept + count == request.packets_max) break;
+        passing[count++] = packet;
+      }
+      kept += count;
+      enough = request.packets_max != 0 && kept == request.packets_max;
+      run = std::span(passing).first(count);
+    }
+    decoders[stream.number()].feed(run);
+    so_far.packets += length;
+    stream.take(length);
+    stream.fill();
+    if (!stream.has_packet()) {
+      stream.close(evidence.sources[stream.number()]);
+      bytes_done += stream.bytes_read();
+      active.erase(active.begin() + static_cast<std::ptrdiff_t>(earliest));
+    }
+    if (progress && so_far.packets >= next_progress) {
+      next_progress = so_far.packets + kProgressEvery;
+      report();
+    }
+  }
+  for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
+  for (auto& [sensor, table] : tables) {
+    table.finish(evidence.flows);
+    add_losses(table, evidence.sources);
+  }
+  if (filter && filter->unusable() != 0) {
+    FlowSource& source = evidence.sources[0];
+    source.undecoded += filter->unusable();
+    if (source.problem.empty()) source.problem = fmt::format("the filter fits the link type of {} packets not at all", filter->unusable());
+  }
+  if (progress) report();
+  evidence.complete = !stopped;
+  return evidence;
+}
+
+Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop, const ObserveCallback& progress,
+                                  const std::function<void()>& ready) {
+  std::unique_ptr<LiveCapture> live = DEMARC_TRY(LiveCapture::open(request.live));
+  if (!request.write_only && !is_readable(live->link()))
+    return failure(fmt::format("link type {} of {} is not one that is read", static_cast<unsigned>(live->link()), request.live.interface));
+  std::optional<PcapWriter> writer;
+  if (!request.write_to.empty()) writer = DEMARC_TRY(PcapWriter::create(request.write_to, live->link(), request.live.snaplen));
+
+  FlowEvidence evidence;
+  evidence.file = request.write_to.empty() ? request.live.interface : request.write_to;
+  FlowSource source;
+  source.file = evidence.file;
+  source.sensor = request.sensor;
+  evidence.sources.push_back(std::move(source));
+  FlowTable table(with_key(request.flow));
+  Decoder decoder(table, evidence.sources[0], 0);
+
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point started = Clock::now();
+  Clock::time_point last_report = started;
+  if (ready) ready();
+  ObserveProgress so_far;
+  std::array<CapturePacket, 1> one;
+  bool disk_full = false;
+  while (!stop.load(std::memory_order_relaxed) && !live->finished()) {
+    const std::size_t count = live->read(one);
+    if (count != 0) {
+      if (writer && !writer->write(one[0].at, one[0].bytes, one[0].wire_length)) {
+        disk_full = true;
+        break;
+      }
+      if (request.write_only) ++evidence.sources[0].packets;
+      else decoder.feed(one);
+      ++so_far.packets;
+      if (request.packets_max != 0 && so_far.packets == request.packets_max) break;
+    }
+    if (count != 0 && so_far.packets % 256 != 0) continue;  // the clock is not asked for each packet
+    const Clock::time_point now = Clock::now();
+    if (request.duration_max.count() != 0 && now - started >= request.duration_max) break;
+    if (now - last_report >= std::chrono::milliseconds(250)) {
+      last_report = now;
+      if (writer && !writer->flush()) {
+        disk_full = true;
+        break;
+      }
+      if (progress) {
+        so_far.conversations = table.conversations();
+        so_far.dropped = live->statistics().dropped;
+        progress(so_far);
+      }
+    }
+  }
+  FlowSource& seen = evidence.sources[0];
+  const CaptureStatistics& statistics = live->statistics();
+  seen.dropped = statistics.dropped;
+  if (!statistics.problem.empty()) seen.problem = statistics.problem;
+  table.finish(evidence.flows);
+  add_losses(table, evidence.sources);
+  if (writer) DEMARC_TRY(writer->close());
+  evidence.complete = !disk_full && statistics.problem.empty();
+  return evidence;
+}
+
+}  // namespace demarc
