@@ -4,19 +4,15 @@ include(GNUInstallDirs)
 if(TARGET demarc)
   install(TARGETS demarc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-  # The JSON Schemas come out of the program itself, so they cannot differ from it. A cross-compiled program cannot be
-  # asked while packaging.
+  # The JSON Schemas come out of the program itself while it is installed, so they cannot differ from it. A cross-compiled
+  # program cannot be asked.
   if(NOT CMAKE_CROSSCOMPILING)
-    set(demarc_schemas ${CMAKE_CURRENT_BINARY_DIR}/packaging/schemas)
     foreach(schema rules scan flows verdict)
-      add_custom_command(OUTPUT ${demarc_schemas}/${schema}.schema.json
-        COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:demarc> -DSCHEMA=${schema}
-                -DOUTPUT=${demarc_schemas}/${schema}.schema.json -P ${CMAKE_CURRENT_LIST_DIR}/write_schema.cmake
-        DEPENDS demarc VERBATIM)
-      list(APPEND demarc_schema_files ${demarc_schemas}/${schema}.schema.json)
+      set(file ${CMAKE_CURRENT_BINARY_DIR}/schemas/${schema}.schema.json)
+      install(CODE "execute_process(COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:demarc> -DSCHEMA=${schema} -DOUTPUT=${file}
+        -P ${CMAKE_CURRENT_LIST_DIR}/write_schema.cmake COMMAND_ERROR_IS_FATAL ANY)")
+      install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/demarc/schemas)
     endforeach()
-    add_custom_target(demarc_schemas ALL DEPENDS ${demarc_schema_files})
-    install(FILES ${demarc_schema_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/demarc/schemas)
   endif()
 endif()
 
