@@ -23,8 +23,8 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ x >> 29;
 }
 constexpr std::uint64_t pair(std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} << 32 | b; }
-constexpr std::uint64_t hash(Diagram::Level level, Diagram::Edge low, Diagram::Edge high) {
-  return mix(pair(low, high) ^ std::uint64_t{level} * 0xC2B2AE3D27D4EB4FULL);
+constexpr std::uint32_t hash(Diagram::Level level, Diagram::Edge low, Diagram::Edge high) {
+  return static_cast<std::uint32_t>(mix(pair(low, high) ^ std::uint64_t{level} * 0xC2B2AE3D27D4EB4FULL));
 }
 
 }  // namespace
@@ -33,6 +33,10 @@ Diagram::Diagram(Level levels, SpaceLimits limits) : levels_(levels), limits_(li
   nodes_.push_back({levels, kTrue, kTrue});
   table_.resize(kTableFirst);
   cache_.resize(kCacheFirst);
+}
+
+Diagram::CacheLine& Diagram::line(std::uint32_t operation, Edge a, Edge b) {
+  return cache_[mix(pair(a, b) + std::uint64_t{operation} * 0xA0761D6478BD642FULL) & (cache_.size() - 1)];
 }
 
 void Diagram::step() {
@@ -45,35 +49,38 @@ Diagram::Edge Diagram::make(Level level, Edge low, Edge high) {
   if (low == high) return low;
   if ((high & 1U) != 0) return complement(make(level, complement(low), complement(high)));
   assert(level < this->level(low) && level < this->level(high));
-  std::size_t mask = table_.size() - 1;
-  std::size_t slot = hash(level, low, high) & mask;
+  const std::size_t mask = table_.size() - 1;
+  const std::uint32_t hashed = hash(level, low, high);
+  std::size_t slot = hashed & mask;
   for (; table_[slot] != 0; slot = (slot + 1) & mask) {
-    const Node& n = nodes_[table_[slot]];
-    if (n.low == low && n.high == high && n.level == level) return table_[slot] << 1;
+    if (table_[slot] >> 32 != hashed) continue;  // most strangers are told apart without a look at their node
+    const auto number = static_cast<std::uint32_t>(table_[slot]);
+    const Node& n = nodes_[number];
+    if (n.low == low && n.high == high && n.level == level) return number << 1;
   }
   if (nodes_.size() >= limits_.nodes_max || nodes_.size() >= std::size_t{1} << 31) {
     throw SpaceExhausted(fmt::format("a comparison of packet sets needs more than {} diagram nodes", limits_.nodes_max));
   }
   auto number = static_cast<std::uint32_t>(nodes_.size());
   nodes_.push_back({level, low, high});
-  table_[slot] = number;
+  table_[slot] = pair(hashed, number);
   if (nodes_.size() * 2 > table_.size()) grow_table();
   return number << 1;
 }
 
 void Diagram::grow_table() {
-  table_.assign(table_.size() * 2, 0);
-  std::size_t mask = table_.size() - 1;
-  for (std::uint32_t number = 1; number < nodes_.size(); ++number) {
-    const Node& n = nodes_[number];
-    std::size_t slot = hash(n.level, n.low, n.high) & mask;
+  const std::vector<std::uint64_t> old_table = std::exchange(table_, std::vector<std::uint64_t>(table_.size() * 2));
+  const std::size_t mask = table_.size() - 1;
+  for (std::uint64_t entry : old_table) {
+    if (entry == 0) continue;
+    std::size_t slot = (entry >> 32) & mask;
     while (table_[slot] != 0) slot = (slot + 1) & mask;
-    table_[slot] = number;
+    table_[slot] = entry;
   }
   if (cache_.size() < kCacheMax && cache_.size() < table_.size()) {
     std::vector<CacheLine> old = std::exchange(cache_, std::vector<CacheLine>(cache_.size() * 2));
-    for (const CacheLine& line : old) {
-      if (line.a != kTrue) cache_[mix(pair(line.a, line.b)) & (cache_.size() - 1)] = line;
+    for (const CacheLine& kept : old) {
+      if (kept.operation != 0) line(kept.operation, kept.a, kept.b) = kept;
     }
   }
 }
@@ -83,32 +90,34 @@ Diagram::Edge Diagram::conjunction(Edge a, Edge b) {
   if (a == kTrue) return b;
   if (a == kFalse || b == kFalse || a == complement(b)) return kFalse;
   if (a > b) std::swap(a, b);
-  const std::uint64_t where = mix(pair(a, b));
-  if (const CacheLine& line = cache_[where & (cache_.size() - 1)]; line.a == a && line.b == b) return line.result;
+  constexpr std::uint32_t kConjunction = 1;
+  if (const CacheLine& known = line(kConjunction, a, b); known.operation == kConjunction && known.a == a && known.b == b) {
+    return known.result;
+  }
   step();
   const Level level_a = level(a), level_b = level(b), top = std::min(level_a, level_b);
   const Edge low_result = conjunction(level_a == top ? low(a) : a, level_b == top ? low(b) : b);
   const Edge high_result = conjunction(level_a == top ? high(a) : a, level_b == top ? high(b) : b);
   const Edge result = make(top, low_result, high_result);
-  cache_[where & (cache_.size() - 1)] = {a, b, result};  // the cache may have grown meanwhile
+  line(kConjunction, a, b) = {kConjunction, a, b, result};  // the cache may have grown meanwhile
   return result;
 }
 
-Diagram::Edge Diagram::insert(Level at, Edge low_edge, Edge high_edge) {
-  boost::unordered_flat_map<std::uint64_t, Edge> known;
-  auto insert_in = [&](auto& self, Edge x, Edge y) -> Edge {
-    if (x == y) return x;
-    const Level level_x = level(x), level_y = level(y), top = std::min(level_x, level_y);
-    if (top > at) return make(at, x, y);
-    if (auto found = known.find(pair(x, y)); found != known.end()) return found->second;
-    step();
-    const Edge low_result = self(self, level_x == top ? low(x) : x, level_y == top ? low(y) : y);
-    const Edge high_result = self(self, level_x == top ? high(x) : x, level_y == top ? high(y) : y);
-    const Edge result = make(top, low_result, high_result);
-    known.emplace(pair(x, y), result);
-    return result;
-  };
-  return insert_in(insert_in, low_edge, high_edge);
+Diagram::Edge Diagram::insert(Level at, Edge x, Edge y) {
+  if (x == y) return x;
+  const Level level_x = level(x), level_y = level(y), top = std::min(level_x, level_y);
+  if (top > at) return make(at, x, y);
+  if ((x & 1U) != 0) return complement(insert(at, complement(x), complement(y)));
+  const std::uint32_t operation = at + 2;
+  if (const CacheLine& known = line(operation, x, y); known.operation == operation && known.a == x && known.b == y) {
+    return known.result;
+  }
+  step();
+  const Edge low_result = insert(at, level_x == top ? low(x) : x, level_y == top ? low(y) : y);
+  const Edge high_result = insert(at, level_x == top ? high(x) : x, level_y == top ? high(y) : y);
+  const Edge result = make(top, low_result, high_result);
+  line(operation, x, y) = {operation, x, y, result};
+  return result;
 }
 
 bool Diagram::overlap(Edge a, Edge b) {

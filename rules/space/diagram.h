@@ -18,7 +18,7 @@ namespace demarc {
 
 /// How much a space may take before it gives up.
 struct SpaceLimits {
-  std::size_t nodes_max = 16'000'000;            // 12 bytes each, and as much again for the tables
+  std::size_t nodes_max = 16'000'000;            // about 30 bytes each with their tables: half a gigabyte
   std::uint64_t steps_max = 4'000'000'000;       // of the recursion, over the space's life: about two minutes
 };
 
@@ -72,16 +72,18 @@ class Diagram {
     Edge low, high;
   };
   struct CacheLine {
-    Edge a = 0, b = 0, result = 0;  // a == kTrue: empty, since the constant never gets here
+    std::uint32_t operation = 0;  // 0: empty, 1: conjunction, otherwise insertion at level operation - 2
+    Edge a = 0, b = 0, result = 0;
   };
   void step();
+  CacheLine& line(std::uint32_t operation, Edge a, Edge b);
   void grow_table();
 
   Level levels_;
   SpaceLimits limits_;
   std::uint64_t steps_ = 0;
   std::vector<Node> nodes_;
-  std::vector<std::uint32_t> table_;  // node numbers, open addressing; 0 is empty (the constant is not in it)
+  std::vector<std::uint64_t> table_;  // hash << 32 | node number, open addressing; 0 is empty (the constant is not in it)
   std::vector<CacheLine> cache_;
 };
 
