@@ -22,7 +22,8 @@ namespace demarc {
 /// One address to ask, and what.
 struct PlanTarget {
   Target target;               // the address probed: as seen from the vantage point
-  Address real;                // the host's own address; the same unless a translation stands between
+  Address real;                // the host's own address; the same unless a translation stands between. Where one address is
+                               // the face of several hosts, the first of them: Translator::real_of() knows each port's
   std::string name;            // "web1.front", or empty
   PortSet tcp;                 // asked by connect
   PortSet udp;                 // required by coverage, not measurable by connect
@@ -79,26 +80,6 @@ struct ScanPlan {
 Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options = {});
 /// Without a rule set: the scope's targets and the given ports (default: the catalogue's TCP ports).
 Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options);
-
-/// The TCP ports, UDP ports and ICMP types that coverage requires of a real address, whoever asks.
-struct RequiredPorts {
-  PortSet tcp, udp;
-  std::vector<IcmpType> icmp;
-};
-class CoverageMap {
- public:
-  explicit CoverageMap(const RuleSet& rules);
-  RequiredPorts required(const Address& real) const;
-
- private:
-  const RuleSet* rules_;
-  struct Named {
-    const AddressSet* to;
-    PortSet tcp, udp;
-    std::vector<IcmpType> icmp, icmpv6;
-  };
-  std::vector<Named> approved_, forbidden_;
-};
 
 /// One probe.
 struct WorkItem {

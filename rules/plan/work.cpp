@@ -1,0 +1,368 @@
+// From the rule set to a list of addresses and ports, in named steps: which hosts, under which addresses this vantage point
+// sees them, what coverage requires there, and what gentleness takes away again. Whatever is taken away is said.
+#include "rules/plan/work.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "rules/policy/catalogue.h"
+#include "rules/policy/coverage.h"
+#include "rules/policy/translation.h"
+#include "rules/text/sha256.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::size_t kDiscoveryPorts = 3;    // of a host that is only to be found, not examined
+constexpr double kSilenceSeconds = 2.0;       // how long a try waits for an answer, for estimates
+constexpr std::size_t kNamedInNotes = 6;
+
+/// Counts what was left out for one reason and names the first few, so that a /16 does not make 65,536 notes.
+class Left {
+ public:
+  void add(const std::string& name) {
+    if (names_.size() < kNamedInNotes) names_.push_back(name);
+    ++count_;
+  }
+  void note(std::vector<std::string>& notes, std::string_view reason) const {
+    if (count_ == 0) return;
+    std::string more = count_ > names_.size() ? fmt::format(" and {} more", count_ - names_.size()) : "";
+    notes.push_back(fmt::format("{}{}: {}", fmt::join(names_, ", "), more, reason));
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::size_t count_ = 0;
+};
+
+std::string place(const RuleSet& rules, const Address& address) {
+  std::string known = rules.name_of(address);
+  return known.empty() ? to_string(address) : fmt::format("{} ({})", known, to_string(address));
+}
+
+bool any_contains(const std::vector<Prefix>& prefixes, const Address& address) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const Prefix& p) { return p.contains(address); });
+}
+
+PortSet first_ports(const PortSet& ports, std::size_t count) {
+  std::vector<PortRange> out;
+  for (const PortRange& r : ports.ranges()) {
+    for (std::uint32_t p = r.first.number(); p <= r.last.number() && out.size() < count; ++p) out.push_back(PortRange::single(Port{static_cast<std::uint16_t>(p)}));
+  }
+  return PortSet::of(std::move(out));
+}
+
+/// The ports of `ports` that get no application bytes at a target.
+PortSet silent_ports(const Scope& scope, const Target& target, const PortSet& ports) {
+  if (target.care() == Care::discovery_only) return ports;
+  std::vector<PortRange> out;
+  for (const PortRange& r : ports.intersect(fragile_ports()).ranges()) {
+    for (std::uint32_t p = r.first.number(); p <= r.last.number(); ++p) {
+      Port port{static_cast<std::uint16_t>(p)};
+      if (!scope.speak_allowed(target, port)) out.push_back(PortRange::single(port));
+    }
+  }
+  return PortSet::of(std::move(out));
+}
+
+/// Targets named on the command line must be in the scope: a single one that is not is refused with its reason, a prefix
+/// that reaches beyond is narrowed and that is said.
+Result<AddressSet> wanted(const Scope& scope, const PlanOptions& options, std::vector<std::string>& notes) {
+  for (const Prefix& prefix : options.targets) {
+    if (prefix.is_host()) {
+      if (any_contains(options.exclude, prefix.base())) {
+        notes.push_back(fmt::format("{}: excluded on the command line", to_string(prefix)));
+        continue;
+      }
+      DEMARC_TRY(scope.admit(prefix.base()));
+      continue;
+    }
+    AddressSet asked{prefix};
+    if (!asked.overlaps(scope.addresses())) {
+      return failure(fmt::format("{} is outside the authorised scope", to_string(prefix)), "add it to `scope.targets` if somebody authorised it");
+    }
+    AddressSet outside = asked.minus(scope.addresses());
+    if (!outside.empty()) notes.push_back(fmt::format("{}: of {} outside the scope and not asked", to_string(outside), to_string(prefix)));
+  }
+  AddressSet set = options.targets.empty() ? AddressSet::all() : AddressSet::of(options.targets);
+  return set.minus(AddressSet::of(options.exclude));
+}
+
+/// Counts and estimates, from the targets and the rate.
+Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& options) {
+  plan.rate = DEMARC_TRY(scope.rate_share(options.rate, options.processes));
+  std::uint64_t largest = 0;
+  for (const PlanTarget& t : plan.targets) {
+    plan.tcp_probes += t.tcp.size();
+    plan.udp_required += t.udp.size();
+    plan.icmp_required += t.icmp.size();
+    largest = std::max<std::uint64_t>(largest, t.tcp.size());
+  }
+  plan.states_max = std::min<std::uint64_t>(plan.rate.states_per_path, plan.tcp_probes);
+  auto seconds = [&](double tries) {
+    double all = static_cast<double>(plan.tcp_probes) * tries, one = static_cast<double>(largest) * tries;
+    return std::max(all / plan.rate.packets_per_second, one / plan.rate.packets_per_second_per_target);
+  };
+  double tries = std::max<std::uint32_t>(1, options.tries);
+  plan.seconds_min = seconds(1);
+  // Silence also holds a place among the half-open connections for as long as a try waits.
+  double held = static_cast<double>(plan.tcp_probes) * tries * kSilenceSeconds / plan.rate.states_per_path;
+  plan.seconds_max = plan.tcp_probes == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
+  return {};
+}
+
+struct Draft {
+  Address real;
+  PortSet tcp, udp;
+  std::vector<IcmpType> icmp;
+};
+
+/// The ports to ask at the face of a host: what is required of the host, and where the face forwards it.
+PortSet at_face(const PortSet& required, const Translation* translation) {
+  if (translation == nullptr) return required;
+  PortSet out = required;
+  for (const auto& [outside, inside] : translation->ports)
+    if (required.contains(inside)) out = out.unite(PortSet::single(outside));
+  return out;
+}
+
+class Planner {
+ public:
+  Planner(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options)
+      : rules_(rules), scope_(scope), vantage_(vantage), options_(options), translator_(rules), coverage_(rules) {}
+
+  Result<ScanPlan> make() {
+    plan_.vantage = vantage_.name;
+    plan_.zone = vantage_.zone;
+    plan_.vantage_address = vantage_.address;
+    plan_.rules_sha256 = rules_.sha256;
+    plan_.scope_sha256 = scope_.sha256();
+    const AddressSet within = DEMARC_TRY(wanted(scope_, options_, plan_.notes));
+    Scope::Enumeration all = DEMARC_TRY(scope_.enumerate(options_.known, Scope::kTargetsMax, &within));
+    plan_.notes.insert(plan_.notes.end(), all.notes.begin(), all.notes.end());
+    for (const Target& target : all.targets) consider(target.address());
+    finish_targets();
+    own_.note(plan_.notes, "the vantage point itself, or a card of the same host: no filter lies between");
+    subnet_.note(plan_.notes, "in the vantage point's own subnet, where the zone says `intra: allowed`");
+    refused_.note(plan_.notes, "seen from here under an address that may not be asked");
+    discovery_.note(plan_.notes, fmt::format("`care: discovery-only`: at most {} ports that rules name, no application bytes", kDiscoveryPorts));
+    add_canaries();
+    std::sort(plan_.unroutable.begin(), plan_.unroutable.end(), [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
+    DEMARC_TRY(estimate(plan_, scope_, options_));
+    if (plan_.udp_required != 0 || plan_.icmp_required != 0) {
+      plan_.notes.push_back(fmt::format("coverage requires {} UDP ports and {} ICMP types here, which connect cannot ask: they stay not measured", plan_.udp_required, plan_.icmp_required));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  /// The vantage point's address of the target's family: its own, or another of the same host.
+  std::optional<Address> source_for(const Address& target) const {
+    if (target.family() == vantage_.address.family()) return vantage_.address;
+    const Host* host = rules_.host_of(vantage_.address);
+    if (host == nullptr) return std::nullopt;
+    std::optional<Address> found;
+    for (const Address& a : host->all_addresses()) {
+      if (a.family() != target.family()) continue;
+      const Zone* zone = rules_.zone_of(a);
+      if (zone != nullptr && zone->name == vantage_.zone) return a;
+      if (!found) found = a;
+    }
+    return found;
+  }
+
+  bool same_allowed_subnet(const Address& a, const Address& b) const {
+    const Zone* zone = rules_.zone_of(a);
+    if (zone == nullptr || !zone->intra_allowed || zone != rules_.zone_of(b)) return false;
+    return std::any_of(zone->cidrs.begin(), zone->cidrs.end(), [&](const Prefix& p) { return p.contains(a) && p.contains(b); });
+  }
+
+  /// One enumerated address: a host's own, or the face of one.
+  void consider(const Address& address) {
+    std::optional<Address> source = source_for(address);
+    const Host* own = rules_.host_of(vantage_.address);
+    if (address == vantage_.address || (own != nullptr && rules_.host_of(address) == own)) return own_.add(place(rules_, address));
+    if (!source) return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
+    if (same_allowed_subnet(*source, address)) return subnet_.add(place(rules_, address));
+    if (translator_.is_face(address, *source)) {
+      for (const Translation& t : rules_.translations) {
+        if (t.seen_as != address || !t.from.addresses.contains(*source)) continue;
+        for (const Address& real : t.real)
+          if (real != address && real.family() == address.family() && !excluded(real)) return probe(address, real, &t);
+      }
+      return;
+    }
+    std::vector<SeenAs> seen = translator_.as_seen(address, *source);
+    if (seen.empty()) {
+      // Somebody who names the address itself wants it asked; the routing decides.
+      bool named = std::any_of(options_.targets.begin(), options_.targets.end(), [&](const Prefix& p) { return p.is_host() && p.base() == address; });
+      if (named) return probe(address, address, nullptr);
+      return unroutable(address, "a private address, and no translation says how it is seen from here");
+    }
+    for (const SeenAs& as : seen) probe(as.address, address, as.translation);
+  }
+
+  bool excluded(const Address& real) const { return any_contains(options_.exclude, real) || !scope_.admits(real); }
+
+  void unroutable(const Address& real, std::string why) { plan_.unroutable.push_back({real, rules_.name_of(real), std::move(why)}); }
+
+  void probe(const Address& probed, const Address& real, const Translation* translation) {
+    if (!scope_.admits(probed) || any_contains(options_.exclude, probed)) return refused_.add(place(rules_, real));
+    const RequiredPorts& required = coverage_.required(real);
+    auto [at, fresh] = drafts_.try_emplace(probed);
+    Draft& draft = at->second;
+    if (fresh || real < draft.real) draft.real = real;
+    draft.tcp = draft.tcp.unite(options_.tcp ? *options_.tcp : at_face(required.tcp, translation));
+    draft.udp = draft.udp.unite(options_.udp ? *options_.udp : at_face(required.udp, translation));
+    // -p asks ports and nothing else.
+    if (!options_.tcp && !options_.udp) draft.icmp.insert(draft.icmp.end(), required.icmp.begin(), required.icmp.end());
+  }
+
+  void finish_targets() {
+    for (auto& [probed, draft] : drafts_) {
+      Result<Target> target = scope_.admit(probed);
+      if (!target) continue;
+      PlanTarget out{*target, draft.real, rules_.name_of(draft.real), draft.tcp.intersect(PortSet::probeable()), std::move(draft.udp), std::move(draft.icmp), {}};
+      std::sort(out.icmp.begin(), out.icmp.end());
+      out.icmp.erase(std::unique(out.icmp.begin(), out.icmp.end()), out.icmp.end());
+      if (out.care() == Care::discovery_only) {
+        discovery_.add(place(rules_, draft.real));
+        out.tcp = first_ports(out.tcp.intersect(coverage_.approved_tcp(draft.real)), kDiscoveryPorts);
+        out.udp = PortSet();
+        out.icmp.clear();
+      }
+      out.silent = silent_ports(scope_, *target, out.tcp);
+      if (!out.tcp.empty() || !out.udp.empty() || !out.icmp.empty()) plan_.targets.push_back(std::move(out));
+    }
+  }
+
+  void add_canaries() {
+    for (const CanaryTarget& canary : vantage_.canaries) {
+      std::optional<Address> source = source_for(canary.address);
+      std::vector<SeenAs> seen = source ? translator_.as_seen(canary.address, *source) : std::vector<SeenAs>{};
+      if (seen.empty()) {
+        plan_.notes.push_back(fmt::format("canary {}: not asked, it cannot be addressed from here", canary.name));
+        continue;
+      }
+      Port port = canary.port;
+      if (const Translation* t = seen.front().translation) {
+        for (const auto& [outside, inside] : t->ports)
+          if (inside == canary.port) port = outside;
+      }
+      Result<Target> target = scope_.admit(seen.front().address);
+      if (target) {
+        plan_.canaries.push_back({*target, port, canary.name});
+      } else {
+        plan_.notes.push_back(fmt::format("canary {}: not asked, {}", canary.name, target.error().what));
+      }
+    }
+    if (plan_.canaries.empty()) plan_.notes.push_back("no canary: loss on the path is unknown, and silence proves less");
+  }
+
+  const RuleSet& rules_;
+  const Scope& scope_;
+  const Vantage& vantage_;
+  const PlanOptions& options_;
+  Translator translator_;
+  CoverageMap coverage_;
+  std::map<Address, Draft> drafts_;  // by probed address
+  Left own_, subnet_, refused_, discovery_;
+  ScanPlan plan_;
+};
+
+}  // namespace
+
+Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options) {
+  return Planner(rules, scope, vantage, options).make();
+}
+
+Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
+  ScanPlan plan;
+  plan.scope_sha256 = scope.sha256();
+  const AddressSet within = DEMARC_TRY(wanted(scope, options, plan.notes));
+  Scope::Enumeration all = DEMARC_TRY(scope.enumerate(options.known, Scope::kTargetsMax, &within));
+  plan.notes.insert(plan.notes.end(), all.notes.begin(), all.notes.end());
+  const PortSet tcp = (options.tcp ? *options.tcp : options.udp ? PortSet() : catalogue_ports(Protocol::tcp)).intersect(PortSet::probeable());
+  for (const Target& target : all.targets) {
+    PlanTarget out{target, target.address(), "", tcp, options.udp.value_or(PortSet()), {}, silent_ports(scope, target, tcp)};
+    if (!out.tcp.empty() || !out.udp.empty()) plan.targets.push_back(std::move(out));
+  }
+  DEMARC_TRY(estimate(plan, scope, options));
+  if (plan.udp_required != 0) {
+    plan.notes.push_back(fmt::format("{} UDP ports were asked for, which connect cannot ask: they stay not measured", plan.udp_required));
+  }
+  return plan;
+}
+
+std::string ScanPlan::text() const {
+  std::string out = fmt::format("demarc plan 1\nvantage {} {} {}\nscope {}\n", vantage, zone, vantage_address ? to_string(*vantage_address) : "-", scope_sha256);
+  for (const PlanTarget& t : targets) {
+    out += fmt::format("target {} {} {} tcp {} silent {} udp {} icmp ", to_string(t.target.address()), to_string(t.real), demarc::name(t.care()),
+                       to_string(t.tcp), to_string(t.silent), to_string(t.udp));
+    for (std::size_t i = 0; i < t.icmp.size(); ++i) out += (i == 0 ? "" : ",") + to_string(t.icmp[i]);
+    out += '\n';
+  }
+  for (const Unroutable& u : unroutable) out += fmt::format("unroutable {}\n", to_string(u.real));
+  for (const PlanCanary& c : canaries) out += fmt::format("canary {} {}\n", to_string(c.target.address()), to_string(c.port));
+  return out;
+}
+
+std::string ScanPlan::sha256() const { return sha256_hex(text()); }
+
+// --- The order --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<std::uint64_t> starts_of(const ScanPlan& plan) {
+  std::vector<std::uint64_t> starts{0};
+  for (const PlanTarget& t : plan.targets) starts.push_back(starts.back() + t.tcp.size());
+  return starts;
+}
+
+}  // namespace
+
+WorkOrder::WorkOrder(const ScanPlan& plan, std::uint64_t seed, std::uint32_t shard, std::uint32_t shards)
+    : plan_(&plan), shard_(std::max<std::uint32_t>(1, shard)), shards_(std::max<std::uint32_t>(1, shards)), target_starts_(starts_of(plan)), order_(target_starts_.back(), seed) {
+  std::uint64_t total = order_.size(), skipped = shard_ - 1;
+  size_ = total > skipped ? (total - skipped - 1) / shards_ + 1 : 0;
+  for (std::uint32_t t = 0; t < plan.targets.size(); ++t) by_address_.emplace(plan.targets[t].target.address(), t);
+}
+
+std::optional<std::uint64_t> WorkOrder::number(std::uint32_t target, Port port) const {
+  if (target >= plan_->targets.size()) return std::nullopt;
+  std::uint64_t before = target_starts_[target];
+  for (const PortRange& r : plan_->targets[target].tcp.ranges()) {
+    if (r.contains(port)) return before + (port.number() - r.first.number());
+    before += r.size();
+  }
+  return std::nullopt;
+}
+
+WorkItem WorkOrder::item(std::uint64_t number) const {
+  auto after = std::upper_bound(target_starts_.begin(), target_starts_.end(), number);
+  auto target = static_cast<std::uint32_t>(after - target_starts_.begin() - 1);
+  std::uint64_t rest = number - target_starts_[target];
+  for (const PortRange& r : plan_->targets[target].tcp.ranges()) {
+    if (rest < r.size()) return {target, Protocol::tcp, Port{static_cast<std::uint16_t>(r.first.number() + rest)}};
+    rest -= r.size();
+  }
+  return {target, Protocol::tcp, Port{}};  // no number below total() comes here
+}
+
+std::optional<std::uint64_t> WorkOrder::position_of(std::uint64_t number) const {
+  std::uint64_t position = order_.position_of(number);
+  if (position % shards_ != shard_ - 1) return std::nullopt;
+  return position / shards_;
+}
+
+std::optional<std::uint32_t> WorkOrder::find(const Address& probed) const {
+  auto at = by_address_.find(probed);
+  if (at == by_address_.end()) return std::nullopt;
+  return at->second;
+}
+
+}  // namespace demarc
