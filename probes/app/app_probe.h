@@ -45,8 +45,8 @@ struct AppProbe {
 
 std::span<const AppProbe> app_probes();
 const AppProbe* find_app_probe(std::string_view name);
-/// The probe whose question is the usual one of that port, if any.
-const AppProbe* usual_probe(Protocol protocol, Port port);
+/// The probes whose questions are the usual ones of that port, in the order of asking.
+std::vector<const AppProbe*> usual_probes(Protocol protocol, Port port);
 
 /// Shows the reply to the reader of the probe that was asked (if any), then to all the others. What nobody knows is
 /// "unknown", with its first bytes as evidence. Nothing is seen in an empty reply.

@@ -13,24 +13,37 @@ constexpr unsigned kConnectionsMax = 4;  // for one port, the first one included
 /// Where Windows puts RPC servers that asked for any port: up to 2003, and since 2008.
 constexpr PortRange kDynamicRpc[] = {{Port{1024}, Port{5000}}, {Port{49152}, Port{65535}}};
 
+constexpr std::chrono::milliseconds kFollowUpTime = 2000ms;
+
+/// A second question to the same service tells more of it: "SMB 3.1.1, SMB 1".
+void add_to(ServiceSeen& seen, ServiceSeen& more) {
+  auto join = [](std::string& text, const std::string& other, const char* between) {
+    if (!other.empty() && text != other) text += (text.empty() ? "" : between) + other;
+  };
+  if (seen.product.empty()) seen.product = std::move(more.product);
+  join(seen.version, more.version, ", ");
+  join(seen.evidence, more.evidence, "; ");
+  if (seen.certificate_names.empty()) seen.certificate_names = std::move(more.certificate_names);
+  if (!seen.certificate_expires) seen.certificate_expires = more.certificate_expires;
+}
+
 }  // namespace
 
 Conversation::Conversation(Port port, Manner manner, std::chrono::milliseconds listen_time) {
-  const AppProbe* usual = usual_probe(Protocol::tcp, port);
+  std::vector<const AppProbe*> usual = usual_probes(Protocol::tcp, port);
   std::vector<Turn> turns;
   // A greeting may take its time where one is expected (a mail server looks up our name first); where none is, half
   // the time is enough to notice a server that speaks first. Where the client speaks first we ask at once: a server
   // of another kind would greet us all the same.
-  if (usual == nullptr) turns.push_back({nullptr, listen_time / 2});
-  else if (usual->request == nullptr) turns.push_back({nullptr, listen_time});
-  else turns.push_back({usual, listen_time});
+  if (usual.empty()) turns.push_back({nullptr, listen_time / 2});
+  for (const AppProbe* probe : usual) turns.push_back({probe, listen_time});
   if (manner == Manner::thorough) {
     for (std::string_view generic : {"http-get", "tls-client-hello"}) {
       const AppProbe* probe = find_app_probe(generic);
-      if (probe != usual) turns.push_back({probe, listen_time});
+      if (std::find(usual.begin(), usual.end(), probe) == usual.end()) turns.push_back({probe, listen_time});
     }
     bool rpc = std::any_of(std::begin(kDynamicRpc), std::end(kDynamicRpc), [&](const PortRange& r) { return r.contains(port); });
-    if (rpc && usual == nullptr) turns.push_back({find_app_probe("msrpc-bind"), listen_time});
+    if (rpc && usual.empty()) turns.push_back({find_app_probe("msrpc-bind"), listen_time});
   }
   turns_.assign(turns.rbegin(), turns.rend());
 }
@@ -53,6 +66,7 @@ Conversation::Step Conversation::next() {
     usable_ = true;
   }
   asked_ = turn.probe;
+  history_.push_back(asked_);
   reply_.clear();
   step.wait = turn.wait;
   if (asked_ != nullptr && asked_->request != nullptr) {
@@ -89,15 +103,16 @@ void Conversation::end_step() {
   usable_ = false;  // it has been spoken on
   if (!heard.seen) return;
   bool known = heard.seen->name != kUnknownService;
-  // The first unknown greeting is the best evidence there is until something is recognised.
-  if (known || !seen_) seen_ = std::move(heard.seen);
+  if (known && seen_ && seen_->name == heard.seen->name) add_to(*seen_, *heard.seen);
+  else if (known || !seen_) seen_ = std::move(heard.seen);  // the first unknown greeting is evidence until something is recognised
   const AppProbe* follow_up = heard.follow_up.empty() ? nullptr : find_app_probe(heard.follow_up);
-  if (follow_up != nullptr && follow_up != asked_) {
-    turns_.assign(1, {follow_up, 2000ms});
+  bool asked_before = std::find(history_.begin(), history_.end(), follow_up) != history_.end();
+  if (follow_up != nullptr && !asked_before) {
+    turns_.assign(1, {follow_up, kFollowUpTime});
     return;
   }
   // A server that greets first has said what it is, even if we do not know the language: nothing we could ask is its.
-  if (known || asked_ == nullptr) settled_ = true;
+  if (known || asked_ == nullptr || asked_->request == nullptr) settled_ = true;
 }
 
 }  // namespace demarc

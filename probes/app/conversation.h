@@ -48,6 +48,7 @@ class Conversation {
 
   std::vector<Turn> turns_;  // to come, the last one first
   const AppProbe* asked_ = nullptr;
+  std::vector<const AppProbe*> history_;
   ByteString reply_;
   std::optional<ServiceSeen> seen_;
   bool usable_ = true;       // the connection is there and has carried no request of ours
