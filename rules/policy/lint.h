@@ -13,7 +13,7 @@ namespace demarc {
 
 /// Kinds: rule-expired, review-overdue, approval-missing, approval-invalid, rule-overlap, rule-broad, rule-temporary of
 /// the verdict, and rule-forbidden, review-due, exception-unbounded, name-unused, id-retired, accepted-expired,
-/// people-undeclared, which `check` alone reports.
+/// people-undeclared, rule-empty, which `check` alone reports.
 struct LintFinding {
   std::string kind;
   Severity severity = Severity::none;
