@@ -46,11 +46,6 @@ tour_observe() {
       return 1
     fi
   done
-  for pair in $TOUR_SENSORS; do
-    sensor=${pair%%:*}
-    (cd "$LAB_DIR" && tour_expect "0" "$TOUR_OUT/$sensor.log" \
-      "$DEMARC" traffic --sensor "$sensor" -o "jsonl=$TOUR_OUT/$sensor.jsonl" "$TOUR_OUT/$sensor.pcap") || return 1
-  done
 }
 
 # A capture has begun when its node has a packet socket.
@@ -89,8 +84,9 @@ tour_scan() {
 }
 
 tour_evidence() {
-  local pair
-  for pair in $TOUR_SENSORS $TOUR_VANTAGES; do echo "$TOUR_OUT/${pair%%:*}.jsonl"; done
+  local pair name
+  for pair in $TOUR_SENSORS; do name=${pair%%:*}; echo "$name=$TOUR_OUT/$name.pcap"; done
+  for pair in $TOUR_VANTAGES; do echo "$TOUR_OUT/${pair%%:*}.jsonl"; done
 }
 
 # The verdict: exit 1, because the laboratory is full of mistakes.
