@@ -1,0 +1,195 @@
+// The picture of the boundary, zone by service, and one row for each rule with what every view says about it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "rules/verdict/judging.h"
+
+namespace demarc {
+
+namespace {
+
+using CellKey = std::tuple<std::string, std::string, std::string>;
+
+std::vector<ZoneIndex> zones_of(const Judging& j, const AddressSet& addresses) {
+  std::vector<ZoneIndex> out;
+  for (ZoneIndex z = 0; z < j.rules.zones.size(); ++z)
+    if (j.rules.zones[z].addresses.overlaps(addresses)) out.push_back(z);
+  return out;
+}
+
+void add_unique(std::vector<std::string>& list, const std::string& text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+}
+
+bool is_exposure(FindingKind kind) {
+  switch (kind) {
+    case FindingKind::exposed_forbidden:
+    case FindingKind::exposed_undocumented:
+    case FindingKind::passed_undocumented:
+    case FindingKind::outbound_undocumented:
+    case FindingKind::flow_forbidden:
+    case FindingKind::flow_undocumented: return true;
+    default: return false;
+  }
+}
+
+/// Rules of large sets repeat the same few endpoint sets; each one's zones are found once.
+class ZoneCache {
+ public:
+  explicit ZoneCache(const Judging& j) : j_(j) {}
+  const std::vector<ZoneIndex>& of(const AddressSet& addresses) {
+    const auto [it, fresh] = known_.try_emplace(addresses);
+    if (fresh) it->second = zones_of(j_, addresses);
+    return it->second;
+  }
+
+ private:
+  const Judging& j_;
+  std::map<AddressSet, std::vector<ZoneIndex>> known_;
+};
+
+std::string standpoint_names(const Judging& j, const std::vector<std::uint16_t>& list) {
+  std::vector<std::string> names;
+  for (const std::uint16_t s : list) names.push_back(j.reachable.standpoints[s].name);
+  std::sort(names.begin(), names.end());
+  return list_some(names, 8);
+}
+
+std::string with_commas(std::uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+}  // namespace
+
+void draw_matrix(Judging& j) {
+  std::map<CellKey, MatrixCell> cells;
+  ZoneCache zones(j);
+  const auto cell_at = [&](std::string_view from, std::string_view to, std::string_view service) -> MatrixCell& {
+    MatrixCell& c = cells[{std::string(from), std::string(to), std::string(service)}];
+    c.from_zone = from;
+    c.to_zone = to;
+    c.service = service;
+    return c;
+  };
+  const Documented& doc = j.documented.at(j.options.as_of);
+  std::set<CellKey> asked;
+  for (std::uint32_t r = 0; r < j.rules.rules.size(); ++r) {
+    const Rule& rule = j.rules.rules[r];
+    if (!doc.state(r).in_force()) continue;
+    for (const ZoneIndex from : zones.of(rule.from.addresses)) {
+      for (const ZoneIndex to : zones.of(rule.to.addresses)) {
+        for (const std::uint32_t s : rule.services) {
+          MatrixCell& c = cell_at(j.trust.name(from), j.trust.name(to), j.rules.services[s].name);
+          c.approved = true;
+          if (c.rules.empty() || c.rules.back() != rule.id) c.rules.push_back(rule.id);
+          const CellFacts& facts = j.cell(from, to, s);
+          c.reachable = c.reachable || facts.reachable;
+          c.observed = c.observed || facts.observed;
+          if (facts.asked || facts.observed) asked.insert({c.from_zone, c.to_zone, c.service});
+        }
+      }
+    }
+  }
+  for (const ForbiddenEntry& entry : j.rules.forbidden) {
+    for (const ZoneIndex from : zones.of(entry.from.addresses)) {
+      for (const ZoneIndex to : zones.of(entry.to.addresses)) {
+        if (from == to) continue;
+        // Blocked is a measurement: a complete scan from that zone found nothing of it.
+        bool measured = false;
+        for (const CoverageRow& row : j.verdict.coverage) {
+          for (const Vantage& v : j.rules.vantages)
+            measured = measured || (v.zone == j.trust.name(from) && row.what == v.name + " tcp" && row.met);
+        }
+        for (const std::uint32_t s : entry.services) {
+          const Service& service = j.rules.services[s];
+          if (service.all) continue;
+          MatrixCell& c = cell_at(j.trust.name(from), j.trust.name(to), service.name);
+          c.forbidden = true;
+          if (measured && !service.tcp.empty()) asked.insert({c.from_zone, c.to_zone, c.service});
+        }
+      }
+    }
+  }
+  for (const Finding& f : j.verdict.findings) {
+    if (!is_exposure(f.kind) || !f.protocol) continue;
+    std::string service = f.service;
+    if (service.empty()) {
+      const std::string ports = f.ports.ranges().size() > 4 ? fmt::format("{} ports", f.ports.size()) : to_string(f.ports);
+      service = ports.empty() ? to_string(*f.protocol) : fmt::format("{}/{}", to_string(*f.protocol), ports);
+    }
+    MatrixCell& c = cell_at(f.from_zone, f.to_zone, service);
+    add_unique(c.findings, f.id);
+    const bool forbidden = f.kind == FindingKind::exposed_forbidden || f.kind == FindingKind::flow_forbidden;
+    c.forbidden = c.forbidden || forbidden;
+    if (f.kind == FindingKind::exposed_forbidden || f.kind == FindingKind::exposed_undocumented) c.reachable = true;
+    if (f.kind == FindingKind::flow_forbidden || f.kind == FindingKind::flow_undocumented || f.kind == FindingKind::outbound_undocumented) c.observed = true;
+    if (forbidden) c.state = MatrixCell::State::forbidden;
+    else if (c.state != MatrixCell::State::forbidden) c.state = MatrixCell::State::undocumented;
+  }
+  for (auto& [key, c] : cells) {
+    if (c.findings.empty()) {
+      if (c.approved) c.state = c.reachable || c.observed ? MatrixCell::State::approved_seen : asked.contains(key) ? MatrixCell::State::approved_not_seen : MatrixCell::State::approved_not_measured;
+      else c.state = asked.contains(key) ? MatrixCell::State::blocked : MatrixCell::State::not_measured;
+    }
+    std::sort(c.rules.begin(), c.rules.end());
+    c.rules.erase(std::unique(c.rules.begin(), c.rules.end()), c.rules.end());
+    std::sort(c.findings.begin(), c.findings.end());
+    j.verdict.matrix.push_back(std::move(c));
+  }
+}
+
+void list_rules(Judging& j) {
+  std::unordered_map<std::string, std::vector<std::string>> by_rule;
+  for (const Finding& f : j.verdict.findings)
+    if (!f.rule.empty()) by_rule[f.rule].push_back(f.id);
+  const Documented& doc = j.documented.at(j.options.as_of);
+  std::optional<Timestamp> first, last;
+  for (const FlowEvidence& e : j.snapshot.flows) {
+    for (const FlowSource& s : e.sources) {
+      if (s.first) first = first ? std::min(*first, *s.first) : *s.first;
+      if (s.last) last = last ? std::max(*last, *s.last) : *s.last;
+    }
+  }
+  j.verdict.rules.reserve(j.rules.rules.size());
+  for (std::uint32_t r = 0; r < j.rules.rules.size(); ++r) {
+    const Rule& rule = j.rules.rules[r];
+    const RuleFacts& facts = j.facts[r];
+    RuleRow row;
+    row.id = rule.id;
+    for (const std::uint32_t s : rule.services) row.service += (row.service.empty() ? "" : ", ") + j.rules.services[s].name;
+    row.from = list_some(rule.from.names, 8);
+    row.to = list_some(rule.to.names, 8);
+    row.owner = rule.owner;
+    row.application = rule.application;
+    row.ticket = rule.ticket;
+    row.reason = rule.reason;
+    row.tags = rule.tags;
+    row.in_force = doc.state(r).in_force();
+    row.state = doc.state(r).words;
+    const ReviewState review = review_of(j.rules, rule);
+    if (review.due) row.review_by = to_string(*review.due);
+    const auto say = [&](std::string_view what, const std::vector<std::uint16_t>& list) {
+      if (!list.empty()) row.reachable += fmt::format("{}{} from {}", row.reachable.empty() ? "" : "; ", what, standpoint_names(j, list));
+    };
+    say("open", facts.open);
+    say("blocked", facts.blocked);
+    say("closed", facts.closed);
+    say("undecided", facts.unproven);
+    if (row.reachable.empty()) row.reachable = "not measured";
+    if (facts.conversations != 0) row.observed = fmt::format("{} conversation{}, last {}", with_commas(facts.conversations), facts.conversations == 1 ? "" : "s", to_string(*facts.last_use));
+    else if (first && last) row.observed = fmt::format("none in {}", describe_duration(*last - *first));
+    else row.observed = "not measured";
+    row.configured = "not measured";
+    if (const auto found = by_rule.find(rule.id); found != by_rule.end()) row.findings = found->second;
+    row.where = rule.where;
+    j.verdict.rules.push_back(std::move(row));
+  }
+}
+
+}  // namespace demarc
