@@ -56,8 +56,9 @@ std::string finding_links(const std::vector<std::string>& ids, const std::set<st
   std::string out;
   for (const std::string& id : ids) {
     if (!out.empty()) out += ", ";
-    out += known.contains(id) ? fmt::format("<a class=\"mono\" href=\"#{}\">{}</a>", html_anchor("f", id), esc(id))
-                              : fmt::format("<span class=\"mono\">{}</span>", esc(id));
+    std::string_view css = id.size() <= 12 ? "mono nowrap" : "mono";
+    out += known.contains(id) ? fmt::format("<a class=\"{}\" href=\"#{}\">{}</a>", css, html_anchor("f", id), esc(id))
+                              : fmt::format("<span class=\"{}\">{}</span>", css, esc(id));
   }
   return out;
 }
@@ -78,6 +79,10 @@ class Facts {
  public:
   void add(std::string_view label, const std::string& html) {
     if (!html.empty()) rows_ += fmt::format("<dt>{}</dt><dd>{}</dd>\n", label, html);
+  }
+  /// A fact that takes the whole width where facts stand in two columns.
+  void add_wide(std::string_view label, const std::string& html) {
+    if (!html.empty()) rows_ += fmt::format("<dt class=\"wide\">{}</dt><dd class=\"wide\">{}</dd>\n", label, html);
   }
   std::string take() { return rows_.empty() ? "" : "<dl class=\"facts\">\n" + rows_ + "</dl>\n"; }
 
@@ -356,7 +361,7 @@ class Report {
                         baseline_mark(finding), html_anchor("f", finding.id), esc(finding.id));
     if (!finding.cause.empty()) out_ += fmt::format("<p>{}</p>\n", esc(finding.cause));
     Facts facts;
-    facts.add("Kind", fmt::format("<span class=\"mono\">{}</span> <span class=\"soft\">{}</span>", name(finding.kind), meaning(finding.kind)));
+    facts.add_wide("Kind", fmt::format("<span class=\"mono\">{}</span> <span class=\"soft\">{}</span>", name(finding.kind), meaning(finding.kind)));
     facts.add("Zones", esc(zone_pair(finding)));
     facts.add("Source", esc(finding.source));
     std::string target = esc(finding.target);
@@ -370,7 +375,7 @@ class Report {
     facts.add("Application", esc(finding.application));
     facts.add("Tags", esc(joined(finding.tags)));
     facts.add("Seen from", esc(joined(finding.vantages)));
-    if (finding.accepted) facts.add("Accepted", esc(finding.accepted_reason));
+    if (finding.accepted) facts.add_wide("Accepted", esc(finding.accepted_reason));
     out_ += facts.take();
     if (finding.sample || !finding.evidence.empty()) {
       out_ += "<p class=\"label\">Proof</p>\n<ul class=\"proof\">\n";

@@ -13,7 +13,8 @@ namespace demarc {
 namespace {
 
 // In SVG units, which are CSS pixels until a printer scales the picture.
-constexpr std::size_t kFromWidth = 130, kToWidth = 150, kColumn = 34, kRow = 28, kSymbol = 22, kHeader = 104, kOverhang = 70;
+constexpr std::size_t kFromWidth = 132, kToWidth = 146, kRow = 28, kSymbol = 22, kOverhang = 76;
+constexpr std::size_t kColumnMin = 33, kColumnMax = 56, kCellsWidth = 680;  // few services stand further apart
 constexpr std::size_t kRowsPerPiece = 22;  // with its header a piece fits an A4 page below a heading
 constexpr std::size_t kLabelMax = 17;
 
@@ -62,26 +63,35 @@ std::string words(const MatrixCell& cell) {
   return html_escaped(out);
 }
 
+/// Room for the longest service name, standing at 50 degrees.
+std::size_t header_height(const MatrixView& matrix) {
+  std::size_t longest = 0;
+  for (const std::string& service : matrix.services) longest = std::max(longest, std::min(service.size(), kLabelMax + 1));
+  return 22 + longest * 11 / 2;
+}
+
 std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) {
+  std::size_t column_width = std::clamp(kCellsWidth / matrix.services.size(), kColumnMin, kColumnMax);
+  std::size_t header = header_height(matrix);
   std::size_t first_cell = kFromWidth + kToWidth;
-  std::size_t width = first_cell + matrix.services.size() * kColumn + kOverhang;
-  std::size_t right = first_cell + matrix.services.size() * kColumn;
-  std::size_t height = kHeader + (end - begin) * kRow + 2;
+  std::size_t width = first_cell + matrix.services.size() * column_width + kOverhang;
+  std::size_t right = first_cell + matrix.services.size() * column_width;
+  std::size_t height = header + (end - begin) * kRow + 2;
   std::string out = fmt::format(
       "<svg width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" role=\"group\" aria-label=\"Zone pairs by services; the table of the boundary says the same in words\">\n",
       width, height);
   for (std::size_t row = begin; row < end; ++row) {
     if ((row - begin) % 2 == 0) {
-      out += fmt::format("<rect class=\"band\" x=\"0\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", kHeader + (row - begin) * kRow, right, kRow);
+      out += fmt::format("<rect class=\"band\" x=\"0\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", header + (row - begin) * kRow, right, kRow);
     }
   }
   for (std::size_t column = 0; column < matrix.services.size(); ++column) {
-    out += fmt::format("<text transform=\"translate({} {}) rotate(-50)\">{}</text>\n", first_cell + column * kColumn + kColumn / 2 + 2, kHeader - 9,
+    out += fmt::format("<text transform=\"translate({} {}) rotate(-50)\">{}</text>\n", first_cell + column * column_width + column_width / 2 + 2, header - 9,
                        label(matrix.services[column]));
   }
   for (std::size_t row = begin; row < end; ++row) {
     const MatrixView::Row& line = matrix.rows[row];
-    std::size_t top = kHeader + (row - begin) * kRow;
+    std::size_t top = header + (row - begin) * kRow;
     bool new_zone = row == begin || matrix.rows[row - 1].from_zone != line.from_zone;
     if (new_zone) {
       out += fmt::format("<path class=\"rule\" d=\"M0 {0}H{1}\"/><text class=\"from\" x=\"6\" y=\"{2}\">{3}</text>\n", top, right, top + 19, label(line.from_zone));
@@ -94,7 +104,7 @@ std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) 
       if (linked) out += fmt::format("<a href=\"#{}\">", html_anchor("f", cell->findings.front()));
       else out += "<g>";
       out += fmt::format("<title>{}</title><use href=\"#{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", words(*cell), symbol_id(cell->state),
-                         first_cell + column * kColumn + (kColumn - kSymbol) / 2, top + (kRow - kSymbol) / 2, kSymbol, kSymbol);
+                         first_cell + column * column_width + (column_width - kSymbol) / 2, top + (kRow - kSymbol) / 2, kSymbol, kSymbol);
       out += linked ? "</a>\n" : "</g>\n";
     }
   }
@@ -141,7 +151,7 @@ std::string html_matrix(const MatrixView& matrix) {
   for (const Symbol& symbol : kSymbols) {
     out += fmt::format("<li><svg aria-hidden=\"true\"><use href=\"#{}\"/></svg>{}</li>\n", symbol.id, meaning(symbol.state));
   }
-  out += "</ul>\n";
+  out += "<li>(empty) neither documented nor measured</li>\n</ul>\n";
   if (matrix.rows_left_out != 0 || matrix.services_left_out != 0) {
     out += fmt::format("<p class=\"soft\">The picture holds what is of most concern; {} and {} more are in the <a href=\"#boundary\">table of the boundary</a>.</p>\n",
                        counted(matrix.rows_left_out, "zone pair", "zone pairs"), counted(matrix.services_left_out, "service", "services"));

@@ -67,17 +67,23 @@ caption{text-align:left;color:var(--soft);padding:0 0 .45rem;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--line)}
 thead th{font-size:.8rem;font-weight:650;color:var(--soft);border-bottom:2px solid var(--line);white-space:nowrap}
 tbody th{font-weight:600}
+tbody td,tbody th{min-width:4.6rem}
+tbody th{min-width:6.6rem}
+tbody td.number{min-width:3rem}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 th.number{text-align:right}
-td .sub{display:block;color:var(--soft);font-size:.92em}
+.sub{display:block;font-weight:400;color:var(--soft);font-size:.92em}
 td.nowrap,.nowrap{white-space:nowrap;overflow-wrap:normal}
 .rules{min-width:52rem}
 .findings-index{min-width:44rem}
-.hash{font-size:.8em;color:var(--soft);word-break:break-all}
+.hash{font-size:.75em;color:var(--soft);word-break:break-all}
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:.6rem 0;font-size:.95rem}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0;min-width:0}
 .finding{margin:1.1rem 0;padding:1rem 1.15rem;border:1px solid var(--line);border-left:4px solid var(--c,var(--line));border-radius:4px}
+.finding .facts{grid-template-columns:max-content 1fr max-content 1fr}
+.finding .facts dt.wide{grid-column:1}
+.finding .facts dd.wide{grid-column:2/-1}
 .finding:target,tr:target{background:var(--medium-soft)}
 .finding .head{display:flex;flex-wrap:wrap;gap:.3rem .8rem;align-items:baseline}
 .finding .title{flex:1 1 16rem;margin:0;font-size:1.03rem}
@@ -89,6 +95,7 @@ td.nowrap,.nowrap{white-space:nowrap;overflow-wrap:normal}
 .proof code{display:block;background:var(--code);padding:.25rem .6rem;border-radius:3px;white-space:pre-wrap}
 pre{margin:.4rem 0 0;padding:.6rem .8rem;background:var(--code);border-radius:3px;white-space:pre-wrap;line-height:1.45}
 .matrix{margin:0 0 1rem}
+.matrix figure{margin:0 0 .6rem}
 .matrix svg{display:block}
 .matrix text{font-size:12px;fill:var(--ink);font-family:inherit}
 .matrix .from{font-weight:650}
@@ -113,7 +120,8 @@ h1{font-size:1.55rem}
 .verdict{padding:1rem;gap:.8rem}
 .worst li{grid-template-columns:1fr;gap:.35rem}
 .worst .badge{justify-self:start}
-.facts{grid-template-columns:1fr;gap:0}
+.facts,.finding .facts{grid-template-columns:1fr;gap:0}
+.finding .facts dd.wide{grid-column:auto}
 .facts dd{margin-bottom:.45rem}}
 @page{size:A4;margin:16mm 15mm 18mm;@bottom-left{content:"demarc boundary verification";font:8pt sans-serif;color:#525e6c}@bottom-right{content:counter(page) " / " counter(pages);font:8pt sans-serif;color:#525e6c}}
 @media print{
@@ -123,16 +131,16 @@ html{font-size:9.4pt}
 .sheet{max-width:none;padding:0}
 nav,.skip{display:none}
 a{color:inherit;text-decoration:none}
-h2,h3,.label,caption{break-after:avoid}
+h2,h3,.label,caption,thead{break-after:avoid}
 h2{margin-top:1.6rem}
 .technical{break-before:page}
 .technical>h2:first-child{margin-top:0;border-top:0;padding-top:0}
 .scroll{overflow:visible}
 .rules,.findings-index{min-width:0}
 thead{display:table-header-group}
-tr,.verdict,.tiles,.matrix figure,.sign,.proof li{break-inside:avoid}
+tr,.verdict,.steps,.tiles,.matrix figure,.sign,.proof li{break-inside:avoid}
 .finding{break-inside:avoid-page}
-.matrix svg{max-width:100%;height:auto}
+.matrix figure svg{max-width:100%;height:auto}
 p,li{orphans:3;widows:3}}
 )css";
 }

@@ -214,7 +214,7 @@ std::string render_text(const Verdict& verdict, const ReportOptions& options) {
   if (!verdict.coverage.empty()) {
     page.heading("Coverage");
     for (const CoverageRow& row : verdict.coverage) {
-      std::string label = row.met ? "  met      " : "  NOT MET  ";
+      std::string label = row.met ? "  met" : "  NOT MET";
       page.beside(page.styled(label, row.met ? kPlain : kBold), label.size(), 11, coverage_text(row));
     }
   }

@@ -94,6 +94,7 @@ Verdict frame() {
 
 void count(Verdict& v) {
   for (const Finding& f : v.findings) {
+    if (f.baseline == BaselineStatus::gone) continue;
     if (f.accepted) ++v.counts["accepted"];
     else if (f.kind == FindingKind::not_measured) ++v.counts["not-measured"];
     else ++v.counts[std::string(name(f.severity))];
@@ -338,6 +339,24 @@ const std::vector<std::string>& hostile_texts() {
   return texts;
 }
 
+Verdict injected() {
+  Verdict v = ordinary();
+  Finding f = finding("bad0bad0bad0", FindingKind::service_mismatch, Severity::critical, hostile_texts()[0]);
+  f.target = hostile_texts()[1];
+  f.rule = "=cmd|' /C calc'!A0";
+  f.cause = hostile_texts()[10];
+  f.remedy = "Look at the banner, `not` <b>here</b>.";
+  f.remedy_configuration = {"! ``` ends no fence", hostile_texts()[5]};
+  f.owner = "@owner";
+  for (const std::string& text : hostile_texts()) {
+    if (text.size() < 1000) f.evidence.push_back({"evidence/external.jsonl", fmt::format("record {}", f.evidence.size() + 1), text});
+  }
+  v.findings.insert(v.findings.begin(), f);
+  v.counts.clear();
+  count(v);
+  return v;
+}
+
 Verdict hostile() {
   Verdict v = ordinary();
   std::size_t next = 0;
@@ -389,6 +408,7 @@ Verdict by_name(std::string_view name) {
   if (name == "clean") return clean();
   if (name == "inconclusive") return inconclusive();
   if (name == "large") return large();
+  if (name == "injected") return injected();
   if (name == "hostile") return hostile();
   throw std::invalid_argument(fmt::format("no sample '{}'", name));
 }

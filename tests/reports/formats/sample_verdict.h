@@ -17,6 +17,8 @@ Verdict inconclusive();
 Verdict large();
 /// Each text field of an ordinary verdict holds one of hostile_texts().
 Verdict hostile();
+/// An ordinary verdict with one more finding, whose evidence holds the short hostile texts: small enough for golden files.
+Verdict injected();
 const std::vector<std::string>& hostile_texts();
 
 /// By the name of its function.
