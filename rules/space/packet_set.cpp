@@ -7,7 +7,7 @@
 #include "rules/space/packet_set.h"
 
 #include <algorithm>
-#include <cassert>
+#include <stdexcept>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -39,6 +39,11 @@ constexpr std::uint32_t total_bits() {
   std::uint32_t total = 0;
   for (Field f : kPortsFirst) total += bits_of(f);
   return total;
+}
+
+/// Mixing spaces is a mistake of the program that would give a wrong verdict, so it is refused in release builds too.
+void require_same(const PacketSpace* a, const PacketSpace* b) {
+  if (a == nullptr || a != b) throw std::logic_error("an operation on packet sets of different spaces");
 }
 
 bool is_all(const PortSet& set) { return set.ranges().size() == 1 && set.ranges().front() == PortRange::all(); }
@@ -276,30 +281,33 @@ VariableOrder choose_order(std::span<const Box> boxes) {
 // ---------------------------------------------------------------- algebra
 
 PacketSet PacketSet::unite(const PacketSet& other) const {
-  assert(space_ != nullptr && space_ == other.space_);
+  require_same(space_, other.space_);
   Diagram& d = space_->diagram_;
   return {space_, d.disjunction(ipv4_, other.ipv4_), d.disjunction(ipv6_, other.ipv6_)};
 }
 
 PacketSet PacketSet::intersect(const PacketSet& other) const {
-  assert(space_ != nullptr && space_ == other.space_);
+  require_same(space_, other.space_);
   Diagram& d = space_->diagram_;
   return {space_, d.conjunction(ipv4_, other.ipv4_), d.conjunction(ipv6_, other.ipv6_)};
 }
 
 PacketSet PacketSet::minus(const PacketSet& other) const { return intersect(other.complement()); }
 
-PacketSet PacketSet::complement() const { return {space_, Diagram::complement(ipv4_), Diagram::complement(ipv6_)}; }
+PacketSet PacketSet::complement() const {
+  require_same(space_, space_);
+  return {space_, Diagram::complement(ipv4_), Diagram::complement(ipv6_)};
+}
 
 bool PacketSet::contains(const PacketSet& other) const { return !other.overlaps(complement()); }
 
 bool PacketSet::overlaps(const PacketSet& other) const {
-  assert(space_ != nullptr && space_ == other.space_);
+  require_same(space_, other.space_);
   return space_->diagram_.overlap(ipv4_, other.ipv4_) || space_->diagram_.overlap(ipv6_, other.ipv6_);
 }
 
 bool PacketSet::contains(const Packet& packet, const PacketContext& context) const {
-  assert(space_ != nullptr);
+  require_same(space_, space_);
   if (packet.source.family() != packet.destination.family()) return false;  // no such packet
   const BitKey key = space_->key({packet, context});
   const Diagram& d = space_->diagram_;
@@ -309,12 +317,13 @@ bool PacketSet::contains(const Packet& packet, const PacketContext& context) con
 }
 
 std::size_t PacketSet::node_count() const {
+  require_same(space_, space_);
   const Diagram::Edge roots[] = {ipv4_, ipv6_};
   return space_->diagram_.size(roots);
 }
 
 Count PacketSet::count() const {
-  assert(space_ != nullptr);
+  require_same(space_, space_);
   Count total;
   for (const ProtocolClass& c : protocol_classes()) {
     const PacketSet part = *this & space_->of(Box{.protocols = c.protocols});
@@ -337,6 +346,7 @@ std::vector<bool> PacketSpace::levels_of(std::span<const Field> fields) const {
 }
 
 PacketSet PacketSet::forget(std::span<const Field> fields) const {
+  require_same(space_, space_);
   std::vector<Field> all(fields.begin(), fields.end());
   if (std::find(all.begin(), all.end(), Field::protocol) != all.end()) {
     // Otherwise ESP packets would get the ports that TCP packets had.
@@ -365,12 +375,20 @@ AddressSet PacketSpace::project(const PacketSet& set, Field field) {
   return AddressSet::of_ranges(std::move(ranges));
 }
 
-AddressSet PacketSet::sources() const { return space_->project(*this, Field::source); }
-AddressSet PacketSet::destinations() const { return space_->project(*this, Field::destination); }
+AddressSet PacketSet::sources() const {
+  require_same(space_, space_);
+  return space_->project(*this, Field::source);
+}
+
+AddressSet PacketSet::destinations() const {
+  require_same(space_, space_);
+  return space_->project(*this, Field::destination);
+}
 
 // ---------------------------------------------------------------- slices
 
 PacketSet PacketSet::fix(const SliceContext& context) const {
+  require_same(space_, space_);
   PacketSpace& space = *space_;
   const PacketSet tcp = space.of(Box{.protocols = {Protocol::tcp}});
   const PacketSet with_ports = space.of(Box{.protocols = ProtocolSet::with_ports()});
@@ -387,7 +405,7 @@ PacketSet PacketSet::fix(const SliceContext& context) const {
 
 PortSet PacketSet::ports_between(const Address& source, const Address& destination, Protocol protocol,
                                  const SliceContext& fixed) const {
-  assert(space_ != nullptr);
+  require_same(space_, space_);
   const Family family = source.family();
   if (family != destination.family()) return {};
   const Diagram& d = space_->diagram_;

@@ -72,7 +72,8 @@ enum class Field : std::uint8_t {
   ingress, egress, state, fragment, protocol, flags, port_or_icmp, source_port, destination, source
 };
 
-/// A set of packets: a value, cheap to copy, that lives as long as its space. All operands belong to one space.
+/// A set of packets: a value, cheap to copy, that lives as long as its space. All operands belong to one space (otherwise
+/// std::logic_error).
 /// Operations that make new sets may throw SpaceExhausted.
 class PacketSet {
  public:

@@ -11,35 +11,37 @@
 namespace demarc {
 namespace {
 
-constexpr SpaceLimits kCopyLimits{.nodes_max = 8'000'000, .steps_max = 200'000'000};
 constexpr std::size_t kListsMax = 1'000'000;  // remembered port lists
 
 }  // namespace
 
 struct PortSlices::Prepared {
+  explicit Prepared(SpaceLimits limits) : space(VariableOrder::addresses_first, limits) {}
   PacketSet original;
   SliceContext fixed;
-  PacketSpace space{VariableOrder::addresses_first, kCopyLimits};
+  PacketSpace space;
   std::optional<PacketSet> copy;
   boost::unordered_flat_map<Diagram::Edge, std::size_t> list_of;
   std::deque<PortSet> lists;
   PortSet last;
 };
 
-PortSlices::PortSlices(const PacketSet& set, const SliceContext& fixed) : prepared_(std::make_unique<Prepared>()) {
+PortSlices::PortSlices(const PacketSet& set, const SliceContext& fixed, SpaceLimits copy_limits)
+    : prepared_(std::make_unique<Prepared>(copy_limits)) {
   Prepared& p = *prepared_;
   p.original = set;
   p.fixed = fixed;
   try {
-    PacketSet narrow = p.space.copy_of(set.fix(fixed).forget(
+    p.copy = p.space.copy_of(set.fix(fixed).forget(
         {Field::ingress, Field::egress, Field::state, Field::fragment, Field::flags, Field::source_port}));
-    p.copy = narrow;
   } catch (const SpaceExhausted&) {
     p.copy.reset();
   }
 }
 
 PortSlices::~PortSlices() = default;
+
+bool PortSlices::is_prepared() const { return prepared_->copy.has_value(); }
 
 const PortSet& PortSlices::between(const Address& source, const Address& destination, Protocol protocol) {
   Prepared& p = *prepared_;

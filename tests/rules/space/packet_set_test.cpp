@@ -181,6 +181,15 @@ TEST_CASE("the order is chosen from the list") {
   CHECK(choose_order({}) == VariableOrder::ports_first);
 }
 
+TEST_CASE("sets of different spaces are not mixed") {
+  PacketSpace one, other;
+  CHECK_THROWS_AS(one.all() & other.all(), std::logic_error);
+  CHECK_THROWS_AS((void)one.all().overlaps(other.all()), std::logic_error);
+  CHECK_THROWS_AS((void)PacketSet().count(), std::logic_error);
+  CHECK_THROWS_AS((void)PacketSet().complement(), std::logic_error);
+  CHECK(other.copy_of(one.all()).is_all());
+}
+
 TEST_CASE("a space that may not grow says so instead of growing") {
   PacketSpace space(VariableOrder::ports_first, {.nodes_max = 2000, .steps_max = 100000});
   std::vector<Box> boxes;

@@ -53,12 +53,13 @@ TEST_CASE("slices list the ports that some packet may have, prepared or not, in 
     const std::vector<Box> boxes = dice.boxes(8);
     const PacketSet set = space.of(boxes);
     const SliceContext context = dice.one_in(3) ? SliceContext::opening() : random_context(dice);
-    PortSlices slices(set, context);
+    PortSlices slices(set, context), cramped(set, context, {.nodes_max = 1, .steps_max = 1});
     for (int n = 0; n < 20; ++n) {
       const Packet p = dice.packet_near(boxes[dice.below(static_cast<unsigned>(boxes.size()))]).packet;
       const PortSet expected = naive_ports(boxes, p.source, p.destination, p.protocol, context);
       RC_ASSERT(set.ports_between(p.source, p.destination, p.protocol, context) == expected);
       RC_ASSERT(slices.between(p.source, p.destination, p.protocol) == expected);
+      RC_ASSERT(cramped.between(p.source, p.destination, p.protocol) == expected);
     }
   }));
 }
@@ -73,6 +74,8 @@ TEST_CASE("a slice of what remains after a deny") {
   const PacketSet set = space.of(web) - space.of(deny) - space.of(half_denied);
   const Address from = parse_address("198.51.100.7").value();
   PortSlices slices(set);
+  CHECK(slices.is_prepared());
+  CHECK_FALSE(PortSlices(set, SliceContext::opening(), {.nodes_max = 10, .steps_max = 10}).is_prepared());
   CHECK(to_string(slices.between(from, parse_address("192.0.2.25").value(), Protocol::tcp)) == "1-134,140-444,446-1023");
   CHECK(to_string(slices.between(from, parse_address("192.0.2.26").value(), Protocol::tcp)) == "1-1023");
   CHECK(slices.between(from, parse_address("192.0.2.26").value(), Protocol::udp).empty());
