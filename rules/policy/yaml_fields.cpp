@@ -51,8 +51,11 @@ Fields::Fields(Reading& reading, const YamlNode& map, std::string_view what, std
   usable_ = true;
   for (const YamlNode* key = map.first; key != nullptr; key = key->next->next) {
     if (!key->is_scalar() || std::find(keys.begin(), keys.end(), key->scalar) != keys.end()) continue;
-    std::string hint = suggest(key->scalar, keys);
-    if (hint.empty()) {
+    std::string hint;
+    if (std::optional<std::string_view> meant = nearest(key->scalar, keys)) {
+      meant_.push_back(*meant);
+      hint = fmt::format("did you mean '{}'?", *meant);
+    } else {
       hint = "known: ";
       for (std::size_t i = 0; i < keys.size(); ++i) hint += (i == 0 ? "" : ", ") + std::string(keys[i]);
     }
@@ -69,9 +72,11 @@ const YamlNode* Fields::get(std::string_view key) const {
 
 const YamlNode* Fields::need(std::string_view key) const {
   const YamlNode* value = get(key);
-  if (value == nullptr && usable_) reading_.error(map_, fmt::format("{} has no '{}'", what_, key), fmt::format("add `{}: ...`", key));
+  if (value == nullptr && usable_ && !misspelt(key)) reading_.error(map_, fmt::format("{} has no '{}'", what_, key), fmt::format("add `{}: ...`", key));
   return value;
 }
+
+bool Fields::misspelt(std::string_view key) const { return std::find(meant_.begin(), meant_.end(), key) != meant_.end(); }
 
 // --- Values ---
 

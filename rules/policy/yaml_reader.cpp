@@ -85,9 +85,11 @@ class FileReader {
   void read_top(const std::string& path, const YamlNode& root, std::uint16_t number, const YamlNode* chosen_by) {
     const YamlNode* include = nullptr;
     bool versioned = false;
+    std::set<std::string_view> seen;
     for (const YamlNode* key = root.first; key != nullptr; key = key->next->next) {
       if (!key->is_scalar()) continue;
       std::string_view name = key->scalar;
+      if (!seen.insert(name).second) continue;  // the tree has said that it is there twice
       if (std::find(std::begin(kTopKeys), std::end(kTopKeys), name) == std::end(kTopKeys)) {
         std::string hint = suggest(name, kTopKeys);
         reading_.error(*key, fmt::format("unknown key '{}'", name), hint.empty() ? "docs/rule-set.md lists every key" : hint);
@@ -262,6 +264,10 @@ const YamlNode* Reading::only(std::string_view section) {
 // --- name, timezone, review ---
 
 void read_general(Reading& reading, const RuleFiles& files) {
+  for (std::string_view key : {"name", "timezone"}) {
+    auto given = reading.sections.find(key);
+    if (given != reading.sections.end() && given->second.front().value->kind == YamlNode::Kind::null) read_text(reading, *given->second.front().key->next, fmt::format("'{}'", key));
+  }
   if (const YamlNode* name = reading.only("name")) reading.rules.name = read_text(reading, *name, "'name'").value_or("");
   if (const YamlNode* zone = reading.only("timezone")) {
     std::optional<std::string> name = read_text(reading, *zone, "'timezone'");

@@ -63,7 +63,7 @@ class Reading {
   std::vector<Entry> entries(std::string_view section, std::string_view what);
   /// The items of a list section of all files.
   std::vector<const YamlNode*> items(std::string_view section);
-  /// A section that only one file may give.
+  /// A section that only one file may give. Null if it is absent or says nothing.
   const YamlNode* only(std::string_view section);
 
   // --- Places by name (yaml_reader_places.cpp) ---
@@ -91,13 +91,16 @@ class Fields {
   bool usable() const { return usable_; }
   /// The value, or null if the key is absent.
   const YamlNode* get(std::string_view key) const;
-  /// The same; absence is an error.
+  /// The same; absence is an error, unless a misspelt key was meant to be this one.
   const YamlNode* need(std::string_view key) const;
+  /// A key that nobody knows looks like this one, so that its absence is explained.
+  bool misspelt(std::string_view key) const;
 
  private:
   Reading& reading_;
   const YamlNode& map_;
   std::string what_;
+  std::vector<std::string_view> meant_;
   bool usable_ = false;
 };
 

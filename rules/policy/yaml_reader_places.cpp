@@ -147,7 +147,7 @@ void read_zones(Reading& reading) {
     }
     if (zone.any && cidrs != nullptr) {
       reading.error(*entry.key, fmt::format("{} has both `any` and `cidrs`", what), "`any` is everything that no other zone names");
-    } else if (!zone.any && cidrs == nullptr && fields.usable()) {
+    } else if (fields.get("any") == nullptr && cidrs == nullptr && fields.usable() && !fields.misspelt("cidrs") && !fields.misspelt("any")) {
       reading.error(*entry.key, fmt::format("{} holds nothing", what), "add `cidrs: [192.0.2.0/24]`, or `any: true` for everything else");
     }
     if (zone.any && any_given != nullptr) {
@@ -249,7 +249,7 @@ void read_hosts(Reading& reading) {
     read_text_field(reading, fields, "role", host.role);
     read_text_field(reading, fields, "fqdn", host.fqdn);
     if (const YamlNode* care = fields.get("care")) host.care = read_word(reading, *care, "'care'", kCare).value_or(Care::never);
-    if (fields.usable() && fields.get("addresses") == nullptr && nics == nullptr) {
+    if (fields.usable() && fields.get("addresses") == nullptr && nics == nullptr && !fields.misspelt("addresses") && !fields.misspelt("nics")) {
       if (host.fqdn.empty()) reading.error(*entry.key, fmt::format("{} has no address", what), "add `addresses: [192.0.2.10]` or `nics: { front: [192.0.2.10] }`");
       else reading.warning(*entry.key, fmt::format("{} has a name but no address: no rule that names it can be judged", what), "names are not resolved while reading: add `addresses`");
     }

@@ -101,7 +101,11 @@ std::string read_id(Reading& reading, const Fields& fields) {
   bool plain = id->size() <= 128 && std::none_of(id->begin(), id->end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == ','; });
   if (!plain) reading.error(*node, fmt::format("'{}' cannot be an id", id->substr(0, 128)), "no blanks, no commas, up to 128 characters");
   auto [first, fresh] = reading.names.ids.emplace(*id, node);
-  if (!fresh) reading.error(*node, fmt::format("the id '{}' is used twice", *id), fmt::format("first at {}", reading.place(*first->second)));
+  if (!fresh) {
+    const YamlNode *earlier = first->second, *later = node;
+    if (std::pair(later->file, later->offset) < std::pair(earlier->file, earlier->offset)) std::swap(earlier, later);
+    reading.error(*later, fmt::format("the id '{}' is used twice", *id), fmt::format("first at {}", reading.place(*earlier)));
+  }
   return std::move(*id);
 }
 

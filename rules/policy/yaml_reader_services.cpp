@@ -107,7 +107,8 @@ void read_services(Reading& reading) {
       if (service.all && says_something) reading.error(*node, fmt::format("{} is everything and has ports besides", what), "`all: true` stands alone");
       says_something = true;
     }
-    if (fields.usable() && !says_something) reading.error(*entry.key, fmt::format("{} has no ports, types or protocols", what), "add `tcp: [443]`, `udp: [53]`, `icmp: [echo-request]` or `ip: [esp]`");
+    bool slip = fields.misspelt("tcp") || fields.misspelt("udp") || fields.misspelt("sctp") || fields.misspelt("icmp") || fields.misspelt("icmpv6") || fields.misspelt("ip") || fields.misspelt("all");
+    if (fields.usable() && !says_something && !slip) reading.error(*entry.key, fmt::format("{} has no ports, types or protocols", what), "add `tcp: [443]`, `udp: [53]`, `icmp: [echo-request]` or `ip: [esp]`");
     if (const YamlNode* node = fields.get("speaks")) {
       std::optional<std::string> speaks = read_text(reading, *node, "'speaks'");
       if (speaks && is_app_protocol(*speaks)) service.speaks = std::move(*speaks);
@@ -142,7 +143,7 @@ std::vector<std::uint32_t> read_service_names(Reading& reading, const Fields& fi
   const YamlNode* several = fields.get("services");
   if (one != nullptr && several != nullptr) reading.error(*several, "'service' and 'services' are both given", "put all of them in one list");
   if (one == nullptr && several == nullptr) {
-    fields.need("service");
+    if (!fields.misspelt("services")) fields.need("service");
     return out;
   }
   for (const YamlNode* item : read_list(reading, one != nullptr ? *one : *several, "'service'")) {

@@ -53,6 +53,7 @@ std::string hint_for(std::string_view problem, std::string_view line) {
   if (has_unquoted_ipv6(line)) return "quote IPv6 addresses: \"2001:db8::1\"";
   auto says = [&](std::string_view part) { return problem.find(part) != std::string_view::npos; };
   if (says("illegal map value")) return "a text with a colon and a blank needs quotes; or this line is indented wrongly";
+  if (says("illegal flow end")) return "a bracket is closed that was not opened, or by the wrong kind";
   if (says("end of sequence flow")) return "a '[' is not closed before here";
   if (says("end of map flow")) return "a '{' is not closed before here";
   if (says("end of map") || says("end of sequence")) return "this line is indented differently from its neighbours";
@@ -112,6 +113,10 @@ class YamlTreeBuilder : public YAML::EventHandler {
     std::size_t inside = quoted ? at + 1 : at;
     bool as_written = inside + value.size() <= text_.size() && text_.compare(inside, value.size(), value) == 0 && node.style != YamlNode::Style::block;
     if (as_written && quoted) as_written = inside + value.size() < text_.size() && text_[inside + value.size()] == begin;
+    if (quoted && !as_written && !is_closed(at)) {  // yaml-cpp takes the end of the file for the closing quote
+      complain(at, 1, "a quote is not closed", "close it before the end of the file");
+      usable_ = false;
+    }
     if (as_written) {
       node.scalar = text_.substr(inside, value.size());
       node.length = static_cast<std::uint32_t>(value.size() + (quoted ? 2 : 0));
@@ -144,6 +149,16 @@ class YamlTreeBuilder : public YAML::EventHandler {
 
   std::size_t offset_of(const YAML::Mark& mark) const {
     return mark.pos < 0 ? 0 : std::min(static_cast<std::size_t>(mark.pos), text_.size());
+  }
+
+  bool is_closed(std::size_t quote) const {
+    char mark = text_[quote];
+    for (std::size_t i = quote + 1; i < text_.size(); ++i) {
+      if (mark == '"' && text_[i] == '\\') ++i;
+      else if (text_[i] == mark && mark == '\'' && i + 1 < text_.size() && text_[i + 1] == mark) ++i;
+      else if (text_[i] == mark) return true;
+    }
+    return false;
   }
 
   void complain(std::size_t offset, std::size_t length, std::string what, std::string hint) {
