@@ -14,8 +14,8 @@ import sys
 
 def ports_of(finding):
     protocol = finding.get("protocol") or "-"
-    if finding.get("icmp"):
-        return [f"{protocol}/{item}" for item in text_list(finding["icmp"])]
+    if finding.get("icmp_types"):
+        return [f"{protocol}/{item}" for item in text_list(finding["icmp_types"])]
     out = []
     for item in text_list(finding.get("ports") or ""):
         first, _, last = item.partition("-")
