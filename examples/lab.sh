@@ -89,7 +89,7 @@ lab_prepare() {
 # Two commands that are programs and not functions, so that nsenter and a shell in the laboratory can run them too.
 lab_commands() {
   mkdir -p "$LAB_DIR/bin"
-  # on NODE COMMAND...: the same as the function `inside`.
+  # on NODE COMMAND...: the same as the function `inside`; in the background, $! is the command itself.
   printf '#!/bin/sh\nname=$1; shift\nexec nsenter --net="%s/netns/$name" -- "$@"\n' "$LAB_DIR" > "$LAB_DIR/bin/on"
   # unprivileged COMMAND...: as somebody who is not root: a real other id where we are root, else a mapped one.
   if [ "$LAB_MODE" = root ]; then
@@ -147,6 +147,9 @@ cable() {
   inside "$1" ip link set "$2" up
   inside "$3" ip link set "$4" up
 }
+
+# ipv4_only NODE [INTERFACE]: no IPv6 there, and so no neighbour discovery and no multicast reports on its wire.
+ipv4_only() { inside "$1" sh -c "echo 1 > /proc/sys/net/ipv6/conf/${2:-all}/disable_ipv6"; }
 
 forwards() { inside "$1" sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'; }
 

@@ -19,6 +19,8 @@ dmz_network() {
   local name
   for name in internet partner edge proxy1 web1 web2 dns1 mail1 inner sql1 sql2 management office; do node $name; done
   for name in front back database; do switch $name; done
+  # IPv6 is spoken where somebody uses it: the internet, office and management, and web2's front card.
+  for name in partner proxy1 web1 dns1 mail1 sql1 sql2 front back database; do ipv4_only $name; done
 
   cable edge wan internet eth0
   cable edge partner partner eth0
@@ -39,8 +41,8 @@ dmz_network() {
   inside edge ip address add 2001:db8:e::1/64 dev wan
   inside edge ip address add 198.51.100.1/28 dev partner
   plug inner front front 192.0.2.62/26 2001:db8:d::62/64
-  plug inner back back 10.20.0.1/24 2001:db8:b::1/64
-  plug inner database database 10.30.0.1/24 2001:db8:30::1/64
+  plug inner back back 10.20.0.1/24
+  plug inner database database 10.30.0.1/24
   inside inner ip address add 10.40.0.1/26 dev management
   inside inner ip address add 2001:db8:40::1/64 dev management
   inside inner ip address add 10.50.0.1/16 dev office
@@ -48,8 +50,8 @@ dmz_network() {
 
   plug proxy1 front front 192.0.2.10/26
   plug proxy1 back back 10.20.0.10/24
-  plug web1 front front 192.0.2.11/26 2001:db8:d::11/64
-  plug web1 back back 10.20.0.11/24 2001:db8:b::11/64
+  plug web1 front front 192.0.2.11/26
+  plug web1 back back 10.20.0.11/24
   plug web2 front front 192.0.2.12/26 2001:db8:d::12/64
   plug web2 back back 10.20.0.12/24
   plug dns1 front front 192.0.2.5/26
@@ -70,11 +72,11 @@ dmz_network() {
     inside $name ip route add 10.20.0.0/24 dev back table 200
     inside $name ip rule add from 10.20.0.0/24 table 200
   done
-  for name in web1 web2; do
-    inside $name ip -6 route add default via 2001:db8:d::1
-    inside $name ip -6 route add 2001:db8:50::/64 via 2001:db8:d::62
-    inside $name ip -6 route add 2001:db8:40::/64 via 2001:db8:d::62
-  done
+  for name in back database; do ipv4_only inner $name; done
+  ipv4_only web2 back
+  inside web2 ip -6 route add default via 2001:db8:d::1
+  inside web2 ip -6 route add 2001:db8:50::/64 via 2001:db8:d::62
+  inside web2 ip -6 route add 2001:db8:40::/64 via 2001:db8:d::62
   for name in dns1 mail1; do
     inside $name ip route add default via 192.0.2.1
     inside $name ip route add 10.0.0.0/8 via 192.0.2.62
@@ -150,6 +152,8 @@ END
     $LAB_PYTHON "$LAB_DIR/servers/listeners.py" "exec=$address:25" -- /usr/lib/postfix/sbin/smtpd -S
 }
 
+# smbd serves SMB (445) and the NetBIOS session service (139). nmbd stays away: its broadcasts come when they like, and the
+# sensors' findings are to be the same in every run.
 dmz_samba() {
   local name=$1 directory=$LAB_DIR/servers/samba-$1 part
   shift
@@ -175,7 +179,6 @@ dmz_samba() {
 END
   dmz_own "$directory"
   start "$name" "smbd-$name" unprivileged smbd -F --no-process-group -l "$directory" -s "$directory/conf"
-  start "$name" "nmbd-$name" unprivileged nmbd -F --no-process-group -l "$directory" -s "$directory/conf"
 }
 
 dmz_ssh() {

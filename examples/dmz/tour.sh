@@ -29,13 +29,13 @@ tour_observe() {
   for pair in $TOUR_SENSORS; do
     sensor=${pair%%:*}
     rm -f "$TOUR_OUT/$sensor.pcap"
-    inside "${pair#*:}" "$DEMARC" traffic -i "${pair#*:}" --promiscuous -w "$TOUR_OUT/$sensor.pcap" -q >"$TOUR_OUT/$sensor.log" 2>&1 &
+    on "${pair#*:}" "$DEMARC" traffic -i "${pair#*:}" --promiscuous -w "$TOUR_OUT/$sensor.pcap" -q >"$TOUR_OUT/$sensor.log" 2>&1 &
     listening+=($!)
   done
   for pair in $TOUR_SENSORS; do tour_wait_for_capture "${pair%%:*}" "${pair#*:}" || return 1; done
   dmz_traffic || return 1
   sleep 1  # the last conversations' farewells
-  kill -INT "${listening[@]}" 2>/dev/null || true
+  kill -TERM "${listening[@]}" 2>/dev/null || true
   for pair in "${listening[@]}"; do
     status=0
     wait "$pair" || status=$?
@@ -67,7 +67,7 @@ tour_scan() {
   for pair in $TOUR_VANTAGES; do
     vantage=${pair%%:*}
     rm -f "$TOUR_OUT/$vantage.jsonl"
-    inside "${pair#*:}" "$DEMARC" scan --rules "$TOUR_RULES" --vantage "$vantage" --concurrent 5 -o "$TOUR_OUT/$vantage.jsonl" \
+    on "${pair#*:}" "$DEMARC" scan --rules "$TOUR_RULES" --vantage "$vantage" --concurrent 5 -o "$TOUR_OUT/$vantage.jsonl" \
       >"$TOUR_OUT/scan-$vantage.log" 2>&1 &
     asking[$vantage]=$!
   done

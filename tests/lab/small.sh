@@ -14,6 +14,7 @@ small_network() {
   local name
   for name in scanner gate web1 web2 inner; do node $name; done
   switch dmz
+  for name in scanner gate web1 web2 inner dmz; do ipv4_only $name; done
   cable gate wan scanner eth0
   inside scanner ip address add 203.0.113.77/24 dev eth0
   inside gate ip address add 203.0.113.1/24 dev wan
