@@ -60,7 +60,8 @@ PortSet first_ports(const PortSet& ports, std::size_t count) {
 PortSet silent_ports(const Scope& scope, const Target& target, const PortSet& ports) {
   if (target.care() == Care::discovery_only) return ports;
   std::vector<PortRange> out;
-  for (const PortRange& r : ports.intersect(fragile_ports()).ranges()) {
+  const PortSet fragile = ports.intersect(fragile_ports());
+  for (const PortRange& r : fragile.ranges()) {
     for (std::uint32_t p = r.first.number(); p <= r.last.number(); ++p) {
       Port port{static_cast<std::uint16_t>(p)};
       if (!scope.speak_allowed(target, port)) out.push_back(PortRange::single(port));

@@ -219,7 +219,7 @@ constexpr CatalogueEntry kCatalogue[] = {
     {"printer-raw", "Raw printing", "9100-9107", "", "", Severity::medium,
      "Prints whatever arrives and lets printers be reconfigured.",
      "Print servers in the inner network only.", "HP JetDirect documentation"},
-    {"prometheus", "Prometheus and its exporters", "9090-9091,9093,9100", "", "", Severity::medium,
+    {"prometheus", "Prometheus", "9090-9091,9093", "", "", Severity::medium,
      "Tells the state and the names of the inside.",
      "Monitoring host only.", "Prometheus security model"},
     {"proxy", "Web proxies", "3128,8080,8118", "", "http", Severity::high,

@@ -118,7 +118,8 @@ struct PortClasses {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> begins, ends;  // port, service
     std::vector<std::uint32_t> cuts{0};
     for (std::uint32_t s = 0; s < rules.services.size(); ++s) {
-      for (const PortRange& r : ports_of(rules.services[s], protocol).ranges()) {
+      const PortSet ports = ports_of(rules.services[s], protocol);
+      for (const PortRange& r : ports.ranges()) {
         begins.emplace_back(r.first.number(), s);
         ends.emplace_back(r.last.number() + 1U, s);
         cuts.push_back(r.first.number());
