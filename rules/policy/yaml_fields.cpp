@@ -52,7 +52,11 @@ Fields::Fields(Reading& reading, const YamlNode& map, std::string_view what, std
   for (const YamlNode* key = map.first; key != nullptr; key = key->next->next) {
     if (!key->is_scalar() || std::find(keys.begin(), keys.end(), key->scalar) != keys.end()) continue;
     std::string hint;
-    if (std::optional<std::string_view> meant = nearest(key->scalar, keys)) {
+    std::optional<std::string_view> meant;
+    if (!reading.flooded()) meant = nearest(key->scalar, keys);
+    if (key->next->kind == YamlNode::Kind::null && key->scalar.find(' ') != std::string_view::npos) {
+      hint = "a text with a comma needs quotes inside { }";
+    } else if (meant) {
       meant_.push_back(*meant);
       hint = fmt::format("did you mean '{}'?", *meant);
     } else {
@@ -223,10 +227,11 @@ std::vector<const YamlNode*> read_list(Reading& reading, const YamlNode& node, s
 
 std::vector<std::string> read_texts(Reading& reading, const YamlNode& node, std::string_view what) {
   std::vector<std::string> out;
+  std::set<std::string_view> seen;
   for (const YamlNode* item : read_list(reading, node, what)) {
     std::optional<std::string> text = read_text(reading, *item, what);
     if (!text) continue;
-    if (std::find(out.begin(), out.end(), *text) != out.end()) {
+    if (!seen.insert(item->scalar).second) {
       reading.warning(*item, fmt::format("'{}' is named twice in {}", *text, what), "once is enough");
     } else {
       out.push_back(std::move(*text));

@@ -337,10 +337,11 @@ void read_sensors(Reading& reading) {
       if (!sees->is_sequence() || sees->count == 0) {
         reading.error(*sees, "'sees' must be a list of zone pairs", "write [[internet, dmz], [dmz, database]]");
       } else {
+        std::set<std::pair<std::string, std::string>> seen;
         for (const YamlNode* item = sees->first; item != nullptr; item = item->next) {
           std::optional<std::pair<std::string, std::string>> pair = read_zone_pair(reading, *item, "an entry of 'sees'");
           if (!pair) continue;
-          if (std::find(sensor.sees.begin(), sensor.sees.end(), *pair) != sensor.sees.end()) reading.warning(*item, fmt::format("[{}, {}] is given twice", pair->first, pair->second), "once is enough");
+          if (!seen.insert(*pair).second) reading.warning(*item, fmt::format("[{}, {}] is given twice", pair->first, pair->second), "once is enough");
           else sensor.sees.push_back(std::move(*pair));
         }
       }

@@ -36,7 +36,8 @@ struct Names {
   ByName<std::size_t> zones, hosts, services, vantages, devices, people;
   ByName<const YamlNode*> groups;
   ByName<AddressSet> addresses;          // of each zone, host, host.nic; of groups once they are resolved
-  ByName<const YamlNode*> ids;           // of rules, exceptions, forbidden entries, retired ids: where each was given
+  ByName<const YamlNode*> ids;           // of rules, exceptions and forbidden entries: where each was given
+  ByName<std::size_t> rules, forbidden;  // of those kinds alone
   ByName<std::vector<Address>> nics;     // "web1.front"
 };
 
@@ -54,7 +55,8 @@ class Reading {
   Location where(const YamlNode& node) const { return trees[node.file].where(node); }
   bool failed() const { return errors.has_errors(); }
   /// More errors than anybody will be shown: suggestions are no longer worth their time.
-  bool flooded() const { return errors.suppressed() != 0; }
+  bool flooded() const { return errors.error_count() >= kSuggestionsMax; }
+  static constexpr std::size_t kSuggestionsMax = 50;  // each may compare with ten thousand names
 
   // --- The sections of all files ---
   std::vector<YamlTree> trees;                                // by YamlNode::file
@@ -79,6 +81,7 @@ class Reading {
   std::map<std::string, AddressSet, std::less<>> unions_;  // lists that were resolved before
   std::size_t ranges_total_ = 0;
   bool ranges_refused_ = false;
+  bool spend(const YamlNode& node, std::size_t ranges);
   ByName<int> group_state_;                                // 1: being resolved, 2: done
   std::vector<std::string> group_chain_;
   std::optional<AddressSet> resolve_group(const YamlNode& use, std::string_view name);

@@ -355,8 +355,9 @@ std::optional<AddressSet> Reading::resolve_group(const YamlNode& use, std::strin
       std::optional<AddressSet> part;
       if (item->is_scalar() && names.groups.contains(item->scalar) && !names.addresses.contains(item->scalar)) part = resolve_group(*item, item->scalar);
       else if (item->is_scalar()) part = resolve(*item);
-      if (!part) whole = false;
+      if (!part || !spend(*item, part->ranges().size())) whole = false;
       else ranges.insert(ranges.end(), part->ranges().begin(), part->ranges().end());
+      if (ranges_refused_) break;
     }
   }
   group_chain_.pop_back();
@@ -405,15 +406,24 @@ std::optional<AddressSet> Reading::resolve(const YamlNode& node, bool vantages) 
   return std::nullopt;
 }
 
+bool Reading::spend(const YamlNode& node, std::size_t ranges) {
+  ranges_total_ += ranges;
+  if (ranges_total_ <= kRangesMax) return true;
+  if (!ranges_refused_) error(node, fmt::format("the names of this rule set stand for more than {} address ranges", kRangesMax), "use prefixes and fewer scattered addresses");
+  ranges_refused_ = true;
+  return false;
+}
+
 EndpointSet Reading::endpoints(const YamlNode& node, std::string_view what, bool vantages) {
   EndpointSet out;
   out.where = where(node);
   std::vector<const YamlNode*> items = read_list(*this, node, what);
   std::string key;
+  std::set<std::string_view> seen;
   for (const YamlNode* item : items) {
     std::optional<std::string> text = read_text(*this, *item, what);
     if (!text) continue;
-    if (std::find(out.names.begin(), out.names.end(), *text) != out.names.end()) {
+    if (!seen.insert(item->scalar).second) {
       warning(*item, fmt::format("'{}' is named twice in {}", *text, what), "once is enough");
       continue;
     }
@@ -429,8 +439,9 @@ EndpointSet Reading::endpoints(const YamlNode& node, std::string_view what, bool
     for (const YamlNode* item : items) {
       if (!item->is_scalar() || item->scalar.empty()) continue;
       std::optional<AddressSet> part = resolve(*item, vantages);
-      if (part) ranges.insert(ranges.end(), part->ranges().begin(), part->ranges().end());
+      if (part && spend(*item, part->ranges().size())) ranges.insert(ranges.end(), part->ranges().begin(), part->ranges().end());
       else whole = false;
+      if (ranges_refused_) break;
     }
     out.addresses = AddressSet::of_ranges(std::move(ranges));
     if (whole && out.addresses.empty()) {
@@ -439,14 +450,7 @@ EndpointSet Reading::endpoints(const YamlNode& node, std::string_view what, bool
     if (!whole) return out;  // not remembered, so that every place that names something unknown is told
     before = unions_.emplace(std::move(key), std::move(out.addresses)).first;
   }
-  ranges_total_ += before->second.ranges().size();
-  if (ranges_total_ > kRangesMax) {
-    if (!ranges_refused_) error(node, fmt::format("the names of this rule set stand for more than {} address ranges", kRangesMax), "use prefixes and fewer scattered addresses");
-    ranges_refused_ = true;
-    out.addresses = AddressSet();
-    return out;
-  }
-  out.addresses = before->second;
+  if (spend(node, before->second.ranges().size())) out.addresses = before->second;
   return out;
 }
 

@@ -216,11 +216,8 @@ void read_forbidden(Reading& reading) {
       for (const YamlNode* rule : read_list(reading, *rules, "'except_rules'")) {
         std::optional<std::string> name = read_text(reading, *rule, "a rule");
         if (!name) continue;
-        bool known = std::any_of(reading.rules.rules.begin(), reading.rules.rules.end(), [&](const Rule& r) { return r.id == *name; });
-        if (!known) {
-          std::vector<std::string> ids;
-          if (!reading.flooded()) for (const Rule& r : reading.rules.rules) ids.push_back(r.id);
-          reading.error(*rule, fmt::format("unknown rule '{}'", *name), reading.flooded() ? "" : suggest_name(*name, std::move(ids), "there are no rules"));
+        if (!reading.names.rules.contains(*name)) {
+          reading.error(*rule, fmt::format("unknown rule '{}'", *name), reading.flooded() ? "" : suggest_name(*name, keys_of(reading.names.rules), "there are no rules"));
         } else {
           entry.except_rules.push_back(std::move(*name));
         }
@@ -228,6 +225,7 @@ void read_forbidden(Reading& reading) {
     }
     read_text_field(reading, fields, "remedy", entry.remedy);
     read_text_field(reading, fields, "reason", entry.reason);
+    reading.names.forbidden.emplace(entry.id, reading.rules.forbidden.size());
     reading.rules.forbidden.push_back(std::move(entry));
   }
 }
@@ -241,14 +239,11 @@ void read_exceptions(Reading& reading) {
     fields.need("expires");
     if (const YamlNode* of = fields.need("of")) {
       exception.of = read_text(reading, *of, "'of'").value_or("");
-      const std::vector<ForbiddenEntry>& forbidden = reading.rules.forbidden;
-      auto entry = std::find_if(forbidden.begin(), forbidden.end(), [&](const ForbiddenEntry& e) { return e.id == exception.of; });
-      if (entry != forbidden.end()) {
-        check_inside(reading, fields, exception.rule, *entry);
+      auto entry = reading.names.forbidden.find(exception.of);
+      if (entry != reading.names.forbidden.end()) {
+        check_inside(reading, fields, exception.rule, reading.rules.forbidden[entry->second]);
       } else if (!exception.of.empty()) {
-        std::vector<std::string> ids;
-        for (const ForbiddenEntry& e : forbidden) ids.push_back(e.id);
-        reading.error(*of, fmt::format("unknown forbidden entry '{}'", exception.of), reading.flooded() ? "" : suggest_name(exception.of, std::move(ids), "nothing is forbidden"));
+        reading.error(*of, fmt::format("unknown forbidden entry '{}'", exception.of), reading.flooded() ? "" : suggest_name(exception.of, keys_of(reading.names.forbidden), "nothing is forbidden"));
       }
     }
     reading.rules.exceptions.push_back(std::move(exception));
@@ -316,7 +311,9 @@ void read_rules(Reading& reading) {
   reading.rules.rules.reserve(items.size());
   for (const YamlNode* item : items) {
     Fields fields(reading, *item, "a rule", kRuleKeys);
-    if (fields.usable()) reading.rules.rules.push_back(read_rule(reading, *item, fields, "rule"));
+    if (!fields.usable()) continue;
+    reading.rules.rules.push_back(read_rule(reading, *item, fields, "rule"));
+    reading.names.rules.emplace(reading.rules.rules.back().id, reading.rules.rules.size() - 1);
   }
   read_forbidden(reading);
   read_exceptions(reading);
