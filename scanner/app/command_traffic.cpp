@@ -1,0 +1,241 @@
+// demarc traffic: conversations of captures or an interface, judged by the rules if there are any.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/view/view.h"
+#include "rules/evidence/flow_records.h"
+#include "rules/text/escape.h"
+#include "rules/text/suggest.h"
+#include "rules/verdict/reconcile.h"
+#include "scanner/app/console.h"
+#include "scanner/app/evidence_files.h"
+#include "scanner/app/outputs.h"
+#include "scanner/app/progress.h"
+#include "scanner/app/world.h"
+#include "scanner/files/file.h"
+#include "scanner/passive/listener.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::string_view kFlowFormats[] = {"text", "jsonl", "csv"};
+
+
+std::string service_of(const ObservedFlow& f) {
+  if (f.protocol.is_icmp()) return fmt::format("{} {}", to_string(f.protocol), describe(f.initiator.family(), f.icmp));
+  return f.protocol.has_ports() ? fmt::format("{}/{}", to_string(f.protocol), f.port.number()) : to_string(f.protocol);
+}
+
+std::string states_of(const ObservedFlow& f) {
+  std::string out;
+  for (std::size_t i = 0; i < kConnStates; ++i)
+    if (f.states[i] != 0) out += fmt::format("{}{}:{}", out.empty() ? "" : " ", name(static_cast<ConnState>(i)), f.states[i]);
+  return out;
+}
+
+std::string label(const RuleSet* rules, const Address& address) {
+  std::string host = rules == nullptr ? "" : rules->name_of(address);
+  return host.empty() ? to_string(address) : fmt::format("{} ({})", to_string(address), terminal_safe(host));
+}
+
+std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
+  std::vector<const ObservedFlow*> order;
+  for (const ObservedFlow& f : evidence.flows) order.push_back(&f);
+  std::sort(order.begin(), order.end(), [](const ObservedFlow* a, const ObservedFlow* b) {
+    return std::tuple(b->established, b->conversations, a->initiator, a->responder, a->protocol, a->port, a->icmp, a->first) <
+           std::tuple(a->established, a->conversations, b->initiator, b->responder, b->protocol, b->port, b->icmp, b->first);
+  });
+  return order;
+}
+
+std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
+  std::string out;
+  for (const FlowSource& s : evidence.sources) {
+    out += fmt::format("{}{}: {} packets", terminal_safe(s.file), s.sensor.empty() ? "" : fmt::format(" (sensor {})", terminal_safe(s.sensor)), grouped_number(s.packets));
+    if (s.first && s.last) out += fmt::format(", {} to {}", to_string(*s.first), to_string(*s.last));
+    if (s.dropped != 0) out += fmt::format(", {} dropped", grouped_number(s.dropped));
+    if (s.undecoded != 0) out += fmt::format(", {} not decoded", grouped_number(s.undecoded));
+    if (s.snapped != 0) out += fmt::format(", {} cut too short", grouped_number(s.snapped));
+    if (s.aggregated != 0) out += fmt::format(", {} conversations without detail", grouped_number(s.aggregated));
+    out += '\n';
+    if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
+  }
+  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", "INITIATOR", "RESPONDER", "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN");
+  for (const ObservedFlow* f : by_use(evidence)) {
+    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder), service_of(*f), f->conversations,
+                       f->established, states_of(*f), f->bytes_out, f->bytes_in);
+  }
+  bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(), [](const ObservedFlow& f) { return !f.initiator_certain; });
+  if (unsure) out += "\n? who opened the conversation is likely, not certain: its beginning was not captured\n";
+  return out;
+}
+
+std::string flows_csv(const FlowEvidence& evidence) {
+  std::string out = "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,states,packets_out,packets_in,bytes_out,bytes_in,first,last,file\r\n";
+  for (const ObservedFlow* f : by_use(evidence)) {
+    std::string port = f->protocol.has_ports() ? to_string(f->port) : "", initiator_port = f->initiator_port.number() != 0 ? to_string(f->initiator_port) : "";
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", to_string(f->initiator), to_string(f->responder), to_string(f->protocol), port, initiator_port,
+                       f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations, f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
+                       to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file));
+  }
+  return out;
+}
+
+std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules) {
+  if (format == "jsonl") return flow_records(evidence);
+  return format == "csv" ? flows_csv(evidence) : flows_text(evidence, rules);
+}
+
+/// Drops, gaps and damage: what makes a capture less than the truth.
+std::string weakness(const FlowEvidence& evidence) {
+  for (const FlowSource& s : evidence.sources) {
+    if (s.dropped != 0) return fmt::format("{}: {} packets were dropped", s.file, grouped_number(s.dropped));
+    if (s.truncated) return fmt::format("{}: {}", s.file, s.problem.empty() ? "the file ends in the middle" : s.problem);
+    if (!s.problem.empty()) return fmt::format("{}: {}", s.file, s.problem);
+    if (s.aggregated != 0) return fmt::format("{}: the detail of {} conversations was given up", s.file, grouped_number(s.aggregated));
+  }
+  return evidence.complete ? "" : "the capture was interrupted";
+}
+
+}  // namespace
+
+int run_traffic(const TrafficCommand& command) {
+  const std::atomic<bool>& stop = stop_on_signals();
+  bool live = !command.interface_name.empty();
+  LoadedRules loaded = load_rules(command.common, false);
+  if (!loaded.rules && !loaded.absent) return kCouldNotRun;
+  const RuleSet* rules = loaded.rules ? &*loaded.rules : nullptr;
+  if (rules != nullptr && !command.sensor.empty() && rules->sensor(command.sensor) == nullptr) {
+    std::vector<std::string> names;
+    for (const Sensor& sensor : rules->sensors) names.push_back(sensor.name);
+    std::string hint = suggest(command.sensor, names);
+    return say(Error{{}, fmt::format("the rule set has no sensor '{}'", command.sensor), hint.empty() ? fmt::format("it has {}", names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))) : hint}), kCouldNotRun;
+  }
+  // Formats of conversations, and with a rule set those of a verdict as well.
+  std::vector<std::string_view> formats(std::begin(kFlowFormats), std::end(kFlowFormats));
+  if (rules != nullptr)
+    for (std::string_view report : report_format_names())
+      if (std::find(formats.begin(), formats.end(), report) == formats.end()) formats.push_back(report);
+  std::string format = command.common.format.empty() ? "text" : command.common.format;
+  if (Result<void> known = check_format(format, formats); !known) return say(known.error()), kCouldNotRun;
+  Result<std::vector<Output>> outputs = parse_outputs(command.common.outputs, formats, [](std::string_view file) -> std::string_view {
+    if (file.ends_with(".jsonl")) return "jsonl";
+    if (file.ends_with(".csv")) return "csv";
+    if (file.ends_with(".txt")) return "text";
+    const ReportFormat* report = report_format_for_file(file);
+    return report == nullptr ? "" : report->name;
+  });
+  if (!outputs) return say(outputs.error()), kCouldNotRun;
+  FailOn fail_on;
+  for (const std::string& value : command.fail_on)
+    if (Result<void> added = add_fail_on(fail_on, value); !added) return say(added.error()), kCouldNotRun;
+  Result<Timestamp> at = as_of(command.common, rules);
+  if (!at) return say(at.error()), kCouldNotRun;
+
+  FlowOptions flow;
+  flow.per_conversation = command.conversations;
+  server_ports(rules, flow.server_ports_tcp, flow.server_ports_udp);
+  std::optional<std::chrono::seconds> duration;
+  if (!command.duration.empty()) {
+    Result<std::chrono::seconds> parsed = parse_duration(command.duration);
+    if (!parsed) return say(Error{{}, "--duration: " + parsed.error().what, parsed.error().hint}), kCouldNotRun;
+    duration = *parsed;
+  }
+
+  Progress progress(command.common, live ? "listening" : "reading captures", "packets/s");
+  auto started = std::chrono::steady_clock::now();
+  ObserveCallback show = [&](const ObserveProgress& p) {
+    double seconds = std::max(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), 0.001);
+    Progress::State state;
+    state.done = live ? p.packets : p.bytes;
+    state.total = p.bytes_total;
+    state.rate = static_cast<double>(p.packets) / seconds;
+    state.detail = fmt::format("{} conversations{}", grouped_number(p.conversations), p.dropped != 0 ? fmt::format(", {} dropped", grouped_number(p.dropped)) : "");
+    progress.show(state);
+  };
+  Result<FlowEvidence> evidence = failure("nothing to read");
+  Snapshot snapshot;
+  if (live) {
+    LiveRequest request;
+    request.live.interface = command.interface_name;
+    request.live.filter = command.filter;
+    for (const std::string& word : command.words) request.live.filter += (request.live.filter.empty() ? "" : " ") + word;
+    request.live.snaplen = command.snaplen;
+    request.live.promiscuous = command.promiscuous;
+    request.live.buffer_bytes = command.buffer_mib << 20;
+    request.sensor = command.sensor;
+    request.write_to = command.write_file;
+    request.packets_max = command.count;
+    if (duration) request.duration_max = *duration;
+    request.flow = flow;
+    evidence = observe_live(request, stop, show, [&] { say_note(fmt::format("listening on {}; Ctrl-C ends it", command.interface_name)); });
+    // Ctrl-C is how a listener is meant to end.
+    if (evidence) evidence->complete = true;
+  } else {
+    if (!command.write_file.empty()) return say(Error{{}, "-w writes what an interface sees: it goes with -i", ""}), kCouldNotRun;
+    ObserveRequest request;
+    for (const std::string& file : command.captures) request.captures.push_back({file, command.sensor});
+    for (const std::string& file : command.words) request.captures.push_back({file, command.sensor});
+    if (request.captures.empty()) return say(Error{{}, "no capture: nothing to read", "give capture files, '-' for standard input, or -i INTERFACE"}), kCouldNotRun;
+    request.filter = command.filter;
+    request.packets_max = command.count;
+    request.flow = flow;
+    for (const CaptureInput& input : request.captures) {
+      if (input.path == "-") continue;
+      EvidenceFile row;
+      row.name = input.path;
+      row.kind = EvidenceKind::capture;
+      Result<FileDigest> digest = sha256_of_file(input.path);
+      if (!digest) return say(digest.error()), kCouldNotRun;
+      row.sha256 = digest->sha256;
+      row.size = digest->size;
+      snapshot.files.push_back(std::move(row));
+    }
+    evidence = observe(request, show, &stop);
+  }
+  progress.clear();
+  if (!evidence) return say(evidence.error()), kCouldNotRun;
+  for (const FlowSource& s : evidence->sources)
+    if (!s.problem.empty()) say_warning(fmt::format("{}: {}", s.file, s.problem));
+
+  bool flows_only = rules == nullptr || !command.write_file.empty();
+  std::optional<Verdict> verdict;
+  if (!flows_only) {
+    snapshot.flows.push_back(*evidence);
+    verdict = judge(*rules, snapshot, {.as_of = *at, .require_passage = false, .tool_version = DEMARC_VERSION, .judge_rule_set = false, .judge_reachable = false});
+    conclude(*verdict, fail_on);
+  }
+  ReportOptions report_options;
+  auto render_any = [&](std::string_view name, bool color) {
+    bool of_flows = std::find(std::begin(kFlowFormats), std::end(kFlowFormats), name) != std::end(kFlowFormats);
+    report_options.color = color;
+    report_options.width = terminal_width();
+    if (!of_flows) return find_report_format(name)->render(*verdict, report_options);
+    std::string text = render(name, *evidence, rules);
+    if (name == "text" && verdict) text += "\n" + find_report_format("text")->render(*verdict, report_options);
+    return text;
+  };
+  if (flows_only && rules != nullptr && std::find(std::begin(kFlowFormats), std::end(kFlowFormats), format) == std::end(kFlowFormats)) {
+    return say(Error{{}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}), kCouldNotRun;
+  }
+  for (const Output& output : *outputs)
+    if (Result<void> written = write_file_atomically(output.file, render_any(output.format, false)); !written) return say(written.error()), kCouldNotRun;
+  bool silent = live && !command.write_file.empty() && command.common.format.empty();
+  if (silent) {
+    for (const FlowSource& s : evidence->sources) say_note(fmt::format("{} packets kept in {}, {} dropped", grouped_number(s.packets), command.write_file, s.dropped));
+  } else if (Result<void> shown = write_stdout(render_any(format, use_color())); !shown) {
+    return say(shown.error()), kCouldNotRun;
+  }
+  std::string weak = weakness(*evidence);
+  if (verdict) {
+    ExitDecision decision = exit_code(*verdict, fail_on);
+    say_note(decision.why);
+    return decision.code == kConforms && !weak.empty() ? kInconclusive : decision.code;
+  }
+  if (!weak.empty()) say_warning(weak);
+  return weak.empty() ? kConforms : kInconclusive;
+}
+
+}  // namespace demarc

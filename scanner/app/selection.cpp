@@ -1,0 +1,230 @@
+#include "scanner/app/selection.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+
+#include "rules/text/source.h"
+#include "rules/text/suggest.h"
+#include "scanner/app/console.h"
+#include "scanner/app/world.h"
+#include "scanner/files/file.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::uint32_t kTriesDefault = 3;
+constexpr std::uint32_t kShardsMax = 100'000;
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+struct Shard {
+  std::uint32_t index = 1, count = 1;
+};
+
+/// "2/8", or "auto/8": the scheduler's variable tells which (a Kubernetes Indexed Job counts from 0, a Slurm array from its minimum).
+Result<Shard> parse_shard(std::string_view text) {
+  if (text.empty()) return Shard{};
+  auto wrong = [&](std::string hint) { return failure(fmt::format("--shard: '{}' is no shard", text), std::move(hint)); };
+  std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return wrong("write 1/4: the first of four; or auto/4 under a scheduler");
+  std::optional<std::uint32_t> count = number(text.substr(slash + 1)), index = number(text.substr(0, slash));
+  if (text.substr(0, slash) == "auto") {
+    const char* kubernetes = std::getenv("JOB_COMPLETION_INDEX");
+    const char* slurm = std::getenv("SLURM_ARRAY_TASK_ID");
+    const char* slurm_first = std::getenv("SLURM_ARRAY_TASK_MIN");
+    if (kubernetes != nullptr) {
+      index = number(kubernetes);
+      if (index) ++*index;
+    } else if (slurm != nullptr) {
+      index = number(slurm);
+      std::optional<std::uint32_t> first = slurm_first != nullptr ? number(slurm_first) : std::optional<std::uint32_t>(0);
+      if (index && first && *index >= *first) index = *index - *first + 1;
+      else index.reset();
+    } else {
+      return wrong("neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set: write the number yourself");
+    }
+  }
+  if (!index || !count || *index == 0 || *index > *count || *count > kShardsMax) return wrong("write 1/4: the first of four; the number lies between 1 and their count");
+  return Shard{*index, *count};
+}
+
+Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option, const RuleSet* rules) {
+  std::vector<Prefix> prefixes;
+  for (const std::string& word : words) {
+    // Names of the rule set stand for their addresses; names are never resolved.
+    if (rules != nullptr) {
+      std::string host_name = word.substr(0, word.find('.'));
+      if (const Host* host = rules->host(word)) {
+        for (const Address& address : host->all_addresses()) prefixes.push_back(Prefix::host(address));
+        continue;
+      }
+      if (const Zone* zone = rules->zone(word)) {
+        prefixes.insert(prefixes.end(), zone->cidrs.begin(), zone->cidrs.end());
+        continue;
+      }
+      if (const Host* host = rules->host(host_name)) {
+        bool found = false;
+        for (const Nic& nic : host->nics) {
+          if (host_name + "." + nic.name != word) continue;
+          for (const Address& address : nic.addresses) prefixes.push_back(Prefix::host(address));
+          found = true;
+        }
+        if (found) continue;
+      }
+    }
+    Result<Prefix> prefix = parse_prefix(word);
+    if (!prefix) {
+      std::string hint = prefix.error().hint;
+      if (rules != nullptr) {
+        std::vector<std::string> names;
+        for (const Host& host : rules->hosts) names.push_back(host.name);
+        for (const Zone& zone : rules->zones) names.push_back(zone.name);
+        if (std::string near = suggest(word, names); !near.empty()) hint = near;
+      }
+      return failure(fmt::format("{}: {}", option, prefix.error().what), std::move(hint));
+    }
+    prefixes.push_back(*prefix);
+  }
+  return prefixes;
+}
+
+Result<std::vector<Prefix>> read_target_list(const std::string& file, const RuleSet* rules) {
+  Source source(file, DEMARC_TRY(read_whole_file(file, 64U << 20)));
+  std::vector<Prefix> prefixes;
+  for (std::uint32_t n = 1; n <= source.line_count(); ++n) {
+    std::string_view line = source.line(n);
+    line = line.substr(0, line.find('#'));
+    for (std::size_t at = 0; at < line.size();) {
+      std::size_t begin = line.find_first_not_of(" \t,", at);
+      if (begin == std::string_view::npos) break;
+      std::size_t end = std::min(line.find_first_of(" \t,", begin), line.size());
+      Result<std::vector<Prefix>> word = parse_prefixes({std::string(line.substr(begin, end - begin))}, "target", rules);
+      if (!word) {
+        Error e = word.error();
+        e.where = source.at_line(n, static_cast<std::uint32_t>(begin + 1), static_cast<std::uint32_t>(end - begin));
+        return std::unexpected(std::move(e));
+      }
+      prefixes.insert(prefixes.end(), word->begin(), word->end());
+      at = end;
+    }
+  }
+  if (prefixes.empty()) return file_failure(file, "the list of targets is empty", "one address or prefix a line");
+  return prefixes;
+}
+
+Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> rule_set) {
+  Selected s;
+  s.rules = std::move(rule_set);
+  const RuleSet* rules = s.rules ? &*s.rules : nullptr;
+  Shard shard = DEMARC_TRY(parse_shard(selection.shard));
+  s.shard = shard.index;
+  s.shards = shard.count;
+  s.tries = selection.tries != 0 ? selection.tries : kTriesDefault;
+  if (s.tries > 20) return failure("--tries: at most 20");
+
+  PlanOptions options;
+  options.rate = selection.rate;
+  options.processes = shard.count * std::max<std::uint32_t>(1, selection.concurrent);
+  options.tries = s.tries;
+  if (!selection.ports.empty()) {
+    PortsOption ports = DEMARC_TRY(parse_ports_option(selection.ports));
+    options.tcp = ports.tcp ? *ports.tcp : PortSet();
+    options.udp = ports.udp ? *ports.udp : PortSet();
+  }
+  options.targets = DEMARC_TRY(parse_prefixes(selection.targets, "target", rules));
+  if (!selection.targets_file.empty()) {
+    std::vector<Prefix> listed = DEMARC_TRY(read_target_list(selection.targets_file, rules));
+    options.targets.insert(options.targets.end(), listed.begin(), listed.end());
+  }
+  options.exclude = DEMARC_TRY(parse_prefixes(selection.exclude, "--exclude", rules));
+
+  if (rules == nullptr) {
+    std::vector<Prefix> prefixes = DEMARC_TRY(parse_prefixes(selection.scope, "--scope", nullptr));
+    s.scope = DEMARC_TRY(Scope::from_prefixes(prefixes, options.exclude));
+    s.plan = DEMARC_TRY(plan_scan(*s.scope, options));
+    return s;
+  }
+  s.scope = DEMARC_TRY(Scope::from_rules(*rules, options.exclude));
+  if (selection.vantage.empty()) {
+    std::string names;
+    for (const Vantage& v : rules->vantages) names += (names.empty() ? "" : ", ") + v.name;
+    return failure("from which vantage point? --vantage is missing", names.empty() ? "the rule set declares none under `vantages`" : "one of " + names);
+  }
+  s.vantage = rules->vantage(selection.vantage);
+  if (s.vantage == nullptr) {
+    std::vector<std::string> names;
+    for (const Vantage& v : rules->vantages) names.push_back(v.name);
+    std::string hint = suggest(selection.vantage, names);
+    if (hint.empty()) hint = names.empty() ? "it declares none under `vantages`" : fmt::format("it has {}", fmt::join(names, ", "));
+    return failure(fmt::format("the rule set has no vantage point '{}'", selection.vantage), std::move(hint));
+  }
+  s.plan = DEMARC_TRY(plan_scan(*rules, *s.scope, *s.vantage, options));
+  return s;
+}
+
+}  // namespace
+
+Result<PortsOption> parse_ports_option(std::string_view text) {
+  PortsOption out;
+  std::vector<PortRange> tcp, udp;
+  std::vector<PortRange>* current = &tcp;
+  bool any_tcp = false, any_udp = false;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    std::size_t comma = std::min(text.find(',', begin), text.size());
+    std::string_view part = text.substr(begin, comma - begin);
+    if (part.size() > 1 && part[1] == ':') {
+      if (part[0] == 'T') current = &tcp;
+      else if (part[0] == 'U') current = &udp;
+      else return failure(fmt::format("-p: '{}' is no protocol", part.substr(0, 2)), "T: for TCP, U: for UDP");
+      part.remove_prefix(2);
+    }
+    (current == &tcp ? any_tcp : any_udp) = true;
+    if (part == "-") {
+      current->push_back({Port(1), Port(65535)});
+    } else {
+      Result<PortRange> range = parse_port_range(part);
+      if (!range) return failure("-p: " + range.error().what, range.error().hint);
+      if (range->first.number() == 0) return failure("-p: port 0 is never probed (RFC 6335 section 6)", "begin with 1");
+      current->push_back(*range);
+    }
+    begin = comma + 1;
+  }
+  if (any_tcp) out.tcp = PortSet::of(std::move(tcp));
+  if (any_udp) out.udp = PortSet::of(std::move(udp));
+  return out;
+}
+
+std::optional<Selected> select(const Selection& selection, const CommonOptions& options) {
+  std::optional<RuleSet> rules;
+  if (selection.scope.empty()) {
+    LoadedRules loaded = load_rules(options, false);
+    if (loaded.absent) {
+      say(Error{{}, "no rule set and no scope: nothing says what may be asked", "give --rules FILE, or --scope PREFIX with -p PORTS"});
+      return std::nullopt;
+    }
+    if (!loaded.rules) return std::nullopt;
+    rules = std::move(loaded.rules);
+  } else if (!options.rules_file.empty()) {
+    say(Error{{}, "--scope and --rules exclude each other: the rule set has a scope of its own", "name single targets of it as arguments"});
+    return std::nullopt;
+  }
+  Result<Selected> selected = try_select(selection, std::move(rules));
+  if (!selected) {
+    say(selected.error());
+    return std::nullopt;
+  }
+  std::optional<Selected> out(std::move(*selected));
+  // The vantage point lives in the rule set, which has moved.
+  if (out->rules && out->vantage != nullptr) out->vantage = out->rules->vantage(selection.vantage);
+  return out;
+}
+
+}  // namespace demarc

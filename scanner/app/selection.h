@@ -1,0 +1,31 @@
+// From command line words to a plan: which vantage point, which targets and ports, which share of the work.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "rules/plan/work.h"
+#include "rules/policy/scope.h"
+#include "scanner/app/commands.h"
+
+namespace demarc {
+
+struct Selected {
+  std::optional<RuleSet> rules;  // none: --scope was given instead
+  std::optional<Scope> scope;
+  const Vantage* vantage = nullptr;
+  ScanPlan plan;
+  std::uint32_t shard = 1, shards = 1;
+  std::uint32_t tries = 0;
+};
+
+/// Everything that plan and scan have in common. Errors have been said already: nullopt is exit 2.
+std::optional<Selected> select(const Selection& selection, const CommonOptions& options);
+
+/// "22,80-90,U:53": TCP without a letter.
+struct PortsOption {
+  std::optional<PortSet> tcp, udp;
+};
+Result<PortsOption> parse_ports_option(std::string_view text);
+
+}  // namespace demarc

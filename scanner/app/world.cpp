@@ -1,0 +1,113 @@
+#include "scanner/app/world.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <random>
+
+#include "rules/policy/yaml_reader.h"
+#include "scanner/app/console.h"
+#include "scanner/files/file.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::uint64_t kRuleFileMax = 64ULL << 20;
+constexpr std::uint64_t kTimeZoneFileMax = 1U << 20;
+constexpr const char* kDefaultRules = "demarc.yaml";
+
+Result<std::string> time_zone_bytes(std::string_view name) {
+  // A name, not a path: "Europe/Berlin".
+  bool plausible = !name.empty() && name.front() != '/' && name.find("..") == std::string_view::npos && name.size() < 100;
+  if (!plausible) return failure(fmt::format("'{}' is no time zone", name), "write a name of the tz database: UTC, Europe/Berlin");
+  std::string path = "/usr/share/zoneinfo/" + std::string(name);
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    bool installed = stat("/usr/share/zoneinfo", &info) == 0;
+    return failure(fmt::format("the time zone '{}' is not known here", name), installed ? "write a name of the tz database: UTC, Europe/Berlin" : "install the package tzdata");
+  }
+  return read_whole_file(path, kTimeZoneFileMax);
+}
+
+std::atomic<bool> stop_requested{false};
+
+void on_signal(int) {
+  if (stop_requested.exchange(true)) _exit(kKilled);
+}
+
+}  // namespace
+
+Timestamp now() { return Timestamp(std::chrono::duration_cast<Nanoseconds>(std::chrono::system_clock::now().time_since_epoch())); }
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32 | device()) >> 11;  // 53 bits: a JSON number every reader keeps exact
+}
+
+std::string new_run_id() { return fmt::format("{:x}-{:08x}", now().seconds(), random_seed() & 0xFFFFFFFF); }
+
+LoadedRules load_rules(const CommonOptions& options, bool required) {
+  LoadedRules loaded;
+  std::string path = options.rules_file;
+  if (path.empty()) {
+    struct stat info{};
+    if (stat(kDefaultRules, &info) != 0) {
+      loaded.absent = true;
+      if (required) say(Error{{}, "no rule set: there is no demarc.yaml here", "give --rules FILE, or begin with 'demarc init -o demarc.yaml'"});
+      return loaded;
+    }
+    path = kDefaultRules;
+  }
+  RuleFiles files;
+  files.read = [](const std::string& p) { return read_whole_file(p, kRuleFileMax); };
+  files.environment = [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  files.time_zone_bytes = time_zone_bytes;
+  ReadRuleSet read = read_rule_set(path, files);
+  say(read.diagnostics);
+  loaded.rules = std::move(read.rules);
+  return loaded;
+}
+
+Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules) {
+  if (options.as_of.empty()) return now();
+  if (Result<Date> date = parse_date(options.as_of)) {
+    TimeZone utc;
+    const TimeZone& zone = rules != nullptr ? rules->time_zone : utc;
+    return zone.end_of(*date) - std::chrono::seconds(1);
+  }
+  Result<Timestamp> time = parse_timestamp(options.as_of);
+  if (!time) return failure("--as-of: " + time.error().what, "write a day as 2026-11-23, or a time as 2026-11-23T10:00:00Z");
+  return time;
+}
+
+const std::atomic<bool>& stop_on_signals() {
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return stop_requested;
+}
+
+Result<std::chrono::seconds> parse_duration(std::string_view text) {
+  auto wrong = [&] { return failure(fmt::format("'{}' is no duration", text), "write 90s, 15m, 2h or 1d"); };
+  std::int64_t number = 0;
+  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || number <= 0 || number > 10'000'000) return wrong();
+  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (unit.empty() || unit == "s") return std::chrono::seconds(number);
+  if (unit == "m" || unit == "min") return std::chrono::minutes(number);
+  if (unit == "h") return std::chrono::hours(number);
+  if (unit == "d") return std::chrono::days(number);
+  return wrong();
+}
+
+}  // namespace demarc
