@@ -90,7 +90,6 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
     for (const Outcome& o : run.outcomes) {
       if (o.protocol != e.packet.protocol) continue;
       const PortRange numbers = outcome_numbers(o);
-      Endpoint real{o.target, asked.first};
       bool matches = o.target == e.packet.destination && numbers.contains(asked.first);
       if (source && e.packet.protocol.has_ports() && translator.is_face(o.target, *source)) {
         matches = false;

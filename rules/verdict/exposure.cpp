@@ -80,7 +80,7 @@ class Exposure {
     } else {
       const PortSet gone = PortSet::of(taken);
       for (const Segment& s : slice.segments)
-        for (const PortRange& left : PortSet{s.ports}.minus(gone).ranges()) rest.segments.push_back({left, s.run, s.outcome});
+        for (const PortSet left = PortSet{s.ports}.minus(gone); const PortRange& range : left.ranges()) rest.segments.push_back({range, s.run, s.outcome});
     }
     if (!rest.segments.empty()) out.push_back(std::move(rest));
     return out;
@@ -199,7 +199,7 @@ class Exposure {
         for (const std::uint32_t s : rule.services) p.approved = p.approved.unite(service_ports(j_.rules.services[s], piece.protocol).minus(p.forbidden));
       } else if (*e == Expectation::blocked && inside) {
         for (const std::uint32_t s : rule.services) {
-          for (const PortRange& range : service_ports(j_.rules.services[s], piece.protocol).ranges()) {
+          for (const PortSet ports = service_ports(j_.rules.services[s], piece.protocol); const PortRange& range : ports.ranges()) {
             const Judgement& verdict = doc.judge(packet(piece, range.first.number()));
             if (verdict.approved_by.size() == 1 && verdict.approved_by.front() == r && verdict.approved_by_exception.empty())
               p.approved = p.approved.minus(PortSet{range});
@@ -293,11 +293,11 @@ class Exposure {
     if (!open && !passed_closed) return;
     const PortSet here{s.ports};
     if (open) {
-      for (const PortRange& range : here.intersect(allowed.approved).ranges())
+      for (const PortSet fine = here.intersect(allowed.approved); const PortRange& range : fine.ranges())
         for (std::uint32_t p = range.first.number(); p <= range.last.number(); ++p) approved_open(piece, s, doc, static_cast<std::uint16_t>(p));
       note_unknown_host(piece, s);
     }
-    for (const PortRange& range : here.minus(allowed.approved).ranges()) {
+    for (const PortSet left = here.minus(allowed.approved); const PortRange& range : left.ranges()) {
       for (std::uint32_t p = range.first.number(); p <= range.last.number(); ++p) {
         const auto number = static_cast<std::uint16_t>(p);
         const PortRange one = PortRange::single(Port{number});
@@ -447,7 +447,7 @@ class Exposure {
       for (const std::uint32_t index : rule.services) {
         const Service& service = j_.rules.services[index];
         if (service.all) continue;
-        for (const PortRange& range : service_ports(service, piece.protocol).ranges()) expect_range(piece, r, index, range, allowed);
+        for (const PortSet ports = service_ports(service, piece.protocol); const PortRange& range : ports.ranges()) expect_range(piece, r, index, range, allowed);
       }
     }
   }

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parser.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
 #include <map>
 
@@ -323,7 +322,7 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
   options.max_depth = 16;
   json::value root;
   {
-    json::parser parser({}, options);
+    json::stream_parser parser({}, options);
     boost::system::error_code error;
     const std::size_t used = parser.write_some(text.data(), text.size(), error);
     if (!error && !parser.done()) {
@@ -331,11 +330,11 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
       return file_failure(file, "the JSON ends in the middle: the file is cut short");
     }
     if (error) {
-      const Source source(std::string(file), std::string(text));
+      const Source source{std::string(file), std::string(text)};
       return std::unexpected(Error{source.at(std::min(used, text.size())), fmt::format("this is not JSON: {}", error.message()), "a verdict is what `demarc verify --format json` writes"});
     }
     if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
-      const Source source(std::string(file), std::string(text));
+      const Source source{std::string(file), std::string(text)};
       return std::unexpected(Error{source.at(text.find_first_not_of(" \t\r\n", used)), "there is something after the end of the document", {}});
     }
     root = parser.release();
