@@ -86,11 +86,11 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
   order.reserve(outcomes.size());
   for (const Outcome& o : outcomes) order.push_back(&o);
   std::stable_sort(order.begin(), order.end(), [](const Outcome* a, const Outcome* b) {
-    return std::tuple_cat(shared_part(*a), std::tie(a->at, a->ports, a->icmp)) < std::tuple_cat(shared_part(*b), std::tie(b->at, b->ports, b->icmp));
+    return std::tuple_cat(shared_part(*a), std::tie(a->ports, a->icmp, a->at)) < std::tuple_cat(shared_part(*b), std::tie(b->ports, b->icmp, b->at));
   });
   std::string out;
   for (std::size_t i = 0; i < order.size();) {
-    const Outcome& first = *order[i];
+    Outcome first = *order[i];
     if (first.protocol.is_icmp()) {
       out += record(first, to_string(first.icmp), services, at);
       ++i;
@@ -99,7 +99,9 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
     std::vector<PortRange> ranges;
     std::size_t j = i;
     bool alone = first.state == PortState::open;  // its own time and service
-    while (j < order.size() && shared_part(*order[j]) == shared_part(first) && order[j]->at == first.at && (!alone || j == i) && ranges.size() < kRangesPerRecord) {
+    while (j < order.size() && shared_part(*order[j]) == shared_part(first) && (!alone || j == i) && ranges.size() < kRangesPerRecord) {
+      // A record is as old as its oldest part.
+      if (order[j]->at && (!first.at || *order[j]->at < *first.at)) first.at = order[j]->at;
       ranges.push_back(order[j++]->ports);
     }
     out += record(first, to_string(PortSet::of(std::move(ranges))), services, at);

@@ -77,7 +77,7 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
 }
 
 Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules) {
-  if (options.as_of.empty()) return now();
+  if (options.as_of.empty()) return Timestamp::from_seconds(now().seconds() + 1);  // whole seconds, and not before what was just measured
   if (Result<Date> date = parse_date(options.as_of)) {
     TimeZone utc;
     const TimeZone& zone = rules != nullptr ? rules->time_zone : utc;
