@@ -1,10 +1,11 @@
 // One self-contained file for people: the executive page first, the technical pages after it. Nothing in it runs and
 // nothing is loaded: no script, no image, no font, and a Content-Security-Policy that would refuse them if foreign text
-// ever got through. Every foreign text passes through esc() below, and there is no other way into the page.
+// ever got through. Every foreign text passes through esc() or esc_name() below, and there is no other way into the page.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "reports/formats/html_parts.h"
@@ -16,9 +17,11 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kTextBytesMax = 2000;
+constexpr std::size_t kTextBytesMax = 2000, kNameBytesMax = 240;
 
 std::string esc(std::string_view text) { return html_escaped(clipped(text, kTextBytesMax)); }
+/// The same for names, which stand in lists and tables.
+std::string esc_name(std::string_view text) { return html_escaped(clipped(text, kNameBytesMax)); }
 
 /// The digest of a text as a policy's hash-source wants it: base64 with padding (RFC 4648 §4).
 std::string sha256_base64(std::string_view text) {
@@ -57,8 +60,8 @@ std::string finding_links(const std::vector<std::string>& ids, const std::set<st
   for (const std::string& id : ids) {
     if (!out.empty()) out += ", ";
     std::string_view css = id.size() <= 12 ? "mono nowrap" : "mono";
-    out += known.contains(id) ? fmt::format("<a class=\"{}\" href=\"#{}\">{}</a>", css, html_anchor("f", id), esc(id))
-                              : fmt::format("<span class=\"{}\">{}</span>", css, esc(id));
+    out += known.contains(id) ? fmt::format("<a class=\"{}\" href=\"#{}\">{}</a>", css, html_anchor("f", id), esc_name(id))
+                              : fmt::format("<span class=\"{}\">{}</span>", css, esc_name(id));
   }
   return out;
 }
@@ -116,7 +119,7 @@ class Report {
     known();
     out_ += "</main>\n";
     out_ += fmt::format("<footer><p>Made by demarc {} from the evidence listed above. The same evidence gives the same report, byte for byte.</p></footer>\n",
-                        esc(verdict_.tool_version));
+                        esc_name(verdict_.tool_version));
     out_ += "</div>\n</body>\n</html>\n";
     return std::move(out_);
   }
@@ -133,16 +136,16 @@ class Report {
         sha256_base64(style));
     out_ += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" content=\"no-referrer\">\n";
     out_ += "<meta name=\"color-scheme\" content=\"light dark\">\n";
-    out_ += fmt::format("<title>{}: {}</title>\n<style>{}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the report</a>\n", esc(title()),
+    out_ += fmt::format("<title>{}: {}</title>\n<style>{}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the report</a>\n", esc_name(title()),
                         name(verdict_.conclusion), style);
     out_ += html_matrix_symbols();
   }
 
   void masthead() {
     out_ += "<header>\n<p class=\"eyebrow\">demarc boundary verification</p>\n";
-    out_ += fmt::format("<h1>{}</h1>\n", esc(title()));
+    out_ += fmt::format("<h1>{}</h1>\n", esc_name(title()));
     out_ += fmt::format("<p class=\"byline\">As of <time>{}</time>", to_string(verdict_.as_of));
-    if (!verdict_.authorised_ticket.empty()) out_ += fmt::format(" · ticket {}", esc(verdict_.authorised_ticket));
+    if (!verdict_.authorised_ticket.empty()) out_ += fmt::format(" · ticket {}", esc_name(verdict_.authorised_ticket));
     out_ += fmt::format(" · {} · {}</p>\n", counted(verdict_.rules.size(), "rule", "rules"), counted(verdict_.evidence.size(), "evidence file", "evidence files"));
 
     struct Word {
@@ -212,12 +215,12 @@ class Report {
     } else {
       out_ += "<ol class=\"worst\">\n";
       for (const Finding* finding : view_.worst) {
-        out_ += fmt::format("<li>{}<div><h3><a href=\"#{}\">{}</a>{}</h3>", badge(finding->severity), html_anchor("f", finding->id), esc(finding->title),
+        out_ += fmt::format("<li>{}<div><h3><a href=\"#{}\">{}</a>{}</h3>", badge(finding->severity), html_anchor("f", finding->id), esc_name(finding->title),
                             baseline_mark(*finding));
         std::vector<std::string> about;
         for (const std::string& part : {zone_pair(*finding), subject_text(*finding), finding->rule.empty() ? "" : "rule " + finding->rule,
                                         finding->owner.empty() ? "" : "owner " + finding->owner}) {
-          if (!part.empty()) about.push_back(esc(part));
+          if (!part.empty()) about.push_back(esc_name(part));
         }
         out_ += fmt::format("<p class=\"subject\">{}</p>", joined(about, " · "));
         if (!finding->remedy.empty()) out_ += fmt::format("<p class=\"remedy-line\"><b>Remedy:</b> {}</p>", esc(finding->remedy));
@@ -247,10 +250,10 @@ class Report {
     } else {
       out_ += table("Gaps: nothing is claimed about them", {"Gap", "Why it matters, and how to close it"});
       for (const Finding* gap : view_.gaps) {
-        out_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{} {}</td></tr>\n", esc(gap->title), esc(gap->cause), esc(gap->remedy));
+        out_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{} {}</td></tr>\n", esc_name(gap->title), esc(gap->cause), esc(gap->remedy));
       }
       for (const CoverageRow* row : view_.unmet) {
-        out_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", esc(row->what), esc(row->gap.empty() ? "coverage not met" : row->gap));
+        out_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", esc_name(row->what), esc(row->gap.empty() ? "coverage not met" : row->gap));
       }
       out_ += kTableEnd;
     }
@@ -261,12 +264,12 @@ class Report {
     out_ += "<section aria-labelledby=\"basis\">\n<h2 id=\"basis\">Basis of this report</h2>\n";
     Facts facts;
     auto hash = [](const std::string& text) { return text.empty() ? std::string() : fmt::format("<span class=\"mono hash\">{}</span>", esc(text)); };
-    facts.add("Tool", "demarc " + esc(verdict_.tool_version));
-    facts.add("Rule set", esc(verdict_.rules_name) + (verdict_.rules_file.empty() ? "" : " (" + esc(verdict_.rules_file) + ")"));
+    facts.add("Tool", "demarc " + esc_name(verdict_.tool_version));
+    facts.add("Rule set", esc_name(verdict_.rules_name) + (verdict_.rules_file.empty() ? "" : " (" + esc_name(verdict_.rules_file) + ")"));
     facts.add("Rule set SHA-256", hash(verdict_.rules_sha256));
     facts.add("Scope SHA-256", hash(verdict_.scope_sha256));
-    std::string authorised = esc(verdict_.authorised_by);
-    if (!verdict_.authorised_ticket.empty()) authorised += (authorised.empty() ? "" : ", ") + ("ticket " + esc(verdict_.authorised_ticket));
+    std::string authorised = esc_name(verdict_.authorised_by);
+    if (!verdict_.authorised_ticket.empty()) authorised += (authorised.empty() ? "" : ", ") + ("ticket " + esc_name(verdict_.authorised_ticket));
     facts.add("Authorised by", authorised.empty() ? "<span class=\"none\">not stated</span>" : authorised);
     facts.add("As of", to_string(verdict_.as_of));
     std::size_t met = static_cast<std::size_t>(std::count_if(verdict_.coverage.begin(), verdict_.coverage.end(), [](const CoverageRow& row) { return row.met; }));
@@ -283,8 +286,8 @@ class Report {
         out_ += fmt::format(
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"mono\">{}</td><td>{}</td><td><span class=\"mark {}\">{}</span><span class=\"sub\">{}{}{}</span></td>"
             "<td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
-            esc(row.name), esc(row.zone), esc(row.source_address), esc(row.method), whole ? "good" : "bad", esc(row.end), esc(row.started),
-            row.finished.empty() ? "" : " to ", esc(row.finished), grouped_number(row.sent),
+            esc_name(row.name), esc_name(row.zone), esc_name(row.source_address), esc_name(row.method), whole ? "good" : "bad", esc_name(row.end), esc_name(row.started),
+            row.finished.empty() ? "" : " to ", esc_name(row.finished), grouped_number(row.sent),
             row.loss_estimate < 0 ? "unknown" : fmt::format("{:.2f} %", row.loss_estimate * 100));
       }
       out_ += kTableEnd;
@@ -296,7 +299,7 @@ class Report {
       out_ += table("Evidence files and their SHA-256", {"File", "Kind", "Bytes#"});
       for (const EvidenceRow& row : verdict_.evidence) {
         out_ += fmt::format("<tr><th scope=\"row\">{}<span class=\"mono hash sub\">{}</span></th><td>{}<span class=\"sub\">{}</span></td><td class=\"number\">{}</td></tr>\n",
-                            esc(row.file), esc(row.sha256), esc(row.kind), esc(row.note), grouped_number(row.size));
+                            esc_name(row.file), esc_name(row.sha256), esc_name(row.kind), esc(row.note), grouped_number(row.size));
       }
       out_ += kTableEnd;
     }
@@ -312,7 +315,7 @@ class Report {
     if (options_.sign_off.empty()) return;
     out_ += "<section class=\"sign\" aria-labelledby=\"sign-off\">\n<h2 id=\"sign-off\">Sign-off</h2>\n";
     out_ += table("Read, and agreed what follows from it", {"Committee", "Name", "Date", "Signature"});
-    for (const std::string& role : options_.sign_off) out_ += fmt::format("<tr><th scope=\"row\">{}</th><td></td><td></td><td></td></tr>\n", esc(role));
+    for (const std::string& role : options_.sign_off) out_ += fmt::format("<tr><th scope=\"row\">{}</th><td></td><td></td><td></td></tr>\n", esc_name(role));
     out_ += kTableEnd;
     out_ += "</section>\n";
   }
@@ -321,14 +324,14 @@ class Report {
     out_ += table(caption, {"Severity", "Finding", "Zones", "Target", "Rule", "Owner", "Id"}, "findings-index");
     for (const Finding* finding : findings) {
       out_ += fmt::format("<tr><td>{}</td><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"mono nowrap\"><a href=\"#{}\">{}</a></td></tr>\n",
-                          badge(finding->severity), esc(finding->title), baseline_mark(*finding), esc(zone_pair(*finding)), esc(subject_text(*finding)),
-                          rule_link(finding->rule), esc(finding->owner), html_anchor("f", finding->id), esc(finding->id));
+                          badge(finding->severity), esc_name(finding->title), baseline_mark(*finding), esc_name(zone_pair(*finding)), esc_name(subject_text(*finding)),
+                          rule_link(finding->rule), esc_name(finding->owner), html_anchor("f", finding->id), esc_name(finding->id));
     }
     out_ += kTableEnd;
   }
 
   std::string rule_link(const std::string& id) const {
-    return known_rules_.contains(id) ? fmt::format("<a href=\"#{}\">{}</a>", html_anchor("r", id), esc(id)) : esc(id);
+    return known_rules_.contains(id) ? fmt::format("<a href=\"#{}\">{}</a>", html_anchor("r", id), esc_name(id)) : esc_name(id);
   }
 
   void findings() {
@@ -342,7 +345,7 @@ class Report {
     std::set<const Finding*> written;
     for (const FindingGroup& group : view_.groups) {
       if (grouped) {
-        out_ += fmt::format("<h3>{} <span class=\"soft\">({})</span></h3>\n", esc(group.name), describe(group.tally));
+        out_ += fmt::format("<h3>{} <span class=\"soft\">({})</span></h3>\n", esc_name(group.name), describe(group.tally));
         index_table(group.findings, "Findings of this group, worst first");
       }
       // A finding with several tags is listed under each and told once.
@@ -357,24 +360,24 @@ class Report {
     out_ += fmt::format("<article class=\"finding {}\" id=\"{}\">\n", finding.severity == Severity::none ? "gap" : name(finding.severity),
                         html_anchor("f", finding.id));
     out_ += fmt::format("<div class=\"head\">{0}<h{1} class=\"title\">{2}</h{1}>{3}<a class=\"id mono\" href=\"#{4}\">{5}</a></div>\n",
-                        finding.severity == Severity::none ? "<span class=\"mark\">gap</span>" : badge(finding.severity), level, esc(finding.title),
-                        baseline_mark(finding), html_anchor("f", finding.id), esc(finding.id));
+                        finding.severity == Severity::none ? "<span class=\"mark\">gap</span>" : badge(finding.severity), level, esc_name(finding.title),
+                        baseline_mark(finding), html_anchor("f", finding.id), esc_name(finding.id));
     if (!finding.cause.empty()) out_ += fmt::format("<p>{}</p>\n", esc(finding.cause));
     Facts facts;
     facts.add_wide("Kind", fmt::format("<span class=\"mono\">{}</span> <span class=\"soft\">{}</span>", name(finding.kind), meaning(finding.kind)));
-    facts.add("Zones", esc(zone_pair(finding)));
-    facts.add("Source", esc(finding.source));
-    std::string target = esc(finding.target);
+    facts.add("Zones", esc_name(zone_pair(finding)));
+    facts.add("Source", esc_name(finding.source));
+    std::string target = esc_name(finding.target);
     if (finding.target_address && to_string(*finding.target_address) != finding.target) target += " (" + to_string(*finding.target_address) + ")";
     facts.add("Target", target);
     std::string ports = esc(ports_text(finding));
-    if (!finding.service.empty()) ports += (ports.empty() ? "" : ", ") + esc(finding.service);
+    if (!finding.service.empty()) ports += (ports.empty() ? "" : ", ") + esc_name(finding.service);
     facts.add("Service", ports);
     facts.add("Rule", rule_link(finding.rule));
-    facts.add("Owner", esc(finding.owner));
-    facts.add("Application", esc(finding.application));
-    facts.add("Tags", esc(joined(finding.tags)));
-    facts.add("Seen from", esc(joined(finding.vantages)));
+    facts.add("Owner", esc_name(finding.owner));
+    facts.add("Application", esc_name(finding.application));
+    facts.add("Tags", esc_name(joined(finding.tags)));
+    facts.add("Seen from", esc_name(joined(finding.vantages)));
     if (finding.accepted) facts.add_wide("Accepted", esc(finding.accepted_reason));
     out_ += facts.take();
     if (finding.sample || !finding.evidence.empty()) {
@@ -407,14 +410,14 @@ class Report {
     out_ += table("Rules in the order of the rule set", {"Rule", "Approves", "Reachable", "Observed", "Configured", "Findings"}, "rules");
     for (const RuleRow& rule : verdict_.rules) {
       std::vector<std::string> about;
-      if (!rule.owner.empty()) about.push_back("owner " + esc(rule.owner));
-      if (!rule.application.empty()) about.push_back("application " + esc(rule.application));
-      if (!rule.ticket.empty()) about.push_back("ticket " + esc(rule.ticket));
-      if (!rule.review_by.empty()) about.push_back("review by " + esc(rule.review_by));
-      if (!rule.tags.empty()) about.push_back("tags " + esc(joined(rule.tags)));
-      out_ += fmt::format("<tr id=\"{}\"><th scope=\"row\">{}<span class=\"sub\"><span class=\"mark {}\">{}</span></span></th>", html_anchor("r", rule.id), esc(rule.id),
+      if (!rule.owner.empty()) about.push_back("owner " + esc_name(rule.owner));
+      if (!rule.application.empty()) about.push_back("application " + esc_name(rule.application));
+      if (!rule.ticket.empty()) about.push_back("ticket " + esc_name(rule.ticket));
+      if (!rule.review_by.empty()) about.push_back("review by " + esc_name(rule.review_by));
+      if (!rule.tags.empty()) about.push_back("tags " + esc_name(joined(rule.tags)));
+      out_ += fmt::format("<tr id=\"{}\"><th scope=\"row\">{}<span class=\"sub\"><span class=\"mark {}\">{}</span></span></th>", html_anchor("r", rule.id), esc_name(rule.id),
                           rule.in_force ? "good" : "bad", esc(rule.state.empty() ? (rule.in_force ? "in force" : "not in force") : rule.state));
-      out_ += fmt::format("<td><b>{}</b> from {} to {}<span class=\"sub\">{}</span><span class=\"sub\">{}</span></td>", esc(rule.service), esc(rule.from), esc(rule.to),
+      out_ += fmt::format("<td><b>{}</b> from {} to {}<span class=\"sub\">{}</span><span class=\"sub\">{}</span></td>", esc_name(rule.service), esc_name(rule.from), esc_name(rule.to),
                           esc(rule.reason), joined(about, " · "));
       out_ += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", esc(rule.reachable), esc(rule.observed), esc(rule.configured),
                           rule.findings.empty() ? "<span class=\"none\">none</span>" : finding_links(rule.findings, known_findings_));
@@ -429,12 +432,31 @@ class Report {
       out_ += "<p class=\"none\">No zone pair was judged.</p>\n</section>\n";
       return;
     }
+    // What has rules or findings has a row of its own; the services of a zone pair that share a state and have neither,
+    // share one: on a large boundary most cells are blocked as they should be.
     out_ += table("Zone pairs and services", {"From", "To", "Service", "State", "Rules", "Findings"});
-    for (const MatrixCell& cell : verdict_.matrix) {
-      std::string rule_links;
-      for (const std::string& rule : cell.rules) rule_links += (rule_links.empty() ? "" : ", ") + rule_link(rule);
-      out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", esc(cell.from_zone), esc(cell.to_zone), esc(cell.service),
+    auto row = [this](const MatrixCell& cell, const std::string& services, const std::string& rule_links) {
+      out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", esc_name(cell.from_zone), esc_name(cell.to_zone), services,
                           meaning(cell.state), rule_links, finding_links(cell.findings, known_findings_));
+    };
+    for (std::size_t begin = 0; begin < verdict_.matrix.size();) {
+      std::map<MatrixCell::State, std::pair<const MatrixCell*, std::string>> plain;
+      std::size_t end = begin;
+      for (; end < verdict_.matrix.size(); ++end) {
+        const MatrixCell& cell = verdict_.matrix[end];
+        if (cell.from_zone != verdict_.matrix[begin].from_zone || cell.to_zone != verdict_.matrix[begin].to_zone) break;
+        if (cell.rules.empty() && cell.findings.empty()) {
+          auto& [first, services] = plain[cell.state];
+          first = &cell;
+          services += (services.empty() ? "" : ", ") + esc_name(cell.service);
+          continue;
+        }
+        std::string rule_links;
+        for (const std::string& rule : cell.rules) rule_links += (rule_links.empty() ? "" : ", ") + rule_link(rule);
+        row(cell, esc_name(cell.service), rule_links);
+      }
+      for (const auto& [_, merged] : plain) row(*merged.first, merged.second, "");
+      begin = end;
     }
     out_ += kTableEnd;
     out_ += "</section>\n";
@@ -448,7 +470,7 @@ class Report {
     }
     out_ += table("What had to be asked, and what was", {"What", "Met", "Measured", "What is missing"});
     for (const CoverageRow& row : verdict_.coverage) {
-      out_ += fmt::format("<tr><th scope=\"row\">{}</th><td><span class=\"mark {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n", esc(row.what),
+      out_ += fmt::format("<tr><th scope=\"row\">{}</th><td><span class=\"mark {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n", esc_name(row.what),
                           row.met ? "good" : "bad", row.met ? "met" : "not met", amounts_text(row), esc(row.gap));
     }
     out_ += kTableEnd;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kFromWidth = 132, kToWidth = 146, kRow = 28, kSymbol = 22, kOverhang = 76;
 constexpr std::size_t kColumnMin = 33, kColumnMax = 56, kCellsWidth = 680;  // few services stand further apart
 constexpr std::size_t kRowsPerPiece = 22;  // with its header a piece fits an A4 page below a heading
-constexpr std::size_t kLabelMax = 17;
+constexpr std::size_t kFromMax = 15, kLabelMax = 17;  // characters
 
 struct Symbol {
   MatrixCell::State state;
@@ -47,9 +47,9 @@ std::string_view symbol_id(MatrixCell::State state) {
 }
 
 /// The start of a name that has to fit beside the cells; the cell's words have it whole.
-std::string label(std::string_view text) {
+std::string label(std::string_view text, std::size_t characters_max = kLabelMax) {
   std::size_t at = 0, characters = 0;
-  while (at < text.size() && characters < kLabelMax) {
+  while (at < text.size() && characters < characters_max) {
     ++at, ++characters;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
   }
@@ -94,7 +94,7 @@ std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) 
     std::size_t top = header + (row - begin) * kRow;
     bool new_zone = row == begin || matrix.rows[row - 1].from_zone != line.from_zone;
     if (new_zone) {
-      out += fmt::format("<path class=\"rule\" d=\"M0 {0}H{1}\"/><text class=\"from\" x=\"6\" y=\"{2}\">{3}</text>\n", top, right, top + 19, label(line.from_zone));
+      out += fmt::format("<path class=\"rule\" d=\"M0 {0}H{1}\"/><text class=\"from\" x=\"6\" y=\"{2}\">{3}</text>\n", top, right, top + 19, label(line.from_zone, kFromMax));
     }
     out += fmt::format("<text x=\"{}\" y=\"{}\">→ {}</text>\n", kFromWidth, top + 19, label(line.to_zone));
     for (std::size_t column = 0; column < line.cells.size(); ++column) {

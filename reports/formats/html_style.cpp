@@ -67,8 +67,8 @@ caption{text-align:left;color:var(--soft);padding:0 0 .45rem;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--line)}
 thead th{font-size:.8rem;font-weight:650;color:var(--soft);border-bottom:2px solid var(--line);white-space:nowrap}
 tbody th{font-weight:600}
-tbody td,tbody th{min-width:4.6rem}
-tbody th{min-width:6.6rem}
+tbody td,tbody th{min-width:6.1rem}
+tbody th{min-width:7rem}
 tbody td.number{min-width:3rem}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 th.number{text-align:right}

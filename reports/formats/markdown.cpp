@@ -85,7 +85,7 @@ std::string render_markdown(const Verdict& verdict, const ReportOptions& options
   row("As of", to_string(verdict.as_of));
   row("Authorised", safe(verdict.authorised_by + (verdict.authorised_ticket.empty() ? "" : ", " + verdict.authorised_ticket)));
   row("Findings", describe(view.tally));
-  row("Accepted", verdict.findings.empty() ? "" : grouped_number(view.accepted.size()));
+  row("Accepted", grouped_number(view.accepted.size()));
   row("Not measured", grouped_number(std::max(view.gaps.size(), view.unmet.size())));
   if (view.has_baseline) row("Since the baseline", fmt::format("{} new, {} gone", grouped_number(view.fresh), grouped_number(view.gone.size())));
   row("Tool", "demarc " + safe(verdict.tool_version));
