@@ -6,8 +6,8 @@
 namespace demarc {
 
 void ByteBuffer::read_some() {
-  const std::size_t room = std::min(kPiece, bytes_.size() - end_);
-  const std::size_t count = source_->read({bytes_.data() + end_, room});
+  const std::size_t room = std::min(kPiece, kSize - end_);
+  const std::size_t count = source_->read({bytes_.get() + end_, room});
   at_end_ = count == 0;
   end_ += count;
   read_ += count;
@@ -17,7 +17,7 @@ bool ByteBuffer::want(std::size_t count) {
   if (end_ - begin_ >= count) return true;
   if (count > kWindowMax) return false;
   if (begin_ != 0) {
-    std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
+    std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }

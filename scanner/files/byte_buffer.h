@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "scanner/files/byte_source.h"
 
@@ -16,10 +15,10 @@ class ByteBuffer {
   /// No more than this can be asked for at once.
   static constexpr std::size_t kWindowMax = kPiece;
 
-  explicit ByteBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), bytes_(kWindowMax + kPiece) {}
+  explicit ByteBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(kSize)) {}
 
   /// What is there without reading. Valid until the next want() or skip() that reads.
-  Bytes ready() const { return Bytes(bytes_.data() + begin_, end_ - begin_); }
+  Bytes ready() const { return Bytes(bytes_.get() + begin_, end_ - begin_); }
   /// Reads until `count` bytes are there; false if the stream ends before. Moves what ready() gave.
   bool want(std::size_t count);
   /// Forgets bytes that are ready.
@@ -35,7 +34,8 @@ class ByteBuffer {
  private:
   void read_some();
   std::unique_ptr<ByteSource> source_;
-  std::vector<std::uint8_t> bytes_;
+  static constexpr std::size_t kSize = kWindowMax + kPiece;
+  std::unique_ptr<std::uint8_t[]> bytes_;  // left as it is: zeroing two megabytes for each small file is dear
   std::size_t begin_ = 0, end_ = 0;
   std::uint64_t read_ = 0;
   bool at_end_ = false;

@@ -117,14 +117,17 @@ class Chunked {  // grows without moving what is there
 }  // namespace
 
 class FlowTable::Body {
+  static void mark(const PortSet& ports, std::bitset<65536>& marked) {
+    for (const PortRange& range : ports.ranges())
+      for (std::size_t port = range.first.number(); port <= range.last.number(); ++port) marked[port] = true;
+  }
+
  public:
   explicit Body(const FlowOptions& options) : options_(options), hash_(options.hash_key) {
     options_.conversations_max = std::max(16U, options.conversations_max);
     options_.records_max = std::max(16U, options.records_max);
-    for (int p = 0; p < 65536; ++p) {
-      server_tcp_[static_cast<std::size_t>(p)] = options.server_ports_tcp.contains(Port(static_cast<std::uint16_t>(p)));
-      server_udp_[static_cast<std::size_t>(p)] = options.server_ports_udp.contains(Port(static_cast<std::uint16_t>(p)));
-    }
+    mark(options.server_ports_tcp, server_tcp_);
+    mark(options.server_ports_udp, server_udp_);
   }
 
   void on_packet(std::int64_t at, const PacketView& packet, PacketPlace place);
