@@ -146,7 +146,7 @@ std::string html_escaped(std::string_view text) {
 std::string csv_field(std::string_view text) {
   std::string clean;
   for_each_code_point(text, [&](std::uint32_t c, std::string_view bytes) {
-    if (c == kInvalid || (is_control(c) && c != '\n' && c != '\t' && c != '\r')) clean += kReplacement;
+    if (c == kInvalid || is_treacherous(c) || (is_control(c) && c != '\n' && c != '\t' && c != '\r')) clean += kReplacement;
     else clean += bytes;
   });
   bool formula = !clean.empty() && std::string_view("=+-@\t\r").find(clean.front()) != std::string_view::npos;
