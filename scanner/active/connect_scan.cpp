@@ -51,6 +51,8 @@ constexpr unsigned kCanaryTries = 3;
 constexpr std::uint32_t kCanaryPath = 0xFFFFFFFF;
 constexpr Span kCanaryPause = 2s;               // between looks at a canary that was lost
 constexpr Span kPressureMax = 30s;              // without a single free descriptor
+constexpr Span kNeighbourTime = 3500ms;         // the kernel asks three times, a second apart, before it says there is nobody
+constexpr std::size_t kNeighboursMax = 4096;
 constexpr Span kIdleMax = 50ms;                 // so that the stop flag is noticed
 constexpr std::uint32_t kConversationsPerTarget = 16, kConversationsGentle = 2;
 constexpr std::uint32_t kDescriptorsSpared = 16;  // for journals, logs and whatever else the program opens meanwhile
@@ -86,7 +88,7 @@ class Bits {
   std::vector<std::uint64_t> words_;
 };
 
-enum class Kind : std::uint8_t { work, canary, decoy, recheck };
+enum class Kind : std::uint8_t { work, canary, decoy, recheck, neighbour };
 
 /// One question on its way.
 struct Ask {
@@ -109,6 +111,8 @@ struct TargetState {
   std::uint32_t decoys_pending = 0, decoys_open = 0;
   bool decoys_asked = false;
   bool answers_everything = false;
+  bool answered = false;       // anything at all
+  bool no_neighbour = false;   // our own link knows nobody of that address
   bool scheduled = false;      // has an entry in parked_heap_
   std::deque<Ask> parked;
   Refusals refusals;
@@ -140,6 +144,7 @@ class Engine {
       std::swap(silent_, next_silent_);
       next_silent_.clear();
     }
+    if (!over()) look_for_neighbours();
     if (!over()) recheck_silence();
     // From here on nothing more is asked, except the canaries once.
     if (over()) wind_up();
@@ -419,7 +424,8 @@ class Engine {
     slots_[slot].sent = now;
     ++in_flight_;
     // Later passes give every port the whole time: what was silent may be far away.
-    Span wait = pass_ == 1 && ask.kind == Kind::work ? state.round_trip.timeout(pace_.timeout_min, pace_.timeout_max) : Span(pace_.timeout_max);
+    Span wait = ask.kind == Kind::neighbour ? kNeighbourTime
+                : pass_ == 1 && ask.kind == Kind::work ? state.round_trip.timeout(pace_.timeout_min, pace_.timeout_max) : Span(pace_.timeout_max);
     deadlines_.push({now + wait, key});
     return true;
   }
@@ -430,7 +436,7 @@ class Engine {
     eased_ = 0;
     blocked_until_ = now + 5ms;
     if (ask.kind == Kind::canary) canary_queue_.push_back(ask);
-    else if (ask.kind != Kind::recheck) park(ask, now);  // a recheck comes round by itself
+    else if (ask.kind != Kind::recheck && ask.kind != Kind::neighbour) park(ask, now);  // a recheck comes round by itself
     if (in_flight_ > 0 || !sessions_.empty()) {
       pressure_since_.reset();
       return;
@@ -525,6 +531,7 @@ class Engine {
     } else {
       path_of(state).answered();
       if (answer != Answer::local_refusal && answer != Answer::no_neighbour) ++received_;
+      state.answered = true;
     }
     if (answer == Answer::syn_ack || answer == Answer::rst) state.round_trip.sample(now - sent);
 
@@ -540,6 +547,9 @@ class Engine {
     switch (ask.kind) {
       case Kind::canary: on_canary_answer(ask, answer, now - sent); break;
       case Kind::decoy: on_decoy_answer(state, answer); break;
+      case Kind::neighbour:
+        if (answer == Answer::no_neighbour) state.no_neighbour = true;
+        break;
       case Kind::recheck: on_recheck_answer(ask, look, answer, now - sent); break;
       case Kind::work: on_work_answer(ask, look, answer, sent, now, fd); return;  // it looks after the descriptor
     }
@@ -564,6 +574,7 @@ class Engine {
       Ask again = ask;
       ++again.self_connects;
       if (ask.kind == Kind::canary) canary_queue_.push_back(again);
+      else if (ask.kind == Kind::neighbour) return;
       else if (ask.kind == Kind::recheck) on_recheck_answer(ask, {}, Answer::silence, Span{0});
       else park(again, now);
       return;
@@ -867,15 +878,39 @@ class Engine {
     std::vector<ConnectFound> out;
     for (std::uint64_t i = silent_.next(0, request_.work_count); i < request_.work_count; i = silent_.next(i + 1, request_.work_count)) {
       Ask ask = ask_for(i);
-      ConnectFound found{i, outcome_of(ask, {Answer::silence, std::nullopt}, Span{0}), std::nullopt};
       const TargetState& state = states_[ask.state];
-      if (!any_canary()) found.outcome.doubt = Doubt::no_canary;
+      Answer answer = state.no_neighbour ? Answer::no_neighbour : Answer::silence;
+      ConnectFound found{i, outcome_of(ask, {answer, std::nullopt}, Span{0}), std::nullopt};
+      if (!any_canary() && answer == Answer::silence) found.outcome.doubt = Doubt::no_canary;
       if (state.limited == LimitedWhere::everywhere || (state.limited == LimitedWhere::near_refusals && state.refusals.near(ask.port)))
         found.outcome.doubt = Doubt::icmp_rate_limited;
       emit(std::move(found), out);
       if (failure_) return;
     }
     write(out);
+  }
+
+  // --- Is anybody there? --------------------------------------------------------------------------------------------
+
+  /// A target that never answered may be missing from our own link. The kernel knows after three seconds, longer than
+  /// we wait for a port: so each of them is asked once more with that patience. No packet leaves if nobody is there.
+  void look_for_neighbours() {
+    std::vector<Ask> asks;
+    std::vector<bool> chosen(states_.size());
+    for (std::uint64_t i = silent_.next(0, request_.work_count); i < request_.work_count && asks.size() < kNeighboursMax;
+         i = silent_.next(i + 1, request_.work_count)) {
+      Ask ask = ask_for(i);
+      if (ask.state >= chosen.size() || chosen[ask.state] || states_[ask.state].answered) continue;
+      chosen[ask.state] = true;
+      ask.kind = Kind::neighbour;
+      asks.push_back(ask);
+    }
+    for (const Ask& ask : asks) {
+      while (!over() && (in_flight_ >= concurrency_ || !bucket_.ready(Clock::now()))) turn(false);
+      if (over()) return;
+      launch(ask, Clock::now());
+    }
+    while (!over() && in_flight_ > 0) turn(false);
   }
 
   // --- The ICMP rate limit (rate_limits.h) --------------------------------------------------------------------------
@@ -931,8 +966,8 @@ class Engine {
         }
         if (due[router] <= now && bucket_.ready(now)) {
           --budget;
+          due[router] = now + pace_.recheck_spacing;
           ask_again(recheck);
-          due[router] = Clock::now() + pace_.recheck_spacing;
         }
         ++queue;
       }

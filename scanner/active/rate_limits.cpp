@@ -39,12 +39,15 @@ void RecheckChoice::offer(std::uint64_t index, Port port, const Refusals& refusa
     near_.insert(std::upper_bound(near_.begin(), near_.end(), here), here);
     if (near_.size() > near_max_) near_.pop_back();
   }
-  // Reservoir sampling: every silent port has the same chance. Some spare ones, in case they are among the close ones.
+  if (refusals.near(port)) return;
+  ++far_offered_;
+  // Reservoir sampling: every port far from refused ones has the same chance. Some spare ones, in case they are among
+  // the closest as well.
   std::size_t room = far_max_ + near_max_;
   if (far_.size() < room) {
     far_.push_back(index);
   } else if (room > 0) {
-    std::uint64_t slot = std::uniform_int_distribution<std::uint64_t>(0, offered_ - 1)(random);
+    std::uint64_t slot = std::uniform_int_distribution<std::uint64_t>(0, far_offered_ - 1)(random);
     if (slot < room) far_[static_cast<std::size_t>(slot)] = index;
   }
 }

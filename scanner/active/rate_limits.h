@@ -7,7 +7,7 @@
 // is refused now, by the same router in the same way, shows that the silence was the limit's.
 //
 // Which ports are then in doubt? A rejecting rule covers a range. Half of the ports asked again lie close to refused
-// ones, half anywhere: if ports anywhere are refused now, all silence of that target is in doubt; if only close ones
+// ones, half far from all of them: if ports far away are refused now, all silence of that target is in doubt; if only close ones
 // are, it is the silence within and around the refused ports, as far as those lie apart from each other.
 #pragma once
 
@@ -66,7 +66,7 @@ class RecheckChoice {
   std::size_t near_max_, far_max_;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> near_;  // distance, index; sorted
   std::vector<std::uint64_t> far_;                             // a uniform sample
-  std::uint64_t offered_ = 0;
+  std::uint64_t offered_ = 0, far_offered_ = 0;
 };
 
 /// What the second look says about a target's silence.

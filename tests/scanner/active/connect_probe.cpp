@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "rules/net/flow.h"
 #include "scanner/active/connect_scan.h"
 
 using namespace demarc;

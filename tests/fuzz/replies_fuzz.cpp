@@ -1,0 +1,42 @@
+// Whatever a server answers: every reader on its own, the recogniser, and a conversation in pieces. What they keep is
+// bounded and printable.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+
+#include "probes/app/conversation.h"
+#include "probes/app/der.h"
+
+namespace {
+
+void check(const std::optional<demarc::ServiceSeen>& seen) {
+  if (!seen) return;
+  if (seen->name.empty() || seen->certificate_names.size() > 64) std::abort();
+  for (const std::string* text : {&seen->product, &seen->version, &seen->evidence}) {
+    if (text->size() > 32 * demarc::kEvidenceMax) std::abort();
+    if (!std::all_of(text->begin(), text->end(), [](char c) { return c >= 0x20 && c < 0x7F; })) std::abort();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace demarc;
+  if (size > 2 * kReplyMax) return 0;
+  Bytes reply(data, size);
+  for (const AppProbe& probe : app_probes()) check(probe.read(reply).seen);
+  check(recognise(reply, nullptr).seen);
+  read_certificate(reply);
+  for (int port : {443, 139, 4711}) {
+    Conversation talk(Port{static_cast<std::uint16_t>(port)}, Conversation::Manner::thorough, std::chrono::milliseconds(100));
+    for (int steps = 0;; ++steps) {
+      if (steps > 16) std::abort();  // it must end
+      if (talk.next().finished) break;
+      bool done = false;
+      for (std::size_t at = 0; at < size && !done; at += 1 + size / 3) done = talk.on_bytes(reply.subspan(at, std::min(size - at, 1 + size / 3)));
+      if (!done) talk.on_closed();
+    }
+    check(talk.seen());
+  }
+  return 0;
+}
