@@ -230,8 +230,12 @@ class Documented::Index {
                    by_source ? packet.source_port.number() : std::uint16_t{0}, packet.source.family() == packet.destination.family()};
     auto found = judgements_.find(k);
     if (found != judgements_.end()) return found->second;
+    std::vector<std::uint32_t> matched = matching(packet, classes.services[port_class]);
+    // Most packets of a scan concern nobody: finding that again is cheaper than remembering it.
+    static const Judgement kNothingMatches;
+    if (matched.empty()) return kNothingMatches;
     if (judgements_.size() >= kRememberedMax) judgements_.clear();
-    return judgements_.emplace(k, judge_entries(matching(packet, classes.services[port_class]))).first->second;
+    return judgements_.emplace(k, judge_entries(matched)).first->second;
   }
 
   struct Slice {
