@@ -131,7 +131,8 @@ class FlowTable::Body {
   }
 
   void on_packet(std::int64_t at, const PacketView& packet, PacketPlace place);
-  void prefetch(const PacketView& packet) const;
+  std::uint32_t prefetch(const PacketView& packet) const;
+  void prefetch_conversation(std::uint32_t hash) const;
   void finish(std::vector<ObservedFlow>& flows);
 
   std::vector<FlowLosses> losses;
@@ -230,9 +231,18 @@ FlowTable::Body::Bearing FlowTable::Body::bearing_of(const IpView& p) {
   return b;
 }
 
-void FlowTable::Body::prefetch(const PacketView& packet) const {
-  if (packet.later_fragment) return;
-  index_.prefetch(bearing_of(packet).key.hash(hash_));
+std::uint32_t FlowTable::Body::prefetch(const PacketView& packet) const {
+  const std::uint32_t hash = bearing_of(packet).key.hash(hash_);
+  index_.prefetch(hash);
+  return hash;
+}
+
+void FlowTable::Body::prefetch_conversation(std::uint32_t hash) const {
+  const std::uint32_t number = index_.likely(hash);
+  if (number == HashIndex::kNone) return;
+  const char* lines = reinterpret_cast<const char*>(&open_[number]);
+  __builtin_prefetch(lines, 1);
+  __builtin_prefetch(lines + 64, 1);
 }
 
 void FlowTable::Body::on_packet(std::int64_t at, const PacketView& packet, PacketPlace place) {
@@ -612,7 +622,8 @@ FlowTable::FlowTable(FlowTable&&) noexcept = default;
 void FlowTable::on_packet(Timestamp at, const PacketView& packet, PacketPlace place) {
   body_->on_packet(std::max<std::int64_t>(0, at.since_epoch().count()), packet, place);
 }
-void FlowTable::prefetch(const PacketView& packet) const { body_->prefetch(packet); }
+std::uint32_t FlowTable::prefetch(const PacketView& packet) const { return body_->prefetch(packet); }
+void FlowTable::prefetch_conversation(std::uint32_t ticket) const { body_->prefetch_conversation(ticket); }
 void FlowTable::finish(std::vector<ObservedFlow>& flows) { body_->finish(flows); }
 const std::vector<FlowLosses>& FlowTable::losses() const { return body_->losses; }
 std::size_t FlowTable::open_conversations() const { return body_->open(); }

@@ -56,7 +56,9 @@ class FlowTable {
   /// No allocation a packet; memory grows with conversations only.
   void on_packet(Timestamp at, const PacketView& packet, PacketPlace place);
   /// Says that this packet comes soon, so that its place is in the cache by then.
-  void prefetch(const PacketView& packet) const;
+  /// In two steps: all packets of a batch first, then all tickets that this gave.
+  std::uint32_t prefetch(const PacketView& packet) const;
+  void prefetch_conversation(std::uint32_t ticket) const;
   /// End of capture: everything that was followed, sorted. The table is empty afterwards.
   void finish(std::vector<ObservedFlow>& flows);
   /// Valid after finish(); indexed by source, shorter where nothing was lost.

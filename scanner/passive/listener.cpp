@@ -29,9 +29,12 @@ class Decoder {
   Decoder(FlowTable& table, FlowSource& source, std::uint32_t number) : table_(table), source_(source), number_(number) {}
 
   void feed(std::span<const CapturePacket> packets) {
-    // Two passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
+    // In passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
+    std::array<std::uint32_t, kBatch> tickets;
+    std::size_t decoded = 0;
     for (std::size_t i = 0; i < packets.size(); ++i)
-      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i])) table_.prefetch(views_[i]);
+      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i])) tickets[decoded++] = table_.prefetch(views_[i]);
+    for (std::size_t i = 0; i < decoded; ++i) table_.prefetch_conversation(tickets[i]);
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const CapturePacket& packet = packets[i];
       ++source_.packets;
