@@ -32,6 +32,8 @@ PortSet queries(const std::vector<IcmpType>& types, Family family) {
   return icmp_numbers(kept);
 }
 
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+
 struct Tally {
   std::uint64_t required = 0, asked = 0, answered = 0, missing = 0, unclear = 0, undetermined = 0;
   std::set<std::string> targets_missing, targets_unclear;
@@ -249,19 +251,19 @@ class CoverageCheck {
     const auto unasked = [&](const Tally& t) { return t.missing + t.unclear; };
     if (unasked(udp) != 0 || unasked(icmp) != 0) {
       std::string what;
-      if (unasked(udp) != 0) what = fmt::format("{} UDP ports", unasked(udp));
-      if (unasked(icmp) != 0) what += fmt::format("{}{} ICMP queries", what.empty() ? "" : " and ", unasked(icmp));
+      if (unasked(udp) != 0) what = counted(unasked(udp), "UDP port", "UDP ports");
+      if (unasked(icmp) != 0) what += (what.empty() ? "" : " and ") + counted(unasked(icmp), "ICMP query", "ICMP queries");
       j_.add_gap({fmt::format("{} not measured from {}", what, name), "A connect scan cannot ask them, and silence over UDP proves nothing either way.",
                   "Use a witness, conversations or the configuration; or set `coverage.udp` and `coverage.icmp` to what can be measured.", s.zone, {}, {},
                   unasked(udp) == 0 ? std::optional(Protocol::icmp) : std::optional(Protocol::udp), {name}, {}});
     }
     if (tcp.unclear != 0) {
       const std::vector<std::string> where(tcp.targets_unclear.begin(), tcp.targets_unclear.end());
-      j_.add_gap({fmt::format("{} TCP ports from {} in doubt: {}", tcp.unclear, name, doubts(s)), fmt::format("Concerned: {}.", list_some(where)),
+      j_.add_gap({fmt::format("{} from {} in doubt: {}", counted(tcp.unclear, "TCP port", "TCP ports"), name, doubts(s)), fmt::format("Concerned: {}.", list_some(where)),
                   "Scan them again, more slowly or with more tries.", s.zone, {}, {}, Protocol::tcp, {name}, {}});
     }
     if (j_.options.require_passage && tcp.undetermined != 0)
-      j_.add_gap({fmt::format("passage of {} TCP ports from {} undetermined", tcp.undetermined, name), "Neither a raw scan nor a witness says whether a filter let the probes by.",
+      j_.add_gap({fmt::format("passage of {} from {} undetermined", counted(tcp.undetermined, "TCP port", "TCP ports"), name), "Neither a raw scan nor a witness says whether a filter let the probes by.",
                   "Run `demarc witness` behind the filter, or scan with raw packets.", s.zone, {}, {}, Protocol::tcp, {name}, {}});
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "rules/net/app_protocol.h"
 #include "rules/verdict/judging.h"
@@ -309,6 +310,14 @@ class Exposure {
           if (open) k.kind = FindingKind::exposed_forbidden;
           if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by)) k.rule = {RuleRef::Kind::forbidden, *worst};
           k.cause = Cause::none;
+          std::string lapsed;
+          for (const std::uint32_t x : verdict.exceptions_not_in_force) {
+            const Exception& exception = j_.rules.exceptions[x];
+            j_.cited_rules.insert(exception.rule.id);
+            lapsed += fmt::format("{}exception {} would lift it, but its state is: {}", lapsed.empty() ? "" : "; ", exception.rule.id, doc.exception_state(x).words);
+          }
+          note_draft(k, piece, s, one, std::move(lapsed));
+          continue;
         } else if (verdict.approved) {
           k.cause = Cause::expected_blocked;  // approved from here in general, and `expect` says otherwise for this vantage point
           if (!verdict.approved_by.empty()) k.rule = {RuleRef::Kind::rule, verdict.approved_by.front()};
@@ -544,6 +553,12 @@ class Exposure {
       k.service = j_.names.find(w.closed_piece->protocol, w.ports.first.number());
       note_draft(k, *w.closed_piece, *w.segment, w.ports, "no address that the rule names answers");
     }
+    std::set<std::string> everything;
+    for (const Piece* piece : everything_)
+      if (std::none_of(piece->segments.begin(), piece->segments.end(), [&](const Segment& s) { return outcome_of(s).doubt == Doubt::answers_everything; }))
+        everything.insert(fmt::format("what {} offers to {} cannot be told: it answers on every port", j_.address_name(piece->real), standpoint(piece->standpoint).name));
+    for (const std::string& title : everything)
+      j_.add_gap({title, "Something in front of it completes every handshake.", "Scan from behind the device that answers, or take the configuration as evidence.", {}, {}, {}, std::nullopt, {}, {}});
     std::vector<std::string> vips;
     for (const Address& a : vip_closed_) vips.push_back(j_.address_name(a));
     std::sort(vips.begin(), vips.end());

@@ -111,9 +111,11 @@ class Flows {
     const ObservedFlow& f = flow_of(item);
     // An ICMP error belongs to the conversation it quotes; as a flow of its own it says nothing (semantics.md section 3).
     if (f.protocol.is_icmp() && is_icmp_error(f.initiator.family(), f.icmp.type)) return;
-    const ZoneIndex from = j_.trust.zone_of(f.initiator), to = j_.trust.zone_of(f.responder);
-    const bool on_the_link = is_link_address(f.responder) || is_link_address(f.initiator) || j_.trust.is_subnet_broadcast(f.responder, to);
+    const ZoneIndex from = j_.trust.zone_of(f.initiator);
+    ZoneIndex to = j_.trust.zone_of(f.responder);
+    const bool on_the_link = is_link_address(f.responder) || is_link_address(f.initiator) || j_.trust.is_subnet_broadcast(f.responder, to) || (from == to && is_dhcp(f));
     const bool routing = is_routing(f);
+    if (routing && on_the_link && to == kNoZone) to = from;  // a multicast group is heard where it is spoken to
 
     const Documented& first = j_.documented.at(f.first);
     Judgement verdict = first.judge(packet(f));

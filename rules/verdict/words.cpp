@@ -170,6 +170,7 @@ class Writer {
       case FindingKind::exposed_forbidden:
         f.severity = k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
         f.title = fmt::format("{} of {} answers from {}{}", what, target, from, f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
+        if (!d.detail.empty()) sentence(capital(d.detail));
         break;
       case FindingKind::exposed_undocumented:
         f.severity = j_.undocumented_severity(k.from, k.to, k.protocol, numbers);

@@ -1,0 +1,323 @@
+// Titled text files: a rule set, what probes and captures found, and what the verdict must be. Anyone who knows
+// firewalls can write one.
+//
+//   =TITLE= smb answers from the internet
+//   =BASE= base                            (optional) tests/scenarios/verdicts/base.yaml stands before the rules
+//   =RULES=
+//   ...yaml...
+//   =SCAN= external complete started=2026-11-20T10:00:00Z   a journal: vantage point, how it ended (or interrupted)
+//   192.0.2.11 tcp 443 open speaks=tls     a line of it; whole JSON records may stand here, too
+//   =FLOWS= tap first=TIME last=TIME       flow records of a sensor ("-": none was named)
+//   198.51.100.7 > 192.0.2.11 tcp/443 SF 12
+//   =OPTIONS= require-passage fail-on=high (optional)
+//   =AS-OF= 2026-11-23T12:00:00Z
+//   =FINDINGS=
+//   exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
+//   not-measured: external never ran
+//   =EXIT= 1
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "rules/evidence/flow_records.h"
+#include "rules/evidence/journal.h"
+#include "rules/policy/yaml_reader.h"
+#include "rules/verdict/reconcile.h"
+#include "rules/verdict/verdict_json.h"
+
+namespace demarc {
+namespace {
+
+struct Part {
+  std::string words, body;
+};
+struct Scenario {
+  std::string file, title, base, rules, options, as_of = "2026-11-23T12:00:00Z", findings, exit;
+  std::vector<Part> scans, flows;
+};
+
+std::string slurp(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream bytes;
+  bytes << in.rdbuf();
+  return bytes.str();
+}
+
+const std::filesystem::path kFolder = std::filesystem::path(DEMARC_SOURCE_DIR) / "tests/scenarios/verdicts";
+
+std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
+  std::vector<Scenario> out;
+  std::string* into = nullptr;
+  std::istringstream lines(slurp(path));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#") && (into == nullptr || into == &out.back().findings)) continue;
+    const auto after = [&](std::string_view marker) { return line.substr(std::min(marker.size() + 1, line.size())); };
+    const auto is = [&](std::string_view marker) { return line.starts_with(marker); };
+    if (is("=TITLE=")) {
+      out.push_back({});
+      out.back().file = path.filename().string();
+      out.back().title = after("=TITLE=");
+      into = nullptr;
+    } else if (is("=BASE=")) out.back().base = after("=BASE=");
+    else if (is("=RULES=")) into = &out.back().rules;
+    else if (is("=OPTIONS=")) out.back().options = after("=OPTIONS=");
+    else if (is("=AS-OF=")) out.back().as_of = after("=AS-OF=");
+    else if (is("=EXIT=")) out.back().exit = after("=EXIT="), into = nullptr;
+    else if (is("=FINDINGS=")) into = &out.back().findings;
+    else if (is("=SCAN=")) into = &out.back().scans.emplace_back(Part{after("=SCAN="), {}}).body;
+    else if (is("=FLOWS=")) into = &out.back().flows.emplace_back(Part{after("=FLOWS="), {}}).body;
+    else if (into != nullptr && (!line.empty() || into == &out.back().rules)) *into += line + '\n';
+    else REQUIRE_MESSAGE(line.empty(), path.string() << ": " << line);
+  }
+  return out;
+}
+
+std::vector<Scenario> all_scenarios() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder))
+    if (entry.path().extension() == ".txt") paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  std::vector<Scenario> out;
+  for (const std::filesystem::path& path : paths) {
+    std::vector<Scenario> more = read_scenarios(path);
+    REQUIRE_MESSAGE(!more.empty(), path.string());
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> out;
+  for (std::string w; in >> w;) out.push_back(w);
+  return out;
+}
+
+std::string option(const std::vector<std::string>& words, std::string_view key, std::string otherwise = {}) {
+  for (const std::string& w : words)
+    if (w.starts_with(std::string(key) + "=")) return w.substr(key.size() + 1);
+  return otherwise;
+}
+
+/// "192.0.2.11 tcp 443 open speaks=tls" as a journal record.
+std::string probe_record(const std::string& line) {
+  if (line.starts_with("{")) return line;
+  const std::vector<std::string> w = words_of(line);
+  REQUIRE_MESSAGE(w.size() >= 4, line);
+  static const std::map<std::string, std::string> kStates{
+      {"open", R"("state":"open","passage":"passed","answer":"syn-ack","answered_by":"TARGET","tries":1)"},
+      {"closed", R"("state":"closed","passage":"undetermined","answer":"rst","tries":1)"},
+      {"refused", R"("state":"closed","passage":"passed","answer":"rst","answered_by":"TARGET","ttl":60,"tries":1)"},
+      {"silent", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":3)"},
+      {"hasty", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":1)"},
+      {"blocked", R"("state":"filtered","passage":"blocked","answer":"icmp-admin-prohibited","answered_by":"203.0.113.1","tries":1)"},
+      {"absent", R"("state":"filtered","passage":"undetermined","answer":"no-neighbour","tries":1)"},
+      {"host-down", R"("state":"filtered","passage":"undetermined","answer":"icmp-host-unreachable","answered_by":"203.0.113.1","tries":1)"},
+      {"reply", R"("state":"open","passage":"passed","answer":"reply","answered_by":"TARGET","tries":1)"},
+      {"udp-silent", R"("state":"open|filtered","passage":"undetermined","answer":"silence","tries":3)"},
+  };
+  const auto state = kStates.find(w[3]);
+  REQUIRE_MESSAGE(state != kStates.end(), line);
+  std::string fields = state->second;
+  if (const std::size_t at = fields.find("TARGET"); at != std::string::npos) fields.replace(at, 6, w[0]);
+  const bool icmp = w[1].starts_with("icmp");
+  std::string out = fmt::format(R"({{"target":"{}","protocol":"{}","{}":"{}",{})", w[0], w[1], icmp ? "types" : "ports", w[2], fields);
+  if (const std::string doubt = option(w, "doubt"); !doubt.empty()) out += fmt::format(R"(,"doubt":"{}")", doubt);
+  if (const std::string at = option(w, "at"); !at.empty()) out += fmt::format(R"(,"at":"{}")", at);
+  if (const std::string speaks = option(w, "speaks"); !speaks.empty()) out += fmt::format(R"(,"service":{{"name":"{}","evidence":"x"}})", speaks);
+  return out + "}";
+}
+
+std::string journal(const Part& part, std::size_t index) {
+  const std::vector<std::string> w = words_of(part.words);
+  REQUIRE(w.size() >= 2);
+  std::string out = fmt::format(R"({{"demarc":"scan","version":1,"run":"{}","started":"{}","method":"connect","tries_max":3,"shard":"{}")", option(w, "run", fmt::format("run-{}", index)),
+                                option(w, "started", "2026-11-23T10:00:00Z"), option(w, "shard", "1/1"));
+  if (w[0] != "-") out += fmt::format(R"(,"vantage":"{}")", w[0]);
+  if (const std::string source = option(w, "source"); !source.empty()) out += fmt::format(R"(,"source_address":"{}")", source);
+  if (const std::string zone = option(w, "zone"); !zone.empty()) out += fmt::format(R"(,"zone":"{}")", zone);
+  out += "}\n";
+  std::istringstream lines(part.body);
+  for (std::string line; std::getline(lines, line);) out += probe_record(line) + "\n";
+  if (w[1] != "killed") out += fmt::format(R"({{"end":"{}","sent":10,"received":10,"finished":"{}"}})", w[1], option(w, "finished", option(w, "started", "2026-11-23T10:00:00Z"))) + "\n";
+  return out;
+}
+
+/// "198.51.100.7 > 192.0.2.11 tcp/443 SF 12" as a flow record.
+std::string flow_line(const std::string& line, const std::string& first, const std::string& last) {
+  if (line.starts_with("{")) return line;
+  const std::vector<std::string> w = words_of(line);
+  REQUIRE_MESSAGE(w.size() >= 6, line);
+  const std::size_t slash = w[3].find('/');
+  const std::string protocol = w[3].substr(0, slash), rest = slash == std::string::npos ? "" : w[3].substr(slash + 1);
+  std::string out = fmt::format(R"({{"initiator":"{}","responder":"{}","protocol":"{}","initiator_certain":{},"conversations":{},"states":{{"{}":{}}},"packets_out":10,"packets_in":{},"bytes_out":500,"bytes_in":500,"first":"{}","last":"{}")",
+                                w[0], w[2], protocol, option(w, "certain", "true"), w[5], w[4], w[5], w[4] == "S0" ? 0 : 10, option(w, "first", first), option(w, "last", last));
+  if (protocol.starts_with("icmp")) out += fmt::format(R"(,"type":"{}")", rest);
+  else if (!rest.empty()) out += fmt::format(R"(,"port":{})", rest);
+  if (const std::string port = option(w, "from-port"); !port.empty()) out += fmt::format(R"(,"initiator_port":{})", port);
+  return out + "}";
+}
+
+std::string flow_file(const Part& part, std::size_t index) {
+  const std::vector<std::string> w = words_of(part.words);
+  REQUIRE(!w.empty());
+  const std::string first = option(w, "first", "2026-11-23T09:00:00Z"), last = option(w, "last", "2026-11-23T10:00:00Z");
+  std::string out = fmt::format(R"({{"demarc":"flows","version":1,"sources":[{{"file":"cap-{}.pcap","sensor":"{}","sampling":{},"packets":1000,"dropped":{},"truncated":{},"first":"{}","last":"{}"}}]}})", index,
+                                w[0] == "-" ? "" : w[0], option(w, "sampling", "1"), option(w, "dropped", "0"), option(w, "truncated", "false"), first, last) + "\n";
+  std::istringstream lines(part.body);
+  std::size_t n = 0;
+  for (std::string line; std::getline(lines, line); ++n) out += flow_line(line, first, last) + "\n";
+  if (option(w, "end", "yes") == "yes") out += flow_end(n);
+  return out;
+}
+
+RuleSet rules_of(const Scenario& s) {
+  const std::string text = (s.base.empty() ? std::string() : slurp(kFolder / (s.base + ".yaml"))) + s.rules;
+  ReadRuleSet read = read_rule_set_text("rules.yaml", text);
+  REQUIRE_MESSAGE(read.rules.has_value(), render(read.diagnostics));
+  return *read.rules;
+}
+
+Snapshot evidence_of(const Scenario& s) {
+  Snapshot snapshot;
+  for (std::size_t i = 0; i < s.scans.size(); ++i) {
+    const std::string name = fmt::format("scan-{}.jsonl", i);
+    Result<ScanRun> run = read_journal(name, journal(s.scans[i], i));
+    REQUIRE_MESSAGE(run.has_value(), (run ? "" : render(run.error())));
+    snapshot.scans.push_back(*run);
+    snapshot.files.push_back({name, EvidenceKind::scan_journal, fmt::format("{:064}", i), 1, {}});
+  }
+  for (std::size_t i = 0; i < s.flows.size(); ++i) {
+    const std::string name = fmt::format("flows-{}.jsonl", i);
+    Result<FlowEvidence> flows = read_flow_records(name, flow_file(s.flows[i], i));
+    REQUIRE_MESSAGE(flows.has_value(), (flows ? "" : render(flows.error())));
+    snapshot.flows.push_back(*flows);
+    snapshot.files.push_back({name, EvidenceKind::flow_records, fmt::format("{:064}", 1000 + i), 1, {}});
+  }
+  return snapshot;
+}
+
+JudgeOptions options_of(const Scenario& s, FailOn& fail_on) {
+  JudgeOptions options;
+  const Result<Timestamp> as_of = parse_timestamp(s.as_of);
+  REQUIRE(as_of.has_value());
+  options.as_of = *as_of;
+  for (const std::string& w : words_of(s.options)) {
+    if (w == "require-passage") options.require_passage = true;
+    else if (w == "traffic") options.judge_reachable = options.judge_rule_set = false;
+    else if (w.starts_with("fail-on=")) REQUIRE(add_fail_on(fail_on, w.substr(8)).has_value());
+    else FAIL(w);
+  }
+  return options;
+}
+
+std::string line_of(const Finding& f) {
+  if (f.kind == FindingKind::not_measured) return fmt::format("not-measured: {}\n", f.title);
+  const auto dash = [](const std::string& t) { return t.empty() ? std::string("-") : t; };
+  std::string what = "-";
+  if (f.protocol) {
+    what = to_string(*f.protocol);
+    if (!f.ports.empty()) what += "/" + to_string(f.ports);
+    for (const IcmpType& t : f.icmp) what += "/" + to_string(t);
+  }
+  std::string target = dash(f.target);
+  if (f.kind == FindingKind::outbound_undocumented || f.kind == FindingKind::attempt_undocumented) target = f.source + "->" + target;
+  return fmt::format("{} {} {} {}>{} {} {}{}\n", name(f.kind), name(f.severity), dash(f.rule), f.from_zone, f.to_zone, target, what, f.accepted ? " accepted" : "");
+}
+
+std::string lines_of(const Verdict& v) {
+  std::string out;
+  for (const Finding& f : v.findings) out += line_of(f);
+  return out;
+}
+
+TEST_CASE("every verdict scenario finds exactly what it is expected to find") {
+  const std::vector<Scenario> scenarios = all_scenarios();
+  CHECK(scenarios.size() >= 50);
+  for (const Scenario& s : scenarios) {
+    INFO(s.file << ": " << s.title);
+    const RuleSet rules = rules_of(s);
+    FailOn fail_on;
+    const JudgeOptions options = options_of(s, fail_on);
+    const Verdict verdict = judge(rules, evidence_of(s), options);
+    CHECK(lines_of(verdict) == s.findings);
+    const ExitDecision decision = exit_code(verdict, fail_on);
+    CHECK_MESSAGE(std::to_string(decision.code) == s.exit, decision.why);
+    CHECK(!verdict.rules.empty());
+    for (const Finding& f : verdict.findings) {
+      INFO(f.title);
+      CHECK(f.id.size() == 12);
+      CHECK(!f.title.empty());
+      CHECK(!f.remedy.empty());
+      CHECK(!f.cause.empty());
+    }
+  }
+}
+
+TEST_CASE("ids are unique within a verdict") {
+  for (const Scenario& s : all_scenarios()) {
+    INFO(s.file << ": " << s.title);
+    FailOn fail_on;
+    const Verdict verdict = judge(rules_of(s), evidence_of(s), options_of(s, fail_on));
+    std::map<std::string, std::string> seen;
+    for (const Finding& f : verdict.findings) CHECK_MESSAGE(seen.emplace(f.id, f.title).second, f.title << " and " << seen[f.id]);
+  }
+}
+
+TEST_CASE("the order of evidence and repetitions change no byte") {
+  std::mt19937 random(7);
+  for (const Scenario& s : all_scenarios()) {
+    INFO(s.file << ": " << s.title);
+    const RuleSet rules = rules_of(s);
+    FailOn fail_on;
+    const JudgeOptions options = options_of(s, fail_on);
+    Snapshot evidence = evidence_of(s);
+    const std::string expected = verdict_json(judge(rules, evidence, options));
+    for (int round = 0; round < 3; ++round) {
+      Snapshot other = evidence;
+      if (round != 0) {  // every file twice, the second time under a name of its own
+        for (const ScanRun& run : evidence.scans) {
+          other.scans.push_back(run);
+          other.scans.back().file += ".copy";
+        }
+        for (const FlowEvidence& flows : evidence.flows) {
+          other.flows.push_back(flows);
+          other.flows.back().file += ".copy";
+          for (FlowSource& source : other.flows.back().sources) source.file += ".copy";
+        }
+        for (const EvidenceFile& file : evidence.files) {
+          other.files.push_back(file);
+          other.files.back().name += ".copy";
+        }
+      }
+      std::shuffle(other.scans.begin(), other.scans.end(), random);
+      std::shuffle(other.flows.begin(), other.flows.end(), random);
+      std::shuffle(other.files.begin(), other.files.end(), random);
+      for (FlowEvidence& flows : other.flows) std::shuffle(flows.flows.begin(), flows.flows.end(), random);
+      for (ScanRun& run : other.scans) std::shuffle(run.outcomes.begin(), run.outcomes.end(), random);
+      CHECK(verdict_json(judge(rules, other, options)) == expected);
+    }
+  }
+}
+
+TEST_CASE("a verdict that is written and read again is the same verdict") {
+  for (const Scenario& s : all_scenarios()) {
+    INFO(s.file << ": " << s.title);
+    FailOn fail_on;
+    const std::string text = verdict_json(judge(rules_of(s), evidence_of(s), options_of(s, fail_on)));
+    const Result<Verdict> again = read_verdict(text, "verdict.json");
+    REQUIRE_MESSAGE(again.has_value(), (again ? "" : render(again.error())));
+    CHECK(verdict_json(*again) == text);
+  }
+}
+
+}  // namespace
+}  // namespace demarc
