@@ -717,6 +717,7 @@ class Engine {
   /// Asks every live canary, up to three times. Ordinary work rests meanwhile; what is in flight still settles.
   bool look_at_canaries(bool send_nothing_else_if_over = true) {
     for (CanaryState& c : canaries_) c.answered = false;
+    look_clean_ = true;
     auto good = [&] { return std::all_of(canaries_.begin(), canaries_.end(), [](const CanaryState& c) { return !c.alive || c.answered; }); };
     for (unsigned i = 0; i < kCanaryTries && !good() && !failure_; ++i) {
       for (std::size_t k = 0; k < canaries_.size(); ++k) {
@@ -750,6 +751,7 @@ class Engine {
     Instant now = Clock::now();
     if (!c.answered) {
       ++canary_silent_;
+      look_clean_ = false;
       slow_down(now);
     } else {
       canary_round_trip_.sample(rtt);
@@ -781,7 +783,11 @@ class Engine {
     // Only what was answered before the look lies between two good ones.
     std::vector<Held> before = std::move(held_);
     held_.clear();
+    const bool was_clean = look_clean_;
     if (look_at_canaries()) {
+      // The way is good, but it began to lose: silence from before this look may be that. Where it always loses, the
+      // number of tries answers for it.
+      if (was_clean && !look_clean_) take_back_silence(before);
       flush(before);
       return;
     }
@@ -803,6 +809,12 @@ class Engine {
       }
     }
     if (!over()) finish(ScanEnd::canary_lost, "a canary stopped answering and did not come back: the scanner may be blocked");
+  }
+
+  void take_back_silence(std::vector<Held>& held) {
+    auto silent = std::stable_partition(held.begin(), held.end(), [](const Held& h) { return !h.silent; });
+    for (auto h = silent; h != held.end(); ++h) again_.push_back(h->found.index);
+    held.erase(silent, held.end());
   }
 
   /// Everything that is under way or held goes back to the work.
@@ -1180,6 +1192,7 @@ class Engine {
   std::deque<Ask> canary_queue_;
   Instant next_look_{};
   std::uint32_t since_look_ = 0;
+  bool look_clean_ = true;  // the last look at the canaries lost no try
   std::uint64_t canary_asked_ = 0, canary_silent_ = 0;
 
   std::optional<Reply> recheck_answer_;

@@ -105,8 +105,13 @@ case $case in
     expect "::1 1-65535 closed undetermined rst"
     expect "2001:db8:1::1 1-65535 closed undetermined rst"
     nft -f - <<'NFT'
-table inet own { chain output { type filter hook output priority 0; tcp dport 700 reject with icmpx type admin-prohibited
-  tcp dport 701 drop } }
+table inet own {
+  chain output {
+    type filter hook output priority 0;
+    tcp dport 700 reject with icmpx type admin-prohibited
+    tcp dport 701 drop
+  }
+}
 NFT
     "$probe" scan 198.51.100.10 700-702 >"$out" || fail "exit $?"
     grep -q "^198.51.100.10 700.* filtered undetermined local-refusal$" "$out" || fail "our own filter was taken for another's" ;;
@@ -125,7 +130,7 @@ NFT
     "$probe" scan 198.51.100.10 5000-14999 rate=3000 canary=198.51.100.10:443 patience_s=20 >"$out" 2>&1 & scan=$!
     sleep 1.5
     in_space "$router" nft insert rule inet edge forward drop
-    sleep 2
+    sleep 5
     in_space "$router" nft delete rule inet edge forward handle "$(in_space "$router" nft -a list chain inet edge forward | sed -n 's/^[[:space:]]*drop # handle //p' | head -1)"
     wait $scan || fail "exit $?"
     grep -q "withdrawn" "$out" || fail "nothing was withdrawn"
@@ -134,9 +139,14 @@ NFT
   no_neighbour)  # nobody home on our own link; a host that answers everything
     network
     "$probe" scan 192.0.2.77 80-81 tries=3 >"$out" || fail "exit $?"
-    expect "192.0.2.77 80-81 filtered undetermined no-neighbour" 2>/dev/null
+    expect "192.0.2.77 80-81 filtered undetermined no-neighbour"
     in_space "$router" nft -f - <<'NFT' || exit 77
-table ip everything { chain prerouting { type nat hook prerouting priority -100; ip daddr 198.51.100.10 tcp dport 1-65535 redirect to :9 } }
+table ip everything {
+  chain prerouting {
+    type nat hook prerouting priority -100;
+    ip daddr 198.51.100.10 tcp dport 1-65535 redirect to :9
+  }
+}
 NFT
     listen_at "$router" 9
     "$probe" scan 198.51.100.10 80,443 services=0 >"$out" || fail "exit $?"
