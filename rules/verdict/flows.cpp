@@ -62,27 +62,12 @@ class Flows {
     return s < e.sources.size() ? &e.sources[s] : nullptr;
   }
 
-  static bool same_evidence(const FlowEvidence& a, const FlowEvidence& b) {
-    if (a.flows.size() != b.flows.size() || a.sources.size() != b.sources.size() || a.complete != b.complete) return false;
-    for (std::size_t i = 0; i < a.sources.size(); ++i)
-      if (a.sources[i].sensor != b.sources[i].sensor || a.sources[i].packets != b.sources[i].packets || a.sources[i].first != b.sources[i].first || a.sources[i].last != b.sources[i].last) return false;
-    const auto fields = [](const ObservedFlow& f) {
-      return std::tie(f.initiator, f.responder, f.protocol, f.initiator_port, f.port, f.icmp, f.conversations, f.established, f.packets_out, f.packets_in, f.bytes_out, f.bytes_in, f.first, f.last);
-    };
-    for (std::size_t i = 0; i < a.flows.size(); ++i)
-      if (fields(a.flows[i]) != fields(b.flows[i])) return false;
-    return true;
-  }
-
   void collect() {
     std::size_t total = 0;
     for (const FlowEvidence& e : j_.snapshot.flows) total += e.flows.size();
     items_.reserve(total);
-    for (std::uint32_t e = 0; e < j_.snapshot.flows.size(); ++e) {
+    for (const std::uint32_t e : j_.flow_order) {
       const FlowEvidence& evidence = j_.snapshot.flows[e];
-      bool duplicate = false;
-      for (std::uint32_t other = 0; other < e && !duplicate; ++other) duplicate = same_evidence(j_.snapshot.flows[other], evidence);
-      if (duplicate) continue;
       for (std::uint32_t f = 0; f < evidence.flows.size(); ++f) {
         const ObservedFlow& flow = evidence.flows[f];
         items_.push_back({e, f, static_cast<std::uint32_t>(j_.documented.epoch_of(flow.first)), static_cast<std::uint32_t>(j_.documented.epoch_of(flow.last))});
@@ -300,7 +285,35 @@ class Flows {
   std::unordered_map<ZoneIndex, std::unordered_set<Address>> noise_sources_;
 };
 
+auto flow_fields(const ObservedFlow& f) {
+  return std::tie(f.initiator, f.responder, f.protocol, f.initiator_port, f.port, f.icmp, f.conversations, f.established, f.packets_out, f.packets_in, f.bytes_out, f.bytes_in, f.first, f.last);
+}
+
+/// The same capture or flow file under another name, or given twice.
+bool same_evidence(const FlowEvidence& a, const FlowEvidence& b) {
+  if (a.flows.size() != b.flows.size() || a.complete != b.complete) return false;
+  const auto source_fields = [](const FlowSource& s) { return std::tie(s.sensor, s.sampling, s.packets, s.dropped, s.first, s.last); };
+  if (!std::ranges::equal(a.sources, b.sources, [&](const FlowSource& x, const FlowSource& y) { return source_fields(x) == source_fields(y); })) return false;
+  const auto sorted = [](const FlowEvidence& e) {
+    std::vector<const ObservedFlow*> list;
+    list.reserve(e.flows.size());
+    for (const ObservedFlow& f : e.flows) list.push_back(&f);
+    std::sort(list.begin(), list.end(), [](const ObservedFlow* x, const ObservedFlow* y) { return flow_fields(*x) < flow_fields(*y); });
+    return list;
+  };
+  return std::ranges::equal(sorted(a), sorted(b), [](const ObservedFlow* x, const ObservedFlow* y) { return flow_fields(*x) == flow_fields(*y); });
+}
+
 }  // namespace
+
+std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot) {
+  std::vector<std::uint32_t> order(snapshot.flows.size()), kept;
+  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return snapshot.flows[a].file < snapshot.flows[b].file; });
+  for (const std::uint32_t e : order)
+    if (std::none_of(kept.begin(), kept.end(), [&](std::uint32_t k) { return same_evidence(snapshot.flows[k], snapshot.flows[e]); })) kept.push_back(e);
+  return kept;
+}
 
 void judge_flows(Judging& j) { Flows(j).run(); }
 

@@ -102,6 +102,7 @@ struct Judging {
   std::unordered_set<Address> alive;              // real addresses that answered something, from anywhere
   std::unordered_map<AskKey, Asked, AskKeyHash> asked;
   std::vector<std::uint32_t> run_file_rank, flow_file_rank;  // places of files in the sorted list of names
+  std::vector<std::uint32_t> flow_order;          // flow evidence by file name, each content once
   std::vector<RuleFacts> facts;                   // by rule
   std::unordered_map<std::uint64_t, CellFacts> cells;
   std::unordered_set<std::string> cited_rules;    // not in force, and named as the cause of another finding
@@ -123,6 +124,9 @@ std::string list_some(const std::vector<std::string>& names, std::size_t shown =
 std::optional<std::uint32_t> worst_forbidden(const RuleSet& rules, const std::vector<std::uint32_t>& entries);
 bool service_has(const Service& service, Protocol protocol, std::uint16_t number);
 PortSet service_ports(const Service& service, Protocol protocol);
+
+/// Indices of the flow evidence, sorted by file name; what was given twice stands once.
+std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot);
 
 // The steps, in their order. Each reads what the earlier ones left.
 void judge_exposure(Judging& j);      // exposure.cpp: what answers, and what should and does not

@@ -229,6 +229,7 @@ Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions
   introduce(j);
   rank_files(j);
   j.reachable = arrange(rules, snapshot, j.stale_before);
+  j.flow_order = distinct_flows(snapshot);
   for (const std::string& n : j.reachable.notes) j.note(n);
   // From here on outcomes stand in one order, each port with one of them, whatever files they came in.
   judge_exposure(j);

@@ -71,9 +71,14 @@ auto outcome_fields(const Outcome& o) {
 /// The same journal under another name, or given twice.
 bool same_run(const ScanRun& a, const ScanRun& b) {
   if (!(a.header == b.header) || a.outcomes.size() != b.outcomes.size() || a.summary.has_value() != b.summary.has_value()) return false;
-  for (std::size_t i = 0; i < a.outcomes.size(); ++i)
-    if (outcome_fields(a.outcomes[i]) != outcome_fields(b.outcomes[i])) return false;
-  return true;
+  const auto sorted = [](const ScanRun& run) {
+    std::vector<const Outcome*> list;
+    list.reserve(run.outcomes.size());
+    for (const Outcome& o : run.outcomes) list.push_back(&o);
+    std::sort(list.begin(), list.end(), [](const Outcome* x, const Outcome* y) { return outcome_fields(*x) < outcome_fields(*y); });
+    return list;
+  };
+  return std::ranges::equal(sorted(a), sorted(b), [](const Outcome* x, const Outcome* y) { return outcome_fields(*x) == outcome_fields(*y); });
 }
 
 int strength(const Outcome& o) {

@@ -64,7 +64,8 @@ class Usage {
     std::set<std::pair<std::string, std::string>> flawed, incomplete;
     std::map<std::string, std::vector<Watch>> watches;
     std::set<std::tuple<std::string, std::uint64_t, std::optional<Timestamp>, std::optional<Timestamp>>> seen;
-    for (const FlowEvidence& e : j_.snapshot.flows) {
+    for (const std::uint32_t index : j_.flow_order) {
+      const FlowEvidence& e = j_.snapshot.flows[index];
       if (!e.complete) incomplete.insert({e.file, "the flow records end without an end record: their writer was interrupted"});
       for (const FlowSource& s : e.sources) {
         if (!seen.insert({s.sensor, s.packets, s.first, s.last}).second) continue;  // the same capture under another name
