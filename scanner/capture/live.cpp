@@ -122,8 +122,9 @@ Result<std::unique_ptr<LiveCapture>> LiveCapture::open(const LiveOptions& option
     pcap_freecode(&code);
     if (status != 0) return failure(fmt::format("the filter cannot be set on {}: {}", options.interface, pcap_geterr(h)));
   }
+  // Reading never waits: poll() does, with a timeout, so that a quiet interface can still be told to stop.
   // A packet that goes out and in again on one machine (lo, any) is seen both ways; that is what the interface carries.
-  if (pcap_setnonblock(h, 0, message) != 0) return failure(fmt::format("cannot capture on {}: {}", options.interface, message));
+  if (pcap_setnonblock(h, 1, message) != 0) return failure(fmt::format("cannot capture on {}: {}", options.interface, message));
   return std::unique_ptr<LiveCapture>(std::make_unique<PcapLive>(std::move(handle), options));
 }
 
