@@ -67,7 +67,7 @@ tour_scan() {
   for pair in $TOUR_VANTAGES; do
     vantage=${pair%%:*}
     rm -f "$TOUR_OUT/$vantage.jsonl"
-    on "${pair#*:}" "$DEMARC" scan --rules "$TOUR_RULES" --vantage "$vantage" --concurrent 5 -o "$TOUR_OUT/$vantage.jsonl" \
+    on "${pair#*:}" "$DEMARC" scan --rules "$TOUR_RULES" --vantage "$vantage" --rate 20000 --concurrent 5 -o "$TOUR_OUT/$vantage.jsonl" \
       >"$TOUR_OUT/scan-$vantage.log" 2>&1 &
     asking[$vantage]=$!
   done

@@ -20,13 +20,13 @@ enum Field : std::size_t {
   kDemarc, kVersion, kRun, kVantage, kZone, kSourceAddress, kInterface, kStarted, kMethod, kSeed, kShard, kTriesMax, kRules, kScope, kPlan,
   kTarget, kProtocol, kPorts, kTypes, kState, kPassage, kAnswer, kDoubt, kAnsweredBy, kTtl, kTries, kRtt, kAt,
   kServiceName, kServiceProduct, kServiceVersion, kServiceEvidence, kServiceInside, kServiceCertificateNames, kServiceCertificateExpires,
-  kCanary, kPort, kAnswered, kNote, kResumed, kEnd, kSent, kReceived, kLoss, kFinished,
+  kCanary, kPort, kAnswered, kUnroutable, kWhy, kNote, kResumed, kEnd, kSent, kReceived, kLoss, kFinished,
 };
 constexpr std::string_view kPaths[] = {
     "demarc", "version", "run", "vantage", "zone", "source_address", "interface", "started", "method", "seed", "shard", "tries_max",
     "rules_sha256", "scope_sha256", "plan_sha256", "target", "protocol", "ports", "types", "state", "passage", "answer", "doubt",
     "answered_by", "ttl", "tries", "rtt_us", "at", "service.name", "service.product", "service.version", "service.evidence",
-    "service.tls_inside", "service.certificate_names", "service.certificate_expires", "canary", "port", "answered", "note", "resumed",
+    "service.tls_inside", "service.certificate_names", "service.certificate_expires", "canary", "port", "answered", "unroutable", "why", "note", "resumed",
     "end", "sent", "received", "loss_estimate", "finished",
 };
 static_assert(std::size(kPaths) == kFinished + 1);
@@ -117,6 +117,12 @@ std::string journal_canary(const CanaryLook& look) {
   return json.take() + '\n';
 }
 
+std::string journal_unroutable(const Unasked& unasked) {
+  JsonWriter json;
+  json.begin_object().field("unroutable", to_string(unasked.target)).field("why", unasked.why).end_object();
+  return json.take() + '\n';
+}
+
 std::string journal_note(std::string_view note) {
   JsonWriter json;
   json.begin_object().field("note", note).end_object();
@@ -149,6 +155,12 @@ struct JournalReader::State {
     if (f.has(kTarget)) return outcome(f, line);
     if (f.has(kCanary)) return canary(f, line);
     if (f.has(kEnd)) return end(f, line);
+    if (f.has(kUnroutable)) {
+      std::optional<Address> target = parse_address(f.text(kUnroutable));
+      if (!target) return wrong(line, fmt::format("'{}' is no address", f.text(kUnroutable)));
+      run.unroutable.push_back({*target, std::string(f.text(kWhy))});
+      return {};
+    }
     if (f.has(kNote)) {
       if (run.notes.size() < 10'000) run.notes.emplace_back(f.text(kNote));
       return {};

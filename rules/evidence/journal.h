@@ -19,6 +19,7 @@ std::string journal_header(const ScanHeader& header);
 /// `services` is what Outcome::service points into. `at` is when these outcomes were confirmed.
 std::string journal_records(std::span<const Outcome> outcomes, std::span<const ServiceSeen> services, Timestamp at);
 std::string journal_canary(const CanaryLook& look);
+std::string journal_unroutable(const Unasked& unasked);
 std::string journal_note(std::string_view note);
 std::string journal_resumed(Timestamp at);
 std::string journal_end(const ScanSummary& summary);

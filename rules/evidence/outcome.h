@@ -122,6 +122,13 @@ struct CanaryLook {
   bool answered = false;
 };
 
+/// An address of the scope that this vantage point had no way to ask as itself.
+struct Unasked {
+  Address target;
+  std::string why;
+  auto operator<=>(const Unasked&) const = default;
+};
+
 enum class ScanEnd : std::uint8_t { complete, interrupted, window_closed, runtime_reached, canary_lost, vantage_lost };
 std::string_view name(ScanEnd end);  // "complete", "window-closed"
 std::optional<ScanEnd> parse_scan_end(std::string_view text);
@@ -140,6 +147,7 @@ struct ScanRun {
   std::vector<Outcome> outcomes;
   std::vector<ServiceSeen> services;
   std::vector<CanaryLook> canaries;
+  std::vector<Unasked> unroutable;
   std::vector<std::string> notes;      // what the run said about itself: hosts not asked and why
   std::optional<ScanSummary> summary;  // none: it was interrupted without a chance to say so
 };

@@ -70,6 +70,10 @@ std::string scan_json_schema() {
         "answered": { "type": "boolean" }, "at": { "$ref": "#/definitions/time" }
       }
     },
+    {
+      "title": "unroutable", "required": ["unroutable", "why"],
+      "properties": { "unroutable": { "$ref": "#/definitions/address" }, "why": { "type": "string", "description": "why this vantage point cannot ask it" } }
+    },
     { "title": "note", "required": ["note"], "properties": { "note": { "type": "string" } } },
     { "title": "resumed", "required": ["resumed"], "properties": { "resumed": { "$ref": "#/definitions/time" } } },
     {

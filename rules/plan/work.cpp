@@ -10,6 +10,7 @@
 
 #include "rules/policy/catalogue.h"
 #include "rules/policy/coverage.h"
+#include "rules/policy/standing.h"
 #include "rules/policy/translation.h"
 #include "rules/text/sha256.h"
 
@@ -134,7 +135,7 @@ PortSet at_face(const PortSet& required, const Translation* translation) {
 class Planner {
  public:
   Planner(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options)
-      : rules_(rules), scope_(scope), vantage_(vantage), options_(options), translator_(rules), coverage_(rules) {}
+      : rules_(rules), scope_(scope), vantage_(vantage), options_(options), standing_(rules, vantage), translator_(rules), coverage_(rules) {}
 
   Result<ScanPlan> make() {
     plan_.vantage = vantage_.name;
@@ -161,34 +162,15 @@ class Planner {
   }
 
  private:
-  /// The vantage point's address of the target's family: its own, or another of the same host.
-  std::optional<Address> source_for(const Address& target) const {
-    if (target.family() == vantage_.address.family()) return vantage_.address;
-    const Host* host = rules_.host_of(vantage_.address);
-    if (host == nullptr) return std::nullopt;
-    std::optional<Address> found;
-    for (const Address& a : host->all_addresses()) {
-      if (a.family() != target.family()) continue;
-      const Zone* zone = rules_.zone_of(a);
-      if (zone != nullptr && zone->name == vantage_.zone) return a;
-      if (!found) found = a;
-    }
-    return found;
-  }
-
-  bool same_allowed_subnet(const Address& a, const Address& b) const {
-    const Zone* zone = rules_.zone_of(a);
-    if (zone == nullptr || !zone->intra_allowed || zone != rules_.zone_of(b)) return false;
-    return std::any_of(zone->cidrs.begin(), zone->cidrs.end(), [&](const Prefix& p) { return p.contains(a) && p.contains(b); });
-  }
-
   /// One enumerated address: a host's own, or the face of one.
   void consider(const Address& address) {
-    std::optional<Address> source = source_for(address);
-    const Host* own = rules_.host_of(vantage_.address);
-    if (address == vantage_.address || (own != nullptr && rules_.host_of(address) == own)) return own_.add(place(rules_, address));
-    if (!source) return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
-    if (same_allowed_subnet(*source, address)) return subnet_.add(place(rules_, address));
+    switch (standing_.left_out(address)) {
+      case LeftOut::own_host: return own_.add(place(rules_, address));
+      case LeftOut::own_subnet: return subnet_.add(place(rules_, address));
+      case LeftOut::no_address: return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
+      case LeftOut::nothing: break;
+    }
+    std::optional<Address> source = standing_.source_for(address.family());
     if (translator_.is_face(address, *source)) {
       for (const Translation& t : rules_.translations) {
         if (t.seen_as != address || !t.from.addresses.contains(*source)) continue;
@@ -243,7 +225,7 @@ class Planner {
 
   void add_canaries() {
     for (const CanaryTarget& canary : vantage_.canaries) {
-      std::optional<Address> source = source_for(canary.address);
+      std::optional<Address> source = standing_.source_for(canary.address.family());
       std::vector<SeenAs> seen = source ? translator_.as_seen(canary.address, *source) : std::vector<SeenAs>{};
       if (seen.empty()) {
         plan_.notes.push_back(fmt::format("canary {}: not asked, it cannot be addressed from here", canary.name));
@@ -268,6 +250,7 @@ class Planner {
   const Scope& scope_;
   const Vantage& vantage_;
   const PlanOptions& options_;
+  Standing standing_;
   Translator translator_;
   CoverageMap coverage_;
   std::map<Address, Draft> drafts_;  // by probed address

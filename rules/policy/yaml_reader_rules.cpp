@@ -11,7 +11,7 @@ namespace demarc::policy_reading {
 namespace {
 
 /// The kinds of findings that a verdict knows. The verdict stands above this layer, so the names are repeated here;
-/// a test holds the two lists together.
+/// tests/rules/verdict/policy_words_test.cpp holds the two lists together.
 constexpr std::string_view kFindingKindNames[] = {
     "exposed-forbidden",   "exposed-undocumented", "passed-undocumented", "outbound-undocumented", "host-undocumented",        "approved-unreachable", "approved-not-listening",
     "service-mismatch",    "flow-forbidden",       "flow-undocumented",   "attempt-undocumented",  "approved-unused",          "acl-permits-undocumented", "acl-blocks-approved",

@@ -9,6 +9,7 @@
 
 #include "rules/policy/coverage.h"
 #include "rules/policy/scope.h"
+#include "rules/policy/standing.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -149,11 +150,20 @@ class CoverageCheck {
     return out;
   }
 
-  bool is_same_machine(const Address& a, const Address& b) const {
-    if (a == b) return true;
-    const std::string x = j_.rules.name_of(a), y = j_.rules.name_of(b);
-    if (x.empty() || y.empty()) return false;
-    return x.substr(0, x.find('.')) == y.substr(0, y.find('.'));
+  /// What the runs from there had no way to ask, said once for each reason.
+  std::set<Address> unroutable_from(std::uint16_t standpoint) {
+    std::set<Address> out;
+    std::map<std::string, std::set<std::string>> reasons;
+    for (const RunUse& u : j_.reachable.used) {
+      if (u.standpoint != standpoint) continue;
+      for (const Unasked& x : j_.snapshot.scans[u.run].unroutable) {
+        out.insert(x.target);
+        reasons[x.why].insert(j_.address_name(x.target));
+      }
+    }
+    for (const auto& [why, names] : reasons)
+      j_.note(fmt::format("From {} these cannot be asked: {} ({}).", j_.reachable.standpoints[standpoint].name, list_some({names.begin(), names.end()}), why));
+    return out;
   }
 
   void judge_vantage(const std::string& name, const std::vector<Address>& targets) {
@@ -164,15 +174,17 @@ class CoverageCheck {
     const Standpoint& s = j_.reachable.standpoints[*index];
     const bool ran = std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(), [&](const RunUse& u) { return u.standpoint == *index; });
 
+    const Standing standing(j_.rules, *s.vantage);
+    const std::set<Address> unroutable = unroutable_from(*index);
     std::array<std::pair<std::string_view, Tally>, 3> tallies{{{"tcp", {}}, {"udp", {}}, {"icmp", {}}}};
     for (const Address& real : targets) {
-      if (is_same_machine(real, s.address)) continue;  // nobody asks himself
+      if (standing.left_out(real) != LeftOut::nothing || unroutable.contains(real)) continue;
       const RequiredPorts& required = required_.required(real);
       for (auto& [what, tally] : tallies) {
         const Protocol protocol = what == "tcp" ? Protocol::tcp : what == "udp" ? Protocol::udp : real.is_ipv4() ? Protocol::icmp : Protocol::icmpv6;
         const PortSet wanted = what == "tcp" ? required.tcp : what == "udp" ? required.udp : queries(required.icmp, real.family());
-        if (wanted.empty() || real.family() != s.address.family()) continue;
-        const std::optional<PortSet> reach = addressable(real, s.address, protocol);
+        if (wanted.empty()) continue;
+        const std::optional<PortSet> reach = addressable(real, s.source_for(real), protocol);
         if (!reach) continue;
         const PortSet need = *reach == PortSet::all() ? wanted : wanted.intersect(*reach);
         if (need.empty()) continue;
@@ -296,7 +308,7 @@ class CoverageCheck {
       for (std::uint16_t i = 0; i < j_.reachable.standpoints.size(); ++i) {
         const Standpoint& s = j_.reachable.standpoints[i];
         if (s.vantage == nullptr || std::find(vantages.begin(), vantages.end(), s.name) == vantages.end()) continue;
-        if (is_same_machine(real, s.address)) continue;
+        if (Standing(j_.rules, *s.vantage).left_out(real) != LeftOut::nothing) continue;
         if (j_.asked.contains({i, Protocol::tcp, real})) silent[name].insert(s.name);
       }
     }

@@ -50,7 +50,7 @@ class Exposure {
   // --- Who stands behind what was probed ---------------------------------------------------------------------------
 
   std::vector<Piece> pieces(const Slice& slice) const {
-    const Address& source = standpoint(slice.standpoint).address;
+    const Address& source = standpoint(slice.standpoint).source_for(slice.target);
     Piece rest{slice.standpoint, slice.target, slice.target, slice.protocol, {}, {}, nullptr};
     std::vector<Piece> out;
     std::vector<PortRange> taken;
@@ -173,7 +173,7 @@ class Exposure {
   };
 
   Permission permission(const Piece& piece, const Documented& doc) const {
-    const Address& source = standpoint(piece.standpoint).address;
+    const Address& source = standpoint(piece.standpoint).source_for(piece.real);
     Permission p;
     p.approved = doc.approved_ports(source, piece.real, piece.protocol);
     p.forbidden = doc.forbidden_ports(source, piece.real, piece.protocol);
@@ -213,7 +213,7 @@ class Exposure {
 
   Packet packet(const Piece& piece, std::uint16_t number) const {
     Packet p;
-    p.source = standpoint(piece.standpoint).address;
+    p.source = standpoint(piece.standpoint).source_for(piece.real);
     p.destination = piece.real;
     p.protocol = piece.protocol;
     if (piece.protocol.is_icmp()) p.icmp = {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number & 0xFF)};
@@ -253,7 +253,7 @@ class Exposure {
 
   void judge(const Piece& piece) {
     const ZoneIndex from = zone_of_standpoint(piece.standpoint), to = j_.trust.zone_of(piece.real);
-    const bool crosses_nothing = from == to && j_.trust.intra_allowed(to) && j_.trust.same_subnet(standpoint(piece.standpoint).address, piece.real, to);
+    const bool crosses_nothing = from == to && j_.trust.intra_allowed(to) && j_.trust.same_subnet(standpoint(piece.standpoint).source_for(piece.real), piece.real, to);
 
     // What was measured under one state of the rule set is judged together.
     std::vector<std::pair<std::size_t, std::vector<const Segment*>>> by_epoch;
@@ -447,7 +447,7 @@ class Exposure {
   void expect_of(const Piece& piece, const Address& host, const Documented& doc, const Permission& allowed) {
     const auto found = expected_.find(host);
     if (found == expected_.end()) return;
-    const Address& source = standpoint(piece.standpoint).address;
+    const Address& source = standpoint(piece.standpoint).source_for(piece.real);
     for (const std::uint32_t r : found->second) {
       const Rule& rule = j_.rules.rules[r];
       const std::optional<Expectation> e = expectation(rule, piece.standpoint);
@@ -521,7 +521,7 @@ class Exposure {
     const Rule& rule = j_.rules.rules[r];
     if (wide_[r].open || !rule.to.addresses.contains(piece.real) || !j_.alive.contains(piece.real)) return;
     const std::optional<Expectation> e = expectation(rule, piece.standpoint);
-    if (e ? *e == Expectation::blocked : !rule.from.addresses.contains(standpoint(piece.standpoint).address)) return;
+    if (e ? *e == Expectation::blocked : !rule.from.addresses.contains(standpoint(piece.standpoint).source_for(piece.real))) return;
     if (!doc.state(r).in_force()) return;
     for (const std::uint32_t index : rule.services) {
       const PortSet ports = service_ports(j_.rules.services[index], piece.protocol).intersect(allowed.approved);

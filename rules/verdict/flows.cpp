@@ -109,7 +109,7 @@ class Flows {
       if (!later.approved) verdict = later;
     }
     if (verdict.approved) return use(f, from, to, verdict);
-    if (on_the_link && !routing) return link_control(item, f, from, to);
+    if (on_the_link && !routing) return link_control(item, f);
     if (from == to && j_.trust.intra_allowed(to) && j_.trust.same_subnet(f.initiator, f.responder, to)) return;
     if (!f.initiator_certain && reverse_is_approved(f)) return;
     undocumented(item, f, from, to, verdict, routing);
@@ -169,8 +169,7 @@ class Flows {
     return d;
   }
 
-  void link_control(const Item& item, const ObservedFlow& f, ZoneIndex from, ZoneIndex to) {
-    const ZoneIndex zone = from != kNoZone ? from : to;
+  void link_control(const Item& item, const ObservedFlow& f) {
     // Who answers DHCP or announces itself as a router steers everybody else's traffic.
     if (is_dhcp(f)) {
       const bool server_started = f.port.number() == 68 || f.port.number() == 546;
@@ -180,9 +179,7 @@ class Flows {
     if (f.protocol == Protocol::icmpv6 && f.icmp.type == 134) unknown_host(item, f, f.initiator, "it sends router advertisements");  // RFC 4861 section 4.2
     DraftKey k;
     k.kind = FindingKind::link_control;
-    k.from = k.to = zone;
-    k.protocol = f.protocol;
-    note_draft(k, item, f, !f.protocol.is_icmp());
+    note_draft(k, item, f, false);  // one line for all of it: link-local addresses belong to no zone
   }
 
   void unknown_host(const Item& item, const ObservedFlow& f, const Address& host, std::string_view why) {

@@ -6,6 +6,8 @@
 #include <array>
 #include <tuple>
 
+#include "rules/policy/standing.h"
+
 namespace demarc {
 
 namespace {
@@ -18,6 +20,17 @@ struct Attribution {
 };
 
 std::string run_label(const ScanRun& run) { return run.file.empty() ? "run " + run.header.run : run.file; }
+
+/// What stands for a vantage point in the family that its declared address is not of.
+std::optional<Address> other_source(const RuleSet& rules, const Vantage& v) {
+  const Family family = v.address.is_ipv4() ? Family::ipv6 : Family::ipv4;
+  if (std::optional<Address> own = Standing(rules, v).source_for(family)) return own;
+  const Zone* zone = rules.zone(v.zone);
+  if (zone == nullptr) return std::nullopt;
+  const std::vector<AddressRange>& ranges = zone->addresses.ranges();
+  const auto of_family = std::find_if(ranges.begin(), ranges.end(), [&](const AddressRange& range) { return range.first.family() == family; });
+  return of_family == ranges.end() ? std::nullopt : std::optional(of_family->last);
+}
 
 Attribution attribute(const RuleSet& rules, const ScanRun& run, std::vector<Standpoint>& standpoints) {
   const ScanHeader& h = run.header;
@@ -42,7 +55,7 @@ Attribution attribute(const RuleSet& rules, const ScanRun& run, std::vector<Stan
   if (h.source_address) {
     if (const auto known = find([&](const Standpoint& s) { return s.address == *h.source_address; })) return {known, {}, {}, {}};
     if (const Zone* zone = rules.zone_of(*h.source_address); zone != nullptr && standpoints.size() < 65000) {
-      standpoints.push_back({to_string(*h.source_address), zone->name, *h.source_address, nullptr});
+      standpoints.push_back({to_string(*h.source_address), zone->name, *h.source_address, nullptr, {}});
       return {static_cast<std::uint16_t>(standpoints.size() - 1), {}, {},
               fmt::format("{} was sent from {}, which is no vantage point of the rule set; it is judged as a sample of zone {}.", run_label(run), to_string(*h.source_address), zone->name)};
     }
@@ -185,7 +198,7 @@ PortRange outcome_numbers(const Outcome& outcome) {
 
 Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<Timestamp> stale_before) {
   Reachable r;
-  for (const Vantage& v : rules.vantages) r.standpoints.push_back({v.name, v.zone, v.address, &v});
+  for (const Vantage& v : rules.vantages) r.standpoints.push_back({v.name, v.zone, v.address, &v, other_source(rules, v)});
 
   // Runs in an order of their own: not that of the command line.
   std::vector<std::uint32_t> order(snapshot.scans.size());

@@ -19,6 +19,9 @@ struct Standpoint {
   std::string name, zone;
   Address address;
   const Vantage* vantage = nullptr;
+  std::optional<Address> other;  // of the other family: the same host's, or else a sample of the zone
+  /// The address that a target sees its packets come from.
+  const Address& source_for(const Address& target) const { return other && other->family() == target.family() ? *other : address; }
 };
 
 /// Ports (for ICMP: type << 8 | code) with the outcome that counts for them.

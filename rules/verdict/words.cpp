@@ -103,7 +103,8 @@ class Writer {
   static bool shows_source(FindingKind kind) {
     switch (kind) {
       case FindingKind::approved_not_listening:
-      case FindingKind::host_undocumented: return false;
+      case FindingKind::host_undocumented:
+      case FindingKind::link_control: return false;
       default: return true;
     }
   }
@@ -224,7 +225,7 @@ class Writer {
         break;
       }
       case FindingKind::link_control:
-        f.title = fmt::format("{} that runs the link in {}", to_string(k.protocol), f.to_zone);
+        f.title = "Traffic that runs the links: neighbour discovery, DHCP, multicast";
         f.cause = count(d.conversations, "conversation") + ".";
         break;
       case FindingKind::scan_noise: {

@@ -91,6 +91,7 @@ int run_plan(const PlanCommand& command) {
   if (!outputs) return say(outputs.error()), kCouldNotRun;
   std::optional<Selected> selected = select(command.selection, command.common);
   if (!selected) return kCouldNotRun;
+  leave_out_foreign_sources(*selected);
   Result<Timestamp> at = as_of(command.common, selected->rules ? &*selected->rules : nullptr);
   if (!at) return say(at.error()), kCouldNotRun;
   WindowDecision window = selected->scope->allowed_at(*at);

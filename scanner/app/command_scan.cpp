@@ -258,6 +258,7 @@ int run_scan(const ScanCommand& command) {
 
   std::optional<Selected> selected = select(command.selection, command.common);
   if (!selected) return kCouldNotRun;
+  leave_out_foreign_sources(*selected);
   const Selected& s = *selected;
   for (const std::string& note : s.plan.notes) say_detail(note);
   if (s.plan.tcp_probes == 0) {
@@ -335,7 +336,7 @@ int run_scan(const ScanCommand& command) {
   JournalSink sink(journal, s.plan, command.common);
   std::string head = resumed ? journal_resumed(now()) : journal_header(header);
   if (!resumed)
-    for (const Unroutable& u : s.plan.unroutable) head += journal_note(fmt::format("unroutable: {} ({}): {}", to_string(u.real), u.name, u.why));
+    for (const Unroutable& u : s.plan.unroutable) head += journal_unroutable({u.real, u.why});
   if (Result<void> written = journal.append(head); !written) return say(written.error()), kCouldNotRun;
   if (resumed) {
     for (const Outcome& o : resumed->run.outcomes)

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
+#include "rules/policy/standing.h"
 #include "rules/text/source.h"
 #include "rules/text/suggest.h"
+#include "scanner/active/local.h"
 #include "scanner/app/console.h"
 #include "scanner/app/world.h"
 #include "scanner/files/file.h"
@@ -200,6 +203,29 @@ Result<PortsOption> parse_ports_option(std::string_view text) {
   if (any_tcp) out.tcp = PortSet::of(std::move(tcp));
   if (any_udp) out.udp = PortSet::of(std::move(udp));
   return out;
+}
+
+void leave_out_foreign_sources(Selected& s) {
+  if (s.vantage == nullptr || s.vantage->behind_nat) return;
+  Result<std::vector<LocalAddress>> local = local_addresses();
+  if (!local || !OwnAddresses(*local).contains(s.vantage->address)) return;
+  Standing standing(*s.rules, *s.vantage);
+  std::vector<PlanTarget> kept;
+  for (PlanTarget& t : s.plan.targets) {
+    const Address& target = t.target.address();
+    Result<Address> source = source_address_for(target);
+    // Without a route the probe itself will say so.
+    if (!source || *source == standing.source_for(target.family())) {
+      kept.push_back(std::move(t));
+      continue;
+    }
+    s.plan.unroutable.push_back({t.real, t.name, fmt::format("packets to it leave from {}, which is not this vantage point", to_string(*source))});
+    s.plan.tcp_probes -= t.tcp.size();
+    s.plan.udp_required -= t.udp.size();
+    s.plan.icmp_required -= t.icmp.size();
+  }
+  s.plan.targets = std::move(kept);
+  std::sort(s.plan.unroutable.begin(), s.plan.unroutable.end(), [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
 }
 
 std::optional<Selected> select(const Selection& selection, const CommonOptions& options) {

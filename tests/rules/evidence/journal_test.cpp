@@ -65,7 +65,7 @@ std::string whole_journal() {
   summary.received = 2;
   summary.finished = kAt;
   return journal_header(header()) + journal_records(outcomes, services, kAt) + journal_canary({*parse_address("192.0.2.10"), Port(443), kAt, true}) +
-         journal_note("ups1 is never asked") + journal_end(summary);
+         journal_unroutable({*parse_address("10.20.0.90"), "a private address"}) + journal_note("ups1 is never asked") + journal_end(summary);
 }
 
 }  // namespace
@@ -89,6 +89,7 @@ TEST_CASE("a journal reads back as it was written") {
   CHECK(run.summary->end == ScanEnd::complete);
   CHECK(run.summary->loss_estimate < 0);
   CHECK(run.canaries.size() == 1);
+  CHECK(run.unroutable == std::vector<Unasked>{{*parse_address("10.20.0.90"), "a private address"}});
   CHECK(run.notes == std::vector<std::string>{"ups1 is never asked"});
 }
 
