@@ -1,0 +1,256 @@
+// Live capture, of packets that the test sends to itself over loopback in a network namespace of its own: so the
+// machine's own traffic is neither seen nor joined. Exits with 77 where no namespace can be had.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "probes/wire/decode.h"
+#include "scanner/capture/live.h"
+#include "scanner/passive/listener.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::uint16_t kPort = 40999;
+constexpr auto kLong = std::chrono::seconds(20);  // nothing here takes that long unless it is broken
+
+/// Datagrams to a loopback port where nobody listens (the ICMP errors it earns are not what the filters ask for).
+class Sender {
+ public:
+  Sender() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) { REQUIRE(fd_ >= 0); }
+  ~Sender() { ::close(fd_); }
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+  void send(std::string_view text, std::uint16_t port = kPort) const {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // Not connected, so the errors that come back are nobody's business.
+    REQUIRE(::sendto(fd_, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) == static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  int fd_;
+};
+
+LiveOptions on_loopback(std::string filter) {
+  LiveOptions options;
+  options.interface = "lo";
+  options.filter = std::move(filter);
+  options.buffer_bytes = 1U << 20;
+  options.timeout_ms = 50;
+  return options;
+}
+
+std::atomic<bool> stop_asked{false};
+void on_sigterm(int) { stop_asked = true; }
+
+class SigtermSetsTheFlag {
+ public:
+  SigtermSetsTheFlag() {
+    stop_asked = false;
+    struct sigaction action{};
+    action.sa_handler = on_sigterm;
+    ::sigaction(SIGTERM, &action, &before_);
+  }
+  ~SigtermSetsTheFlag() { ::sigaction(SIGTERM, &before_, nullptr); }
+
+ private:
+  struct sigaction before_{};
+};
+
+}  // namespace
+
+TEST_CASE("what the filter asks for is seen once, in order, with its bytes") {
+  auto live = LiveCapture::open(on_loopback(fmt::format("udp dst port {}", kPort)));
+  REQUIRE(live.has_value());
+  CHECK((*live)->link() == LinkType::ethernet);
+  Sender sender;
+  for (int i = 0; i < 5; ++i) {
+    sender.send(fmt::format("datagram {}", i));
+    sender.send("not asked for", kPort + 1);
+  }
+  std::array<CapturePacket, 4> batch;
+  std::uint64_t seen = 0;
+  Timestamp last;
+  const auto begun = std::chrono::steady_clock::now();
+  while (seen < 5 && std::chrono::steady_clock::now() - begun < kLong) {
+    const std::size_t count = (*live)->read(batch);
+    for (std::size_t i = 0; i < count; ++i, ++seen) {
+      const CapturePacket& packet = batch[i];
+      CHECK(packet.frame == seen + 1);
+      CHECK(packet.at >= last);
+      last = packet.at;
+      CHECK(packet.wire_length == packet.bytes.size());
+      PacketView view;
+      REQUIRE(decode(packet.link, packet.bytes, packet.wire_length, view));
+      CHECK(view.port == kPort);
+      const std::string expected = fmt::format("datagram {}", seen);
+      REQUIRE(packet.bytes.size() >= expected.size());
+      CHECK(std::memcmp(packet.bytes.data() + packet.bytes.size() - expected.size(), expected.data(), expected.size()) == 0);
+    }
+  }
+  CHECK(seen == 5);
+  CHECK((*live)->read(batch) == 0);  // nothing more comes, and that is no end
+  CHECK_FALSE((*live)->finished());
+  CHECK((*live)->statistics().packets == 5);
+  CHECK((*live)->statistics().dropped == 0);
+}
+
+TEST_CASE("what cannot be captured is refused with the reason") {
+  LiveOptions options = on_loopback("");
+  options.interface = "no-such-if0";
+  auto none = LiveCapture::open(options);
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().what.find("cannot capture on no-such-if0") == 0);
+  CHECK(none.error().hint == "ip link shows the interfaces there are");
+  auto garbled = LiveCapture::open(on_loopback("tcp port and"));
+  REQUIRE_FALSE(garbled.has_value());
+  CHECK(garbled.error().what.find("the filter 'tcp port and' cannot be used") == 0);
+  options.interface.clear();
+  REQUIRE_FALSE(LiveCapture::open(options).has_value());
+}
+
+TEST_CASE("SIGTERM ends the watch of an interface on which nothing happens") {
+  SigtermSetsTheFlag handler;
+  LiveRequest request;
+  request.live = on_loopback("udp and dst port 1");
+  request.live.timeout_ms = 250;
+  std::thread killer;
+  const auto begun = std::chrono::steady_clock::now();
+  auto evidence = observe_live(request, stop_asked, {}, [&] {
+    killer = std::thread([] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));  // by then it waits
+      ::kill(::getpid(), SIGTERM);
+    });
+  });
+  const auto took = std::chrono::steady_clock::now() - begun;
+  killer.join();
+  REQUIRE(evidence.has_value());
+  CHECK(took < kLong);
+  CHECK(evidence->flows.empty());
+  CHECK(evidence->complete);
+}
+
+TEST_CASE("a duration ends it too, on a silent interface and beside a trickle that never pauses") {
+  const std::atomic<bool> never{false};
+  LiveRequest request;
+  request.live = on_loopback(fmt::format("udp dst port {}", kPort));
+  request.live.timeout_ms = 100;
+  request.duration_max = std::chrono::milliseconds(400);
+  auto silent = observe_live(request, never);
+  REQUIRE(silent.has_value());
+  CHECK(silent->sources.at(0).packets == 0);
+
+  constexpr int kMost = 150;
+  int sent = 0;
+  std::atomic<bool> done{false};
+  std::thread trickle;
+  auto evidence = observe_live(request, never, {}, [&] {
+    trickle = std::thread([&] {
+      Sender sender;
+      for (; sent < kMost && !done; ++sent) {
+        sender.send("tick");
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    });
+  });
+  done = true;
+  trickle.join();
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->sources.at(0).packets > 0);
+  CHECK(sent < kMost);
+}
+
+TEST_CASE("a count ends it, and the file holds what was counted") {
+  const std::atomic<bool> never{false};
+  const std::string path = (std::filesystem::temp_directory_path() / fmt::format("demarc-live-{}.pcap", ::getpid())).string();
+  LiveRequest request;
+  request.live = on_loopback(fmt::format("udp dst port {}", kPort));
+  request.packets_max = 3;
+  request.duration_max = std::chrono::duration_cast<std::chrono::milliseconds>(kLong);
+  request.sensor = "tap";
+  request.write_to = path;
+  auto evidence = observe_live(request, never, {}, [] {
+    Sender sender;
+    for (int i = 0; i < 7; ++i) sender.send("seven");
+  });
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->complete);
+  CHECK(evidence->sources.at(0).packets == 3);
+  CHECK(evidence->sources.at(0).sensor == "tap");
+  REQUIRE(evidence->flows.size() == 1);
+  CHECK(evidence->flows[0].packets_out == 3);
+  auto reader = open_capture(path);
+  REQUIRE(reader.has_value());
+  std::array<CapturePacket, 16> batch;
+  std::size_t packets = 0;
+  while (const std::size_t count = (*reader)->read(batch)) packets += count;
+  CHECK(packets == 3);
+  CHECK((*reader)->statistics().problem.empty());
+  std::filesystem::remove(path);
+}
+
+}  // namespace demarc
+
+namespace {
+
+bool put(const char* path, const std::string& text) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool whole = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  return whole;
+}
+
+/// A network of our own with loopback up: as root, or as root of a user namespace.
+bool enter_own_network() {
+  const uid_t user = ::getuid();
+  const gid_t group = ::getgid();
+  if (::unshare(CLONE_NEWNET) != 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    put("/proc/self/setgroups", "deny");
+    if (!put("/proc/self/uid_map", fmt::format("0 {} 1", user)) || !put("/proc/self/gid_map", fmt::format("0 {} 1", group))) return false;
+  }
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  bool up = ::ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  up = up && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  ::close(fd);
+  const int packet = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);  // no capture without it
+  if (packet >= 0) ::close(packet);
+  return up && packet >= 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!enter_own_network()) {
+    fmt::print("SKIPPED: no network namespace with packet sockets can be made here: {}\n", std::strerror(errno));
+    return 77;
+  }
+  return doctest::Context(argc, argv).run();
+}
