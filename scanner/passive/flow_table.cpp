@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <bitset>
 #include <chrono>
+#include <memory>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "rules/net/icmp.h"
@@ -95,11 +97,12 @@ bool refuses(bool v4, std::uint8_t type, std::uint8_t code) {
 template <typename T>
 class Chunked {  // grows without moving what is there
  public:
-  T& operator[](std::uint32_t i) { return chunks_[i >> kBits][i & (kSize - 1)]; }
-  const T& operator[](std::uint32_t i) const { return chunks_[i >> kBits][i & (kSize - 1)]; }
+  T& operator[](std::uint32_t i) { return chunks_[i >> kBits][i & (kSize - 1)].value; }
+  const T& operator[](std::uint32_t i) const { return chunks_[i >> kBits][i & (kSize - 1)].value; }
   std::uint32_t size() const { return size_; }
   std::uint32_t add() {
-    if ((size_ >> kBits) == chunks_.size()) chunks_.push_back(std::make_unique<T[]>(kSize));
+    if ((size_ >> kBits) == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<Slot[]>(kSize));
+    std::construct_at(&(*this)[size_]);
     return size_++;
   }
   void clear() {
@@ -108,9 +111,15 @@ class Chunked {  // grows without moving what is there
   }
 
  private:
+  // Memory that is not touched before it is needed: a small capture costs no megabyte of zeros.
+  union Slot {
+    Slot() {}
+    T value;
+  };
+  static_assert(std::is_trivially_destructible_v<T>);
   static constexpr unsigned kBits = 13;
   static constexpr std::uint32_t kSize = 1U << kBits;
-  std::vector<std::unique_ptr<T[]>> chunks_;
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
   std::uint32_t size_ = 0;
 };
 

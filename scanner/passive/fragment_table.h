@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "rules/net/address.h"
@@ -54,9 +55,12 @@ class FragmentTable {
 
   template <typename Lost>
   void finish(Lost&& lost) {
-    for (const Place& place : places_)
-      if (place.waiting.packets != 0) lost(place.source, place.waiting.packets);
-    places_ = {};
+    for (const auto& bucket : buckets_) {
+      if (bucket == nullptr) continue;
+      for (const Place& place : *bucket)
+        if (place.waiting.packets != 0) lost(place.source, place.waiting.packets);
+    }
+    buckets_.clear();
   }
 
  private:
@@ -68,16 +72,18 @@ class FragmentTable {
     Waiting waiting;
     std::uint32_t source = 0;
   };
+  using Bucket = std::array<Place, kWays>;
 
   template <typename Lost>
   Place& place_for(const Datagram& d, std::int64_t at, Lost&& lost) {
-    if (places_.empty()) places_.resize(kBuckets * kWays);
+    if (buckets_.empty()) buckets_.resize(kBuckets);
     const std::size_t hash = std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 + d.id * 0x9E3779B1U;
-    Place* bucket = &places_[(hash ^ (hash >> 16)) % kBuckets * kWays];
-    Place* oldest = bucket;
-    for (Place* place = bucket; place != bucket + kWays; ++place) {
-      if (place->at >= 0 && place->datagram == d && at - place->at <= kLifetime) return *place;
-      if (place->at < oldest->at) oldest = place;
+    std::unique_ptr<Bucket>& bucket = buckets_[(hash ^ (hash >> 16)) % kBuckets];
+    if (bucket == nullptr) bucket = std::make_unique<Bucket>();
+    Place* oldest = bucket->data();
+    for (Place& place : *bucket) {
+      if (place.at >= 0 && place.datagram == d && at - place.at <= kLifetime) return place;
+      if (place.at < oldest->at) oldest = &place;
     }
     if (oldest->at >= 0 && oldest->waiting.packets != 0) lost(oldest->source, oldest->waiting.packets);
     *oldest = Place{};
@@ -86,7 +92,7 @@ class FragmentTable {
     return *oldest;
   }
 
-  std::vector<Place> places_;
+  std::vector<std::unique_ptr<Bucket>> buckets_;  // made when first needed: most captures hold few fragments
 };
 
 }  // namespace demarc
