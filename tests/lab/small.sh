@@ -48,6 +48,7 @@ review: { interval: 12 months, warn_before: 1 days, approval_roles: [security] }
 zones:
   internet: { any: true }
   dmz: { cidrs: [192.0.2.0/26], intra: allowed }
+  office: { cidrs: [198.51.100.0/26] }
 hosts:
   web1: { addresses: [192.0.2.11] }
   web2: { addresses: [192.0.2.12] }
@@ -63,6 +64,7 @@ scope:
 vantages:
   external: { zone: internet, address: 203.0.113.77, canaries: ["web1:443"] }
   inner: { zone: dmz, address: 192.0.2.40 }
+  office: { zone: office, address: 198.51.100.10 }
 sensors:
   tap: { sees: [[internet, dmz]], both_directions: true, sampling: 1 }
 coverage:
