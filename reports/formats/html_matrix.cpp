@@ -34,7 +34,7 @@ constexpr Symbol kSymbols[] = {
      R"(<rect class="box-open" x="2" y="2" width="20" height="20" rx="3"/><path class="line-open" d="M9.3 9.6a2.8 2.8 0 1 1 4 2.5c-1 .5-1.3 1-1.3 2m0 3.2v.1"/>)"},
     {MatrixCell::State::approved_seen, "m-approved-seen",
      R"(<rect class="box-good" x="2" y="2" width="20" height="20" rx="3"/><path class="line-good" d="M7 12.5l3.4 3.4L17 8.6"/>)"},
-    {MatrixCell::State::blocked, "m-blocked", R"(<path class="line-open" d="M8 12h8"/>)"},
+    {MatrixCell::State::unanswered, "m-unanswered", R"(<path class="line-open" d="M8 12h8"/>)"},
     {MatrixCell::State::not_measured, "m-not-measured",
      R"(<circle class="dot-open" cx="7.5" cy="12" r="1.2"/><circle class="dot-open" cx="12" cy="12" r="1.2"/><circle class="dot-open" cx="16.5" cy="12" r="1.2"/>)"},
 };

@@ -22,7 +22,7 @@ int concern(MatrixCell::State state) {
     case MatrixCell::State::approved_not_measured: return 3;
     case MatrixCell::State::approved_seen: return 2;
     case MatrixCell::State::not_measured: return 1;
-    case MatrixCell::State::blocked: return 0;
+    case MatrixCell::State::unanswered: return 0;
   }
   return 0;
 }
@@ -265,7 +265,7 @@ std::string_view meaning(MatrixCell::State state) {
     case MatrixCell::State::approved_not_measured: return "approved, not measured";
     case MatrixCell::State::undocumented: return "gets through, and nothing approves it";
     case MatrixCell::State::forbidden: return "gets through, and is forbidden";
-    case MatrixCell::State::blocked: return "not approved, and blocked";
+    case MatrixCell::State::unanswered: return "not approved, and nothing answered";
     case MatrixCell::State::not_measured: return "not approved, not measured";
   }
   return "";

@@ -122,7 +122,7 @@ std::string_view name(MatrixCell::State state) {
     case MatrixCell::State::approved_not_measured: return "approved-not-measured";
     case MatrixCell::State::undocumented: return "undocumented";
     case MatrixCell::State::forbidden: return "forbidden";
-    case MatrixCell::State::blocked: return "blocked";
+    case MatrixCell::State::unanswered: return "unanswered";
     case MatrixCell::State::not_measured: return "not-measured";
   }
   return "not-measured";

@@ -110,7 +110,7 @@ struct CoverageRow {
 /// One cell of the zone by service matrix.
 struct MatrixCell {
   std::string from_zone, to_zone, service;  // the service's name, or "tcp/8443"
-  enum class State : std::uint8_t { approved_seen, approved_not_seen, approved_not_measured, undocumented, forbidden, blocked, not_measured } state = State::not_measured;
+  enum class State : std::uint8_t { approved_seen, approved_not_seen, approved_not_measured, undocumented, forbidden, unanswered, not_measured } state = State::not_measured;
   bool approved = false, forbidden = false, reachable = false, observed = false;
   std::vector<std::string> rules, findings;  // ids
 };

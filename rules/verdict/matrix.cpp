@@ -59,6 +59,37 @@ std::string standpoint_names(const Judging& j, const std::vector<std::uint16_t>&
   return list_some(names, 8);
 }
 
+/// What was clearly asked from one zone in another.
+class Questions {
+ public:
+  explicit Questions(const Judging& j) : j_(j) {
+    for (const auto& [key, asked] : j.asked) {
+      const Zone* zone = j.rules.zone(j.reachable.standpoints[key.standpoint].zone);
+      const ZoneIndex to = j.trust.zone_of(key.real);
+      if (zone == nullptr || to == kNoZone || !key.protocol.has_ports()) continue;
+      const auto from = static_cast<ZoneIndex>(zone - j.rules.zones.data());
+      by_pair_[{from, to, key.protocol}].push_back(PortSet::of(asked.clear));
+    }
+  }
+  /// Every address of the zone that was asked from there was asked for every port of the service; UDP counts where the
+  /// coverage wants it. A service without ports cannot have been.
+  bool asked(ZoneIndex from, ZoneIndex to, const Service& service) const {
+    const bool needs_udp = !service.udp.empty() && !j_.rules.coverage.udp.none;
+    if (service.tcp.empty() && !needs_udp) return false;
+    return covers({from, to, Protocol::tcp}, service.tcp) && (!needs_udp || covers({from, to, Protocol::udp}, service.udp));
+  }
+
+ private:
+  using Pair = std::tuple<ZoneIndex, ZoneIndex, Protocol>;
+  bool covers(const Pair& pair, const PortSet& ports) const {
+    if (ports.empty()) return true;
+    const auto found = by_pair_.find(pair);
+    return found != by_pair_.end() && std::all_of(found->second.begin(), found->second.end(), [&](const PortSet& clear) { return clear.contains(ports); });
+  }
+  const Judging& j_;
+  std::map<Pair, std::vector<PortSet>> by_pair_;
+};
+
 std::string with_commas(std::uint64_t n) {
   std::string digits = std::to_string(n);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
@@ -78,6 +109,7 @@ void draw_matrix(Judging& j) {
     return c;
   };
   const Documented& doc = j.documented.at(j.options.as_of);
+  const Questions questions(j);
   std::set<CellKey> asked;
   for (std::uint32_t r = 0; r < j.rules.rules.size(); ++r) {
     const Rule& rule = j.rules.rules[r];
@@ -100,18 +132,12 @@ void draw_matrix(Judging& j) {
     for (const ZoneIndex from : zones.of(entry.from.addresses)) {
       for (const ZoneIndex to : zones.of(entry.to.addresses)) {
         if (from == to) continue;
-        // Blocked is a measurement: a complete scan from that zone found nothing of it.
-        bool measured = false;
-        for (const CoverageRow& row : j.verdict.coverage) {
-          for (const Vantage& v : j.rules.vantages)
-            measured = measured || (v.zone == j.trust.name(from) && row.what == v.name + " tcp" && row.met);
-        }
         for (const std::uint32_t s : entry.services) {
           const Service& service = j.rules.services[s];
           if (service.all) continue;
           MatrixCell& c = cell_at(j.trust.name(from), j.trust.name(to), service.name);
           c.forbidden = true;
-          if (measured && !service.tcp.empty()) asked.insert({c.from_zone, c.to_zone, c.service});
+          if (questions.asked(from, to, service)) asked.insert({c.from_zone, c.to_zone, c.service});
         }
       }
     }
@@ -135,7 +161,7 @@ void draw_matrix(Judging& j) {
   for (auto& [key, c] : cells) {
     if (c.findings.empty()) {
       if (c.approved) c.state = c.reachable || c.observed ? MatrixCell::State::approved_seen : asked.contains(key) ? MatrixCell::State::approved_not_seen : MatrixCell::State::approved_not_measured;
-      else c.state = asked.contains(key) ? MatrixCell::State::blocked : MatrixCell::State::not_measured;
+      else c.state = asked.contains(key) ? MatrixCell::State::unanswered : MatrixCell::State::not_measured;
     }
     std::sort(c.rules.begin(), c.rules.end());
     c.rules.erase(std::unique(c.rules.begin(), c.rules.end()), c.rules.end());

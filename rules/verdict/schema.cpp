@@ -58,7 +58,7 @@ std::string_view verdict_json_schema() {
           "from_zone": { "type": "string" },
           "to_zone": { "type": "string" },
           "service": { "type": "string", "description": "a name of the rule set or the catalogue, or 'tcp/8443'" },
-          "state": { "enum": ["approved-seen", "approved-not-seen", "approved-not-measured", "undocumented", "forbidden", "blocked", "not-measured"] },
+          "state": { "enum": ["approved-seen", "approved-not-seen", "approved-not-measured", "undocumented", "forbidden", "unanswered", "not-measured"] },
           "approved": { "type": "boolean", "description": "a rule in force approves it" },
           "forbidden": { "type": "boolean", "description": "a forbidden entry names it" },
           "reachable": { "type": "boolean", "description": "a probe found it open" },

@@ -80,11 +80,11 @@ Verdict frame() {
   v.rules[2].observed = "none in 3 h 2 min";
   using S = MatrixCell::State;
   v.matrix = {
-      {"internet", "database", "ms-sql", S::blocked, false, true, false, false, {}, {}},
+      {"internet", "database", "ms-sql", S::unanswered, false, true, false, false, {}, {}},
       {"internet", "dmz-front", "https", S::approved_seen, true, false, true, true, {"WEB-001"}, {}},
-      {"internet", "dmz-front", "smtp", S::blocked, false, true, false, false, {}, {}},
+      {"internet", "dmz-front", "smtp", S::unanswered, false, true, false, false, {}, {}},
       {"management", "dmz-back", "rdp", S::approved_not_measured, true, false, false, false, {"ADM-040"}, {}},
-      {"office", "dmz-back", "smb", S::blocked, false, true, false, false, {}, {}},
+      {"office", "dmz-back", "smb", S::unanswered, false, true, false, false, {}, {}},
       {"office", "dmz-front", "https", S::approved_seen, true, false, true, false, {"WEB-001"}, {}},
   };
   v.notes = {"The vantage point external stands for the whole of the internet: one sample of it.",
@@ -245,12 +245,12 @@ Verdict ordinary() {
   using S = MatrixCell::State;
   v.matrix = {
       {"dmz-back", "database", "ms-sql", S::approved_seen, true, false, true, true, {"DB-020"}, {}},
-      {"dmz-back", "database", "smb", S::blocked, false, true, false, false, {}, {}},
+      {"dmz-back", "database", "smb", S::unanswered, false, true, false, false, {}, {}},
       {"dmz-front", "internet", "tcp/4444", S::undocumented, false, false, false, true, {}, {"c0ffee123456"}},
       {"dmz-front", "internet", "smtp", S::approved_not_seen, true, false, false, false, {"OUT-052"}, {}},
-      {"internet", "database", "ms-sql", S::blocked, false, true, false, false, {}, {}},
+      {"internet", "database", "ms-sql", S::unanswered, false, true, false, false, {}, {}},
       {"internet", "dmz-front", "https", S::approved_seen, true, false, true, true, {"WEB-001"}, {}},
-      {"internet", "dmz-front", "smb", S::blocked, false, true, false, false, {}, {}},
+      {"internet", "dmz-front", "smb", S::unanswered, false, true, false, false, {}, {}},
       {"internet", "dmz-front", "smtp", S::forbidden, false, true, true, false, {}, {"b7d2219c0a5f"}},
       {"management", "database", "ping", S::not_measured, false, false, false, false, {}, {}},
       {"management", "dmz-back", "rdp", S::approved_not_seen, true, false, true, false, {"ADM-040"}, {"f00dfeed0001"}},

@@ -112,7 +112,7 @@ TEST_CASE("the picture keeps what is of most concern and counts the rest") {
 
   // A forbidden cell in the last pair and the last service outranks all that is blocked before it.
   verdict.matrix.clear();
-  for (int i = 0; i < 9; ++i) verdict.matrix.push_back({"a", fmt::format("zone{}", i), fmt::format("service{}", i), MatrixCell::State::blocked, false, false, false, false, {}, {}});
+  for (int i = 0; i < 9; ++i) verdict.matrix.push_back({"a", fmt::format("zone{}", i), fmt::format("service{}", i), MatrixCell::State::unanswered, false, false, false, false, {}, {}});
   verdict.matrix.push_back({"z", "z", "z", MatrixCell::State::forbidden, false, true, true, false, {}, {}});
   view = make_view(verdict, {.matrix_services_max = 1, .matrix_rows_max = 1});
   REQUIRE(view.matrix.rows.size() == 1);
@@ -124,7 +124,7 @@ TEST_CASE("the picture keeps what is of most concern and counts the rest") {
 
 TEST_CASE("two cells at one place show the worse of them") {
   Verdict verdict = samples::clean();
-  verdict.matrix = {{"a", "b", "smb", MatrixCell::State::undocumented, false, false, true, false, {}, {}}, {"a", "b", "smb", MatrixCell::State::blocked, false, false, false, false, {}, {}}};
+  verdict.matrix = {{"a", "b", "smb", MatrixCell::State::undocumented, false, false, true, false, {}, {}}, {"a", "b", "smb", MatrixCell::State::unanswered, false, false, false, false, {}, {}}};
   CHECK(make_view(verdict).matrix.rows.at(0).cells.at(0)->state == MatrixCell::State::undocumented);
 }
 
