@@ -58,11 +58,20 @@ ExitDecision exit_code(const Verdict& verdict, const FailOn& fail_on) {
     if (!verdict.complete) why += fmt::format("; the evidence is incomplete as well ({} gap{})", gaps, gaps == 1 ? "" : "s");
     return {1, std::move(why)};
   }
-  if (!verdict.complete) return {3, fmt::format("the evidence is incomplete: {} gap{}", gaps, gaps == 1 ? "" : "s")};
+  FailOn with_known = fail_on;
+  with_known.new_only = false;
+  const auto known = static_cast<std::size_t>(
+      std::count_if(verdict.findings.begin(), verdict.findings.end(), [&](const Finding& f) { return with_known.fails(f); }));
+  const std::string nothing_new = known == 0 ? "" : fmt::format("nothing new; {} known finding{} remain{}; ", known, known == 1 ? "" : "s", known == 1 ? "s" : "");
+  if (!verdict.complete) return {3, fmt::format("{}the evidence is incomplete: {} gap{}", nothing_new, gaps, gaps == 1 ? "" : "s")};
+  if (known != 0) return {0, nothing_new + "the evidence is complete"};
   return {0, "conforms, and the evidence is complete"};
 }
 
-void conclude(Verdict& verdict, const FailOn& fail_on) {
+void conclude(Verdict& verdict, const FailOn& gate) {
+  // What was known before still violates the rule set: `--new-only` decides the exit code, not what is true.
+  FailOn fail_on = gate;
+  fail_on.new_only = false;
   verdict.counts.clear();
   for (const Severity s : {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info}) verdict.counts[std::string(name(s))] = 0;
   verdict.counts["accepted"] = 0;

@@ -104,6 +104,9 @@ TEST_CASE("a baseline tells new from unchanged and gone") {
   Verdict same = verdict_of({exposed("old")});
   apply_baseline(same, before);
   CHECK(exit_code(same, new_only).code == 0);
+  CHECK(exit_code(same, new_only).why.starts_with("nothing new; "));
+  conclude(same, new_only);
+  CHECK(same.conclusion == Conclusion::violates);  // known findings are findings
   CHECK(exit_code(same, {}).code == 1);
 }
 
