@@ -19,6 +19,7 @@ namespace demarc {
 namespace {
 
 constexpr std::size_t kDiscoveryPorts = 3;    // of a host that is only to be found, not examined
+constexpr double kStateSeconds = 120;         // how long a filter remembers a half-open connection
 constexpr double kSilenceSeconds = 2.0;       // how long a try waits for an answer, for estimates
 constexpr std::size_t kNamedInNotes = 6;
 
@@ -111,8 +112,9 @@ Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& opt
   };
   double tries = std::max<std::uint32_t>(1, options.tries);
   plan.seconds_min = seconds(1);
-  // Silence also holds a place among the half-open connections for as long as a try waits.
-  double held = static_cast<double>(plan.tcp_probes) * tries * kSilenceSeconds / plan.rate.states_per_path;
+  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an older one.
+  double silent = static_cast<double>(plan.tcp_probes) * tries, states = plan.rate.states_per_path;
+  double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
   plan.seconds_max = plan.tcp_probes == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
   return {};
 }

@@ -25,6 +25,7 @@ namespace demarc {
 namespace {
 
 constexpr std::string_view kFormats[] = {"text", "jsonl"};
+constexpr std::uint32_t kGentleRate = 10;  // probes a second at most for a host with `care: gentle`
 
 /// Where the journal goes: a file that only ever grows, or standard output, or nowhere (a terminal shows the result instead).
 class JournalOutput {
@@ -313,6 +314,7 @@ int run_scan(const ScanCommand& command) {
     const PlanTarget& target = s.plan.targets[item.target];
     ConnectWork work{target.target, item.port};
     work.speak = speech(target, item.port);
+    if (target.care() == Care::gentle) work.rate_max = kGentleRate;
     return work;
   };
   if (resumed) {

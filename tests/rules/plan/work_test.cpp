@@ -234,3 +234,16 @@ TEST_CASE("without a rule set: the scope and the given ports") {
   options.tcp.reset();
   CHECK(plan_scan(scope, options)->targets[0].tcp == catalogue_ports(Protocol::tcp));
 }
+
+TEST_CASE("the estimate knows that a filter remembers silence for two minutes") {
+  Scope scope = Scope::from_prefixes(std::vector<Prefix>{*parse_prefix("198.51.100.7")}).value();
+  PlanOptions options;
+  options.tcp = PortSet::probeable();
+  options.tries = 1;
+  ScanPlan plan = plan_scan(scope, options).value();
+  double states = plan.rate.states_per_path;
+  REQUIRE(states < 65535);
+  CHECK(plan.seconds_max >= (65535 - states) * 120 / states);
+  options.tcp = ports("1-100");
+  CHECK(plan_scan(scope, options).value().seconds_max < 10);
+}
