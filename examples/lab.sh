@@ -26,21 +26,21 @@ lab_mode() {
   if [ "$wanted" != user ] && [ "$(id -u)" -eq 0 ] && unshare -nmp --fork true 2>/dev/null; then echo root; return; fi
   if [ "$wanted" != root ] && unshare -Urnmp --fork true 2>/dev/null; then echo user; return; fi
   lab_say "This needs network namespaces of its own, and this machine does not let me make any:"
-  local limit
-  if limit=$(cat /proc/sys/user/max_user_namespaces 2>/dev/null) && [ "$limit" = 0 ]; then
-    lab_say "  user.max_user_namespaces is 0"
-  fi
-  if [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null)" = 0 ]; then
-    lab_say "  kernel.unprivileged_userns_clone is 0"
-  fi
-  if [ "$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]; then
-    lab_say "  AppArmor restricts unprivileged user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1)"
-  fi
+  local row key stops gives change=()
+  for row in user/max_user_namespaces:0:15000 kernel/unprivileged_userns_clone:0:1 kernel/apparmor_restrict_unprivileged_userns:1:0; do
+    IFS=: read -r key stops gives <<< "$row"
+    if [ "$(cat "/proc/sys/$key" 2>/dev/null)" = "$stops" ]; then
+      lab_say "  ${key//\//.} is $stops"
+      change+=("${key//\//.}=$gives")
+    fi
+  done
   if [ "$(id -u)" -eq 0 ]; then
     lab_say "Root in a container is not enough: start the container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker run --privileged)."
-  else
+  elif [ ${#change[@]} -gt 0 ]; then
     lab_say "Run it as root (sudo $0), or let an administrator allow user namespaces until the next start:"
-    lab_say "  sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+    lab_say "  sysctl ${change[*]}"
+  else
+    lab_say "Run it as root (sudo $0), or where user namespaces are allowed (a container may forbid them: docker run --privileged)."
   fi
   return 1
 }
@@ -70,6 +70,7 @@ lab_enter() {
   trap 'signal=143; kill -KILL $child 2>/dev/null' TERM HUP
   wait $child 2>/dev/null || status=$?
   if [ $signal -ne 0 ]; then
+    wait $child 2>/dev/null || true  # the trap ended the first wait, not the child
     status=$signal
     lab_say "interrupted: the laboratory is gone"
   fi
