@@ -76,13 +76,25 @@ CoverageMap::CoverageMap(const RuleSet& rules) : rules_(&rules), coverage_(rules
   std::sort(cuts_.begin(), cuts_.end());
   cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
   known_.resize(cuts_.size());
+  auto spread = [&](const std::vector<Named>& list, std::vector<std::vector<std::uint32_t>>& at) {
+    at.resize(cuts_.size());
+    for (std::uint32_t i = 0; i < list.size(); ++i)
+      for (const AddressRange& r : list[i].to->ranges())
+        for (std::size_t slot = slot_of(r.first), last = slot_of(r.last); slot <= last; ++slot) at[slot].push_back(i);
+  };
+  spread(approved_, approved_at_);
+  spread(forbidden_, forbidden_at_);
+}
+
+std::size_t CoverageMap::slot_of(const Address& real) const {
+  return static_cast<std::size_t>(std::upper_bound(cuts_.begin(), cuts_.end(), real) - cuts_.begin()) - 1;
 }
 
 const RequiredPorts& CoverageMap::required(const Address& real) const {
-  auto slot = static_cast<std::size_t>(std::upper_bound(cuts_.begin(), cuts_.end(), real) - cuts_.begin()) - 1;
+  std::size_t slot = slot_of(real);
   auto& [known, ports] = known_[slot];
   if (!known) {
-    ports = make(real);
+    ports = make(real, slot);
     known = true;
   }
   return ports;
@@ -95,23 +107,25 @@ PortSet CoverageMap::approved_tcp(const Address& real) const {
   return out;
 }
 
-RequiredPorts CoverageMap::make(const Address& real) const {
+RequiredPorts CoverageMap::make(const Address& real, std::size_t slot) const {
   std::vector<const AddressSet*> behind;  // the members of a virtual server
   for (const Vip& vip : rules_->vips)
     if (vip.address == real) behind.push_back(&vip.members.addresses);
   RequiredPorts out;
   auto add_types = [&](const std::vector<IcmpType>& types) { out.icmp.insert(out.icmp.end(), types.begin(), types.end()); };
-  auto add_list = [&](const std::vector<Named>& list, bool tcp, bool udp, bool icmp) {
-    for (const Named& named : list) {
-      bool concerns = named.to->contains(real) || std::any_of(behind.begin(), behind.end(), [&](const AddressSet* set) { return set->overlaps(*named.to); });
-      if (!concerns) continue;
+  auto add_list = [&](const std::vector<Named>& list, const std::vector<std::uint32_t>& here, bool tcp, bool udp, bool icmp) {
+    auto add = [&](const Named& named) {
       if (tcp) out.tcp = out.tcp.unite(named.tcp);
       if (udp) out.udp = out.udp.unite(named.udp);
       if (icmp) add_types(real.is_ipv4() ? named.icmp : named.icmpv6);
-    }
+    };
+    for (std::uint32_t i : here) add(list[i]);
+    if (behind.empty()) return;
+    for (const Named& named : list)
+      if (std::any_of(behind.begin(), behind.end(), [&](const AddressSet* set) { return set->overlaps(*named.to); })) add(named);
   };
-  add_list(approved_, coverage_.tcp.approved, coverage_.udp.approved, coverage_.icmp.approved);
-  add_list(forbidden_, coverage_.tcp.forbidden, coverage_.udp.forbidden, coverage_.icmp.forbidden);
+  add_list(approved_, approved_at_[slot], coverage_.tcp.approved, coverage_.udp.approved, coverage_.icmp.approved);
+  add_list(forbidden_, forbidden_at_[slot], coverage_.tcp.forbidden, coverage_.udp.forbidden, coverage_.icmp.forbidden);
   auto finish = [&](const PortCoverage& coverage, Protocol protocol, PortSet& ports) {
     if (coverage.catalogue) ports = ports.unite(catalogue_ports(protocol));
     ports = ports.unite(coverage.ports);

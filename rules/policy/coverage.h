@@ -35,11 +35,13 @@ class CoverageMap {
     PortSet tcp, udp;
     std::vector<IcmpType> icmp, icmpv6;
   };
-  RequiredPorts make(const Address& real) const;
+  RequiredPorts make(const Address& real, std::size_t slot) const;
+  std::size_t slot_of(const Address& real) const;
   const RuleSet* rules_;
   Coverage coverage_;
   std::vector<Named> approved_, forbidden_;
   std::vector<Address> cuts_;  // between two neighbouring cuts every address needs the same
+  std::vector<std::vector<std::uint32_t>> approved_at_, forbidden_at_;  // by interval: those of the lists that hold it
   mutable std::vector<std::pair<bool, RequiredPorts>> known_;  // by interval
 };
 
