@@ -89,6 +89,19 @@ ${3:-}
 END
 }
 
+# listen NODE INTERFACE FILE LOG: demarc captures there, in the background ($! is it), once this returns. A packet socket in
+# /proc/net/packet would be too early a sign: it is there before it is bound and promiscuous.
+listen() {
+  on "$1" "$DEMARC" traffic -i "$2" --promiscuous -w "$3" > "$4" 2>&1 </dev/null &
+  local try
+  for try in $(seq 100); do
+    if grep -q "listening on" "$4" 2>/dev/null; then return 0; fi
+    sleep 0.1
+  done
+  cat "$4" >&2
+  fail "demarc does not listen on $2"
+}
+
 # Which exit status? run STATUS OUTPUT COMMAND...: exactly this one, all that was said in OUTPUT.
 run() {
   local wanted=$1 output=$2 status=0
