@@ -116,12 +116,17 @@ class Usage {
       if (stale)
         j_.add_gap({fmt::format("evidence of sensor {} is too old: it ends {}", name, to_string(*facts.last)),
                     fmt::format("The rule set wants evidence no older than {} (`coverage.max_age`).", to_string(*j_.rules.coverage.age_max)), "Capture again.", {}, {}, {}, std::nullopt, {}, name});
+      // Time is what the packets say: without one nothing tells when the sensor listened, or that it did.
+      const bool empty = !facts.last;
+      if (empty)
+        j_.add_gap({fmt::format("what sensor {} recorded holds no packet", name), "Nothing says when it listened, or whether it could hear anything.", "Capture again while the services are in use, and without a filter that leaves nothing.", {}, {}, {},
+                    std::nullopt, {}, name});
       CoverageRow row;
       row.what = "sensor " + name;
       row.asked = facts.packets;
       row.answered = facts.dropped;
-      row.met = facts.flaws.empty() && !facts.sampled && !stale;
-      if (!row.met) row.gap = stale ? "too old" : facts.sampled ? "sampled" : facts.flaws.front();
+      row.met = facts.flaws.empty() && !facts.sampled && !stale && !empty;
+      if (!row.met) row.gap = stale ? "too old" : empty && facts.flaws.empty() ? "no packet" : facts.sampled ? "sampled" : facts.flaws.front();
       j_.verdict.coverage.push_back(std::move(row));
     }
   }
