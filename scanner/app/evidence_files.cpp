@@ -34,6 +34,16 @@ NamedFile take_apart(const std::string& value, const RuleSet* rules) {
   return known ? NamedFile{value.substr(equals + 1), name} : NamedFile{value, {}};
 }
 
+/// The value of "demarc" near the beginning of a JSON text; empty if there is none.
+std::string_view kind_of_json(std::string_view text) {
+  constexpr std::string_view kKey = "\"demarc\"";
+  std::size_t key = text.find(kKey);
+  if (key == std::string_view::npos) return {};
+  std::size_t open = text.find_first_not_of(" \t\r\n:", key + kKey.size());
+  if (open == std::string_view::npos || text[open] != '"') return {};
+  return text.substr(open + 1, text.find('"', open + 1) - open - 1);
+}
+
 /// Feeds a reader with a file piece by piece, and hashes it on the way.
 template <typename Reader>
 auto feed(Reader reader, const std::string& file, EvidenceFile& row) -> decltype(reader.finish()) {
@@ -115,9 +125,10 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.starts_with('<')) return EvidenceKind::nmap_xml;
   if (text.starts_with('{')) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    if (line.find("\"demarc\":\"flows\"") != std::string_view::npos || line.find("\"demarc\": \"flows\"") != std::string_view::npos) return EvidenceKind::flow_records;
-    if (line.find("\"verdict\"") != std::string_view::npos) return file_failure(file, "this is a verdict, not evidence", "'demarc report' renders it, --baseline compares with it");
+    std::string_view what = kind_of_json(text);
+    if (what == "flows") return EvidenceKind::flow_records;
+    if (what == "verdict") return file_failure(file, "this is a verdict, not evidence", "'demarc report' renders it, --baseline compares with it");
+    if (what != "scan") return file_failure(file, "this is JSON, but neither a scan journal nor flow records", "they begin with {\"demarc\":\"scan\",... or {\"demarc\":\"flows\",...");
     return EvidenceKind::scan_journal;
   }
   return file_failure(file, "this is no evidence demarc knows", "evidence is a scan journal, flow records, a pcap or pcapng capture, or nmap XML");
