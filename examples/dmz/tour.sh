@@ -28,11 +28,11 @@ tour_observe() {
   local listening=()
   for pair in $TOUR_SENSORS; do
     sensor=${pair%%:*}
-    rm -f "$TOUR_OUT/$sensor.pcap"
-    on "${pair#*:}" "$DEMARC" traffic -i "${pair#*:}" --promiscuous -w "$TOUR_OUT/$sensor.pcap" -q >"$TOUR_OUT/$sensor.log" 2>&1 &
+    rm -f "$TOUR_OUT/$sensor.pcap" "$TOUR_OUT/$sensor.log"
+    on "${pair#*:}" "$DEMARC" traffic -i "${pair#*:}" --promiscuous -w "$TOUR_OUT/$sensor.pcap" >"$TOUR_OUT/$sensor.log" 2>&1 &
     listening+=($!)
   done
-  for pair in $TOUR_SENSORS; do tour_wait_for_capture "${pair%%:*}" "${pair#*:}" || return 1; done
+  for pair in $TOUR_SENSORS; do tour_wait_for_capture "${pair%%:*}" || return 1; done
   dmz_traffic || return 1
   sleep 1  # the last conversations' farewells
   kill -TERM "${listening[@]}" 2>/dev/null || true
@@ -48,11 +48,11 @@ tour_observe() {
   done
 }
 
-# A capture has begun when its node has a packet socket.
+# A capture says when it keeps packets; its socket exists a little earlier.
 tour_wait_for_capture() {
   local try
   for try in $(seq 100); do
-    if [ "$(inside "$2" cat /proc/net/packet 2>/dev/null | wc -l)" -gt 1 ]; then return 0; fi
+    if grep -q 'listening on' "$TOUR_OUT/$1.log" 2>/dev/null; then return 0; fi
     sleep 0.1
   done
   lab_say "sensor $1 did not start"
