@@ -1,9 +1,9 @@
-// What speaks on an open port. A probe is a question in bytes and a reader of the answer; each is one row of one table
-// (app_probes.cpp), and the engine names none of them. Polite by construction: no request logs in, writes, or asks for
-// more than a greeting.
+// What speaks on an open port. A probe is a question in bytes and a reader of the answer; each is one row of one
+// table (app_probes.cpp), and the engine names none of them. Polite by construction: no request logs in, writes, or
+// asks for more than a greeting.
 //
-// Recognition looks at bytes and never at port numbers: an SSH server on 443 is ssh. Ports only decide which question
-// comes first.
+// Recognition looks at bytes and never at port numbers: an SSH server on 443 is ssh. Ports only decide which
+// question comes first.
 #pragma once
 
 #include <optional>
@@ -37,8 +37,8 @@ struct Heard {
 struct AppProbe {
   std::string_view name;
   Protocol protocol;
-  std::span<const PortRange> ports;   // where it is the usual question
-  ByteString (*request)();            // nullptr: the server speaks first
+  std::span<const PortRange> ports;  // where it is the usual question
+  ByteString (*request)();           // nullptr: the server speaks first
   Heard (*read)(Bytes reply);
   std::string_view reference;
 };

@@ -1,5 +1,6 @@
-// The requests and readers behind the rows of app_probes.cpp, one file for each family of protocols. A reader may see
-// any bytes at all: another protocol's, half an answer, hostile ones. It recognises only what the protocol must say.
+// The requests and readers behind the rows of app_probes.cpp, one file for each family of protocols. A reader may
+// see any bytes at all: another protocol's, half an answer, hostile ones. It recognises only what the protocol must
+// say.
 #pragma once
 
 #include <string>

@@ -42,7 +42,8 @@ Conversation::Conversation(Port port, Manner manner, std::chrono::milliseconds l
       const AppProbe* probe = find_app_probe(generic);
       if (std::find(usual.begin(), usual.end(), probe) == usual.end()) turns.push_back({probe, listen_time});
     }
-    bool rpc = std::any_of(std::begin(kDynamicRpc), std::end(kDynamicRpc), [&](const PortRange& r) { return r.contains(port); });
+    bool rpc = std::any_of(std::begin(kDynamicRpc), std::end(kDynamicRpc),
+                           [&](const PortRange& r) { return r.contains(port); });
     if (rpc && usual.empty()) turns.push_back({find_app_probe("msrpc-bind"), listen_time});
   }
   turns_.assign(turns.rbegin(), turns.rend());
@@ -78,7 +79,8 @@ Conversation::Step Conversation::next() {
 
 bool Conversation::on_bytes(Bytes chunk) {
   std::size_t room = kReplyMax - reply_.size();
-  reply_.insert(reply_.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(std::min(room, chunk.size())));
+  reply_.insert(reply_.end(), chunk.begin(),
+                chunk.begin() + static_cast<std::ptrdiff_t>(std::min(room, chunk.size())));
   Heard heard = recognise(reply_, asked_);
   if (heard.seen && heard.seen->name != kUnknownService && heard.complete) {
     end_step();
@@ -103,15 +105,18 @@ void Conversation::end_step() {
   usable_ = false;  // it has been spoken on
   if (!heard.seen) return;
   bool known = heard.seen->name != kUnknownService;
-  if (known && seen_ && seen_->name == heard.seen->name) add_to(*seen_, *heard.seen);
-  else if (known || !seen_) seen_ = std::move(heard.seen);  // the first unknown greeting is evidence until something is recognised
+  if (known && seen_ && seen_->name == heard.seen->name)
+    add_to(*seen_, *heard.seen);
+  else if (known || !seen_)
+    seen_ = std::move(heard.seen);  // the first unknown greeting is evidence until something is recognised
   const AppProbe* follow_up = heard.follow_up.empty() ? nullptr : find_app_probe(heard.follow_up);
   bool asked_before = std::find(history_.begin(), history_.end(), follow_up) != history_.end();
   if (follow_up != nullptr && !asked_before) {
     turns_.assign(1, {follow_up, kFollowUpTime});
     return;
   }
-  // A server that greets first has said what it is, even if we do not know the language: nothing we could ask is its.
+  // A server that greets first has said what it is, even if we do not know the language: nothing we could ask is
+  // its.
   if (known || asked_ == nullptr || asked_->request == nullptr) settled_ = true;
 }
 

@@ -1,6 +1,6 @@
-// How to talk to an open port whose service nobody told us: listen first where servers speak first, otherwise ask the
-// usual question of that port, then the generic ones. A value that is told what happened and says what to do next; it
-// holds no socket and reads no clock.
+// How to talk to an open port whose service nobody told us: listen first where servers speak first, otherwise ask
+// the usual question of that port, then the generic ones. A value that is told what happened and says what to do
+// next; it holds no socket and reads no clock.
 #pragma once
 
 #include <chrono>
@@ -22,9 +22,9 @@ class Conversation {
 
   struct Step {
     bool finished = false;
-    bool fresh_connection = false;       // on a new connection; the old one is closed
-    ByteString request;                  // to send; empty: only listen
-    std::chrono::milliseconds wait{0};   // for an answer, from now
+    bool fresh_connection = false;      // on a new connection; the old one is closed
+    ByteString request;                 // to send; empty: only listen
+    std::chrono::milliseconds wait{0};  // for an answer, from now
   };
   /// The first step, or the next one after on_bytes() said that this one is done, or on_silence() or on_closed().
   Step next();
@@ -51,8 +51,8 @@ class Conversation {
   std::vector<const AppProbe*> history_;
   ByteString reply_;
   std::optional<ServiceSeen> seen_;
-  bool usable_ = true;       // the connection is there and has carried no request of ours
-  bool settled_ = false;     // recognised: nothing more to ask
+  bool usable_ = true;    // the connection is there and has carried no request of ours
+  bool settled_ = false;  // recognised: nothing more to ask
   unsigned connections_ = 1;
 };
 

@@ -12,11 +12,11 @@ ByteString mssql_prelogin() {  // MS-TDS §2.2.6.5
   ByteString out;
   ByteWriter w(out);
   w.u8(0x12).u8(1).u16(26).u16(0).u8(0).u8(0);
-  w.u8(0).u16(11).u16(6);   // VERSION
-  w.u8(1).u16(17).u16(1);   // ENCRYPTION
+  w.u8(0).u16(11).u16(6);  // VERSION
+  w.u8(1).u16(17).u16(1);  // ENCRYPTION
   w.u8(0xFF);
-  w.u32(0).u16(0);          // no version of ours
-  w.u8(2);                  // encryption not supported: nothing will follow anyway
+  w.u32(0).u16(0);  // no version of ours
+  w.u8(2);          // encryption not supported: nothing will follow anyway
   return out;
 }
 
@@ -40,7 +40,10 @@ Heard read_mssql(Bytes reply) {
       seen.product = "Microsoft SQL Server";
       seen.version = fmt::format("{}.{}.{}", value[0], value[1], be16(&value[2]));
     }
-    if (payload[at] == 1 && size >= 1) seen.evidence += value[0] == 2 ? ", no encryption" : value[0] == 3 ? ", encryption required" : ", encryption possible";
+    if (payload[at] == 1 && size >= 1)
+      seen.evidence += value[0] == 2   ? ", no encryption"
+                       : value[0] == 3 ? ", encryption required"
+                                       : ", encryption possible";
     ended = at + 5 < payload.size() && payload[at + 5] == 0xFF;
   }
   if (!ended) return {};
@@ -97,7 +100,9 @@ ByteString redis_ping() { return bytes_of("PING\r\n"); }
 
 Heard read_redis(Bytes reply) {
   std::string_view text = text_of(reply);
-  if (!text.starts_with("+PONG\r") && !text.starts_with("-NOAUTH") && !text.starts_with("-DENIED Redis") && !text.starts_with("-NOPERM")) return {};
+  if (!text.starts_with("+PONG\r") && !text.starts_with("-NOAUTH") && !text.starts_with("-DENIED Redis") &&
+      !text.starts_with("-NOPERM"))
+    return {};
   ServiceSeen seen;
   seen.name = "redis";
   seen.evidence = bytes_escaped(first_line(text).substr(0, kEvidenceMax));

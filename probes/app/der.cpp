@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::size_t kNamesMax = 64, kNameLengthMax = 253, kExtensionsMax = 64, kAttributesMax = 64;
 
-constexpr std::uint8_t kBoolean = 0x01, kInteger = 0x02, kOctetString = 0x04, kOid = 0x06, kUtcTime = 0x17, kGeneralizedTime = 0x18,
-                       kSequence = 0x30, kSet = 0x31, kVersion = 0xA0, kExtensions = 0xA3, kDnsName = 0x82, kIpAddress = 0x87;
+constexpr std::uint8_t kBoolean = 0x01, kInteger = 0x02, kOctetString = 0x04, kOid = 0x06, kUtcTime = 0x17,
+                       kGeneralizedTime = 0x18, kSequence = 0x30, kSet = 0x31, kVersion = 0xA0, kExtensions = 0xA3,
+                       kDnsName = 0x82, kIpAddress = 0x87;
 
 struct Element {
   std::uint8_t tag = 0;
@@ -78,7 +79,8 @@ std::optional<Timestamp> time_of(const Element& element) {
   int hour = number(at + 4, 2), minute = number(at + 6, 2), second = number(at + 8, 2);
   if (!day.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   auto days = std::chrono::sys_days(day).time_since_epoch();
-  return Timestamp(Nanoseconds(days) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second));
+  return Timestamp(Nanoseconds(days) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+                   std::chrono::seconds(second));
 }
 
 std::string common_name(Bytes subject) {
@@ -90,7 +92,8 @@ std::string common_name(Bytes subject) {
     if (!attribute) continue;
     std::optional<Element> oid = take(attribute->content, kOid);
     std::optional<Element> value = take(attribute->content);
-    if (oid && value && is(oid->content, {0x55, 0x04, 0x03})) found = text_of(value->content);  // 2.5.4.3; the last one counts
+    if (oid && value && is(oid->content, {0x55, 0x04, 0x03}))
+      found = text_of(value->content);  // 2.5.4.3; the last one counts
   }
   return found;
 }
@@ -102,8 +105,10 @@ void alternative_names(Bytes octets, std::vector<std::string>& names) {
     std::optional<Element> name = take(list->content);
     if (!name) return;
     if (name->tag == kDnsName) names.push_back(text_of(name->content));
-    if (name->tag == kIpAddress && name->content.size() == 4) names.push_back(to_string(Address::from_ipv4_bytes(name->content.data())));
-    if (name->tag == kIpAddress && name->content.size() == 16) names.push_back(to_string(Address::from_ipv6_bytes(name->content.data())));
+    if (name->tag == kIpAddress && name->content.size() == 4)
+      names.push_back(to_string(Address::from_ipv4_bytes(name->content.data())));
+    if (name->tag == kIpAddress && name->content.size() == 16)
+      names.push_back(to_string(Address::from_ipv6_bytes(name->content.data())));
   }
 }
 
@@ -115,10 +120,10 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
   std::optional<Element> to_be_signed = take(certificate->content, kSequence);
   if (!to_be_signed) return std::nullopt;
   Bytes rest = to_be_signed->content;
-  take(rest, kVersion);                                          // optional, default v1
-  if (!take(rest, kInteger)) return std::nullopt;                // serialNumber
-  if (!take(rest, kSequence)) return std::nullopt;               // signature
-  if (!take(rest, kSequence)) return std::nullopt;               // issuer
+  take(rest, kVersion);                             // optional, default v1
+  if (!take(rest, kInteger)) return std::nullopt;   // serialNumber
+  if (!take(rest, kSequence)) return std::nullopt;  // signature
+  if (!take(rest, kSequence)) return std::nullopt;  // issuer
   std::optional<Element> validity = take(rest, kSequence);
   std::optional<Element> subject = take(rest, kSequence);
   if (!validity || !subject) return std::nullopt;
@@ -127,7 +132,7 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
   take(validity->content);  // notBefore
   if (std::optional<Element> not_after = take(validity->content)) facts.not_after = time_of(*not_after);
   facts.common_name = common_name(subject->content);
-  take(rest, kSequence);    // subjectPublicKeyInfo
+  take(rest, kSequence);  // subjectPublicKeyInfo
   while (std::optional<Element> optional_part = take(rest)) {
     if (optional_part->tag != kExtensions) continue;
     std::optional<Element> list = take(optional_part->content, kSequence);
@@ -137,7 +142,8 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
       std::optional<Element> oid = take(extension->content, kOid);
       take(extension->content, kBoolean);  // critical
       std::optional<Element> value = take(extension->content, kOctetString);
-      if (oid && value && is(oid->content, {0x55, 0x1D, 0x11})) alternative_names(value->content, facts.names);  // 2.5.29.17
+      if (oid && value && is(oid->content, {0x55, 0x1D, 0x11}))
+        alternative_names(value->content, facts.names);  // 2.5.29.17
     }
   }
   return facts;

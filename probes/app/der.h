@@ -12,8 +12,8 @@
 namespace demarc {
 
 struct CertificateFacts {
-  std::string common_name;                 // of the subject, by bytes_escaped()
-  std::vector<std::string> names;          // dNSName and iPAddress of the subject alternative name
+  std::string common_name;         // of the subject, by bytes_escaped()
+  std::vector<std::string> names;  // dNSName and iPAddress of the subject alternative name
   std::optional<Timestamp> not_after;
 };
 

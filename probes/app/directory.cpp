@@ -23,8 +23,8 @@ ByteString ldap_root_dse() {  // RFC 4511 §4.5.1, RFC 4512 §5.1: the root DSE 
   ByteWriter a(attributes);
   for (std::string_view name : {"vendorName", "supportedLDAPVersion", "dnsHostName"}) ber(a, 0x04, bytes_of(name));
   ByteWriter s(search);
-  ber(s, 0x04, {});                          // baseObject: the root
-  s.u8(0x0A).u8(1).u8(0).u8(0x0A).u8(1).u8(0);  // baseObject only, never dereference
+  ber(s, 0x04, {});                                                  // baseObject: the root
+  s.u8(0x0A).u8(1).u8(0).u8(0x0A).u8(1).u8(0);                       // baseObject only, never dereference
   s.u8(0x02).u8(1).u8(1).u8(0x02).u8(1).u8(2).u8(0x01).u8(1).u8(0);  // one entry, two seconds, with values
   ber(s, 0x87, bytes_of("objectClass"));
   ber(s, 0x30, attributes);
@@ -49,8 +49,10 @@ Heard read_ldap(Bytes reply) {
   if (!in.ok() || length < 7) return {};
   if (in.u8() != 0x02 || in.u8() != 1) return {};
   std::uint8_t id = in.u8(), operation = in.u8();
-  // SearchResultEntry, SearchResultDone; ExtendedResponse with message id 0 is the notice of disconnection (§4.4.1).
-  if (!in.ok() || !((id == 1 && (operation == 0x64 || operation == 0x65)) || (id == 0 && operation == 0x78))) return {};
+  // SearchResultEntry, SearchResultDone; ExtendedResponse with message id 0 is the notice of disconnection
+  // (§4.4.1).
+  if (!in.ok() || !((id == 1 && (operation == 0x64 || operation == 0x65)) || (id == 0 && operation == 0x78)))
+    return {};
   ServiceSeen seen;
   seen.name = "ldap";
   seen.evidence = operation == 0x64 ? "root DSE" : operation == 0x65 ? "search done" : "notice of disconnection";
@@ -64,7 +66,8 @@ Heard read_ldap(Bytes reply) {
   return {seen, operation != 0x64 || reply.size() >= length, {}};
 }
 
-ByteString dns_version_bind() {  // RFC 1035 §4.2.2, RFC 4892 §2; a server that will not tell answers REFUSED, which is an answer
+ByteString dns_version_bind() {  // RFC 1035 §4.2.2, RFC 4892 §2; a server that will not tell answers REFUSED, which
+                                 // is an answer
   ByteString query, out;
   ByteWriter q(query);
   q.u16(kDnsId).u16(0).u16(1).u16(0).u16(0).u16(0);

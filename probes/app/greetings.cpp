@@ -1,4 +1,5 @@
-// Line protocols in which the server speaks first. The greeting is all we read: nothing is ever sent to most of them.
+// Line protocols in which the server speaks first. The greeting is all we read: nothing is ever sent to most of
+// them.
 #include <algorithm>
 #include <cctype>
 
@@ -38,7 +39,8 @@ void find_product(std::string_view line, std::span<const std::string_view> produ
 
 /// "220 " or "220-": a reply of RFC 5321 §4.2 or RFC 959 §4.2, which share their form.
 bool is_reply(std::string_view text, std::string_view code) {
-  return text.size() > code.size() && text.substr(0, code.size()) == code && (text[code.size()] == ' ' || text[code.size()] == '-');
+  return text.size() > code.size() && text.substr(0, code.size()) == code &&
+         (text[code.size()] == ' ' || text[code.size()] == '-');
 }
 
 /// The last line of a reply of several lines repeats the code with a blank.
@@ -47,18 +49,25 @@ bool reply_ended(std::string_view text, std::string_view code) {
     bool whole = false;
     std::string_view line = first_line(text, &whole);
     if (!whole) return false;
-    if (line.size() >= code.size() && line.substr(0, code.size()) == code && (line.size() == code.size() || line[code.size()] == ' ')) return true;
+    if (line.size() >= code.size() && line.substr(0, code.size()) == code &&
+        (line.size() == code.size() || line[code.size()] == ' '))
+      return true;
     text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
   }
   return false;
 }
 
-constexpr std::string_view kMailProducts[] = {"Postfix", "Exim", "Sendmail", "Microsoft ESMTP MAIL Service", "OpenSMTPD", "Exchange", "Haraka", "Exchange Server", "Dovecot"};
-constexpr std::string_view kFtpProducts[] = {"vsFTPd", "ProFTPD", "Pure-FTPd", "FileZilla Server", "Microsoft FTP Service", "pyftpdlib"};
+constexpr std::string_view kMailProducts[] = {"Postfix",   "Exim",     "Sendmail", "Microsoft ESMTP MAIL Service",
+                                              "OpenSMTPD", "Exchange", "Haraka",   "Exchange Server",
+                                              "Dovecot"};
+constexpr std::string_view kFtpProducts[] = {
+    "vsFTPd", "ProFTPD", "Pure-FTPd", "FileZilla Server", "Microsoft FTP Service", "pyftpdlib"};
 
 }  // namespace
 
-std::string evidence_of(Bytes bytes) { return bytes_escaped(text_of(bytes.first(std::min(bytes.size(), kEvidenceMax)))); }
+std::string evidence_of(Bytes bytes) {
+  return bytes_escaped(text_of(bytes.first(std::min(bytes.size(), kEvidenceMax))));
+}
 
 std::string word_of(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -104,11 +113,13 @@ Heard read_ssh(Bytes reply) {  // RFC 4253 §4.2; other lines may come before th
 
 Heard read_smtp(Bytes reply) {
   std::string_view text = text_of(reply);
-  for (std::string_view code : {"220", "554", "421"}) {  // 554, 421: "no SMTP service here", still SMTP (RFC 5321 §3.1)
+  for (std::string_view code :
+       {"220", "554", "421"}) {  // 554, 421: "no SMTP service here", still SMTP (RFC 5321 §3.1)
     if (!is_reply(text, code)) continue;
     std::string_view line = first_line(text);
     if (contains_ignoring_case(line, "FTP") && !contains_ignoring_case(line, "SMTP")) return {};
-    bool says_so = contains_ignoring_case(text, "SMTP") || contains_ignoring_case(text, "Postfix") || contains_ignoring_case(text, "Exim");
+    bool says_so = contains_ignoring_case(text, "SMTP") || contains_ignoring_case(text, "Postfix") ||
+                   contains_ignoring_case(text, "Exim");
     if (!says_so && code != "220") return {};
     ServiceSeen seen = service("smtp", reply);
     find_product(text, kMailProducts, seen);
@@ -140,7 +151,8 @@ Heard read_smtp_ehlo(Bytes reply) {
     find_product(text, kMailProducts, seen);
     return {seen, true, {}};
   }
-  if (is_reply(after, "500") || is_reply(after, "502") || is_reply(after, "530") || is_reply(after, "503")) return {service("ftp", reply), true, {}};
+  if (is_reply(after, "500") || is_reply(after, "502") || is_reply(after, "530") || is_reply(after, "503"))
+    return {service("ftp", reply), true, {}};
   return {service("smtp", reply), false, {}};
 }
 
@@ -179,10 +191,13 @@ Heard read_imap(Bytes reply) {  // RFC 9051 §7.1
 Heard read_vnc(Bytes reply) {  // RFC 6143 §7.1.1: "RFB 003.008\n"
   std::string_view text = text_of(reply);
   auto digits = [&](std::size_t at) {
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.begin() + static_cast<std::ptrdiff_t>(at) + 3,
+    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at),
+                       text.begin() + static_cast<std::ptrdiff_t>(at) + 3,
                        [](char c) { return c >= '0' && c <= '9'; });
   };
-  if (text.size() < 12 || !text.starts_with("RFB ") || text[7] != '.' || text[11] != '\n' || !digits(4) || !digits(8)) return {};
+  if (text.size() < 12 || !text.starts_with("RFB ") || text[7] != '.' || text[11] != '\n' || !digits(4) ||
+      !digits(8))
+    return {};
   ServiceSeen seen = service("vnc", reply);
   seen.version = "RFB " + std::string(text.substr(4, 7));
   return {seen, true, {}};

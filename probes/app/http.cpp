@@ -1,5 +1,5 @@
-// HTTP: the status line, the Server header and the title of the page. Without a Host header, because we have no name;
-// therefore HTTP/1.0 (RFC 9112 §3.2 wants one in every 1.1 request).
+// HTTP: the status line, the Server header and the title of the page. Without a Host header, because we have no
+// name; therefore HTTP/1.0 (RFC 9112 §3.2 wants one in every 1.1 request).
 #include <algorithm>
 
 #include "probes/app/codecs.h"
@@ -13,7 +13,8 @@ constexpr std::size_t kHeadersMax = 100, kTitleMax = 120;
 
 std::string title_of(std::string_view body) {
   std::string lower(body.substr(0, kReplyMax));
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   std::size_t open = lower.find("<title");
   if (open == lower.npos) return {};
   std::size_t begin = lower.find('>', open);
@@ -60,18 +61,25 @@ Heard read_http(Bytes reply) {
       std::string product = word_of(value);  // "nginx/1.22.1", "Microsoft-IIS/10.0", "Apache/2.4.57 (Debian)"
       std::size_t slash = product.find('/');
       std::size_t end = product.find(' ', slash == product.npos ? 0 : slash);
-      if (slash != product.npos) seen.version = product.substr(slash + 1, end == product.npos ? end : end - slash - 1);
+      if (slash != product.npos)
+        seen.version = product.substr(slash + 1, end == product.npos ? end : end - slash - 1);
       seen.product = product.substr(0, slash == product.npos ? product.npos : slash);
     }
-    if (name.size() == 12 && contains_ignoring_case(name, "content-type")) is_html = contains_ignoring_case(value, "html");
-    if (name.size() == 8 && contains_ignoring_case(name, "location")) seen.evidence += "; location " + word_of(value);
+    if (name.size() == 12 && contains_ignoring_case(name, "content-type"))
+      is_html = contains_ignoring_case(value, "html");
+    if (name.size() == 8 && contains_ignoring_case(name, "location"))
+      seen.evidence += "; location " + word_of(value);
   }
   if (!headers_ended) return {seen, false, {}};
   std::string title = is_html ? title_of(rest) : std::string();
   if (!title.empty()) seen.evidence += "; title " + title;
-  Heard heard{seen, !is_html || !title.empty() || contains_ignoring_case(rest, "</head") || contains_ignoring_case(rest, "</html"), {}};
+  Heard heard{seen,
+              !is_html || !title.empty() || contains_ignoring_case(rest, "</head") ||
+                  contains_ignoring_case(rest, "</html"),
+              {}};
   // A TLS server that understood our plain request well enough to say so. It is TLS that has to be looked at.
-  if (code == "400" && (contains_ignoring_case(rest, "https") || contains_ignoring_case(rest, "ssl"))) heard.follow_up = "tls-client-hello";
+  if (code == "400" && (contains_ignoring_case(rest, "https") || contains_ignoring_case(rest, "ssl")))
+    heard.follow_up = "tls-client-hello";
   return heard;
 }
 

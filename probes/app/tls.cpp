@@ -1,8 +1,8 @@
 // TLS: which version, whose certificate, until when.
 //
 // TLS 1.3 encrypts the certificate (RFC 8446 §4.4.2), and to read it we would have to finish a key exchange. So we
-// offer TLS 1.2 at most, where it comes in the clear (RFC 5246 §7.4.2); a server that wants 1.3 refuses by an alert,
-// and a second question tells the version. The handshake is never completed and no secret is involved.
+// offer TLS 1.2 at most, where it comes in the clear (RFC 5246 §7.4.2); a server that wants 1.3 refuses by an
+// alert, and a second question tells the version. The handshake is never completed and no secret is involved.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -21,13 +21,17 @@ constexpr std::uint16_t kSupportedVersions = 43;
 constexpr std::size_t kNamesShown = 4;
 
 // What servers of the last twenty years can choose from: ECDHE with ECDSA and RSA, DHE, RSA; GCM, ChaCha20 and CBC.
-constexpr std::uint16_t kCiphers12[] = {0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0x009E, 0x009F, 0xC023, 0xC027, 0xC024, 0xC028, 0xC009, 0xC013,
-                                        0xC00A, 0xC014, 0x0067, 0x006B, 0x0033, 0x0039, 0x009C, 0x009D, 0x003C, 0x003D, 0x002F, 0x0035, 0x000A};
+constexpr std::uint16_t kCiphers12[] = {0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0x009E, 0x009F, 0xC023,
+                                        0xC027, 0xC024, 0xC028, 0xC009, 0xC013, 0xC00A, 0xC014, 0x0067, 0x006B,
+                                        0x0033, 0x0039, 0x009C, 0x009D, 0x003C, 0x003D, 0x002F, 0x0035, 0x000A};
 constexpr std::uint16_t kCiphers13[] = {0x1301, 0x1302, 0x1303};
 constexpr std::uint16_t kGroups[] = {29, 23, 24, 25};  // x25519, secp256r1, secp384r1, secp521r1
-constexpr std::uint16_t kSignatures[] = {0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201};
+constexpr std::uint16_t kSignatures[] = {0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805,
+                                         0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201};
 
-void block16(ByteWriter& out, const ByteString& content) { out.u16(static_cast<unsigned>(content.size())).bytes(content); }
+void block16(ByteWriter& out, const ByteString& content) {
+  out.u16(static_cast<unsigned>(content.size())).bytes(content);
+}
 
 ByteString list16(std::span<const std::uint16_t> numbers) {
   ByteString list, out;
@@ -42,10 +46,10 @@ ByteString client_hello(bool version13) {
   ByteString extensions;
   ByteWriter e(extensions);
   e.u16(10);
-  block16(e, list16(kGroups));                       // supported_groups
-  e.u16(11).u16(2).u8(1).u8(0);                      // ec_point_formats: uncompressed
+  block16(e, list16(kGroups));   // supported_groups
+  e.u16(11).u16(2).u8(1).u8(0);  // ec_point_formats: uncompressed
   e.u16(13);
-  block16(e, list16(kSignatures));                   // signature_algorithms
+  block16(e, list16(kSignatures));  // signature_algorithms
   if (version13) {
     e.u16(kSupportedVersions).u16(3).u8(2).u16(0x0304);
     // A share for x25519. The key exchange is never finished, so any 32 bytes that are no low-order point will do.
@@ -55,9 +59,11 @@ ByteString client_hello(bool version13) {
   ByteString body;
   ByteWriter b(body);
   b.u16(0x0303);
-  for (unsigned i = 0; i < 32; ++i) b.u8((i * 73 + 41) & 0xFF);  // random: it protects nothing here, and fixed bytes make probes repeatable
-  b.u8(0);  // no session
-  b.bytes(list16(version13 ? std::span<const std::uint16_t>(kCiphers13) : std::span<const std::uint16_t>(kCiphers12)));
+  for (unsigned i = 0; i < 32; ++i)
+    b.u8((i * 73 + 41) & 0xFF);  // random: it protects nothing here, and fixed bytes make probes repeatable
+  b.u8(0);                       // no session
+  b.bytes(
+      list16(version13 ? std::span<const std::uint16_t>(kCiphers13) : std::span<const std::uint16_t>(kCiphers12)));
   b.u8(1).u8(0);  // no compression
   block16(b, extensions);
 
@@ -140,10 +146,12 @@ void read_certificate_message(Bytes body, ServiceSeen& seen, bool& found) {
   std::optional<CertificateFacts> facts = read_certificate(in.bytes(length));
   if (!facts) return;
   seen.certificate_names = facts->names;
-  if (seen.certificate_names.empty() && !facts->common_name.empty()) seen.certificate_names.push_back(facts->common_name);
+  if (seen.certificate_names.empty() && !facts->common_name.empty())
+    seen.certificate_names.push_back(facts->common_name);
   seen.certificate_expires = facts->not_after;
   seen.evidence += "; certificate of ";
-  for (std::size_t i = 0; i < std::min(kNamesShown, seen.certificate_names.size()); ++i) seen.evidence += (i ? ", " : "") + seen.certificate_names[i];
+  for (std::size_t i = 0; i < std::min(kNamesShown, seen.certificate_names.size()); ++i)
+    seen.evidence += (i ? ", " : "") + seen.certificate_names[i];
   if (seen.certificate_names.empty()) seen.evidence += "nobody";
   if (facts->not_after) seen.evidence += " until " + to_string(*facts->not_after);
 }
@@ -185,8 +193,10 @@ Heard read_tls(Bytes reply) {
   // protocol_version, handshake_failure, insufficient_security: it may want a newer version. unexpected_message and
   // decode_error: it was asked something else than TLS.
   Heard heard{seen, true, {}};
-  if (*records.alert == 70 || *records.alert == 40 || *records.alert == 71) heard.follow_up = "tls13-client-hello";
-  else heard.follow_up = "tls-client-hello";
+  if (*records.alert == 70 || *records.alert == 40 || *records.alert == 71)
+    heard.follow_up = "tls13-client-hello";
+  else
+    heard.follow_up = "tls-client-hello";
   return heard;
 }
 

@@ -1,5 +1,5 @@
-// What Windows hosts speak, and those that speak like them: SMB, NetBIOS sessions, MSRPC, RDP. Every question stops at
-// the negotiation: nobody logs in.
+// What Windows hosts speak, and those that speak like them: SMB, NetBIOS sessions, MSRPC, RDP. Every question stops
+// at the negotiation: nobody logs in.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -55,7 +55,10 @@ Heard read_smb2(Bytes message) {
   }
   std::uint16_t mode = le16(&message[66]), dialect = le16(&message[68]);
   seen.version = dialect_name(dialect);
-  seen.evidence = fmt::format("SMB2 negotiate: dialect 0x{:04x}, signing {}", dialect, mode & 2 ? "required" : mode & 1 ? "enabled" : "off");
+  seen.evidence = fmt::format("SMB2 negotiate: dialect 0x{:04x}, signing {}", dialect,
+                              mode & 2   ? "required"
+                              : mode & 1 ? "enabled"
+                                         : "off");
   // Whether it would speak SMB 1 as well is another question, and the answer matters at a boundary.
   return {seen, true, "smb1-negotiate"};
 }
@@ -85,23 +88,52 @@ Heard read_smb1(Bytes message) {
 ByteString smb2_negotiate() {  // MS-SMB2 §2.2.3
   ByteString message;
   ByteWriter m(message, true);
-  m.u8(0xFE).u8('S').u8('M').u8('B').u16(64).u16(0).u32(0).u16(0).u16(31).u32(0).u32(0).u64(0).u32(0).u32(0).u64(0).zeros(16);
+  m.u8(0xFE)
+      .u8('S')
+      .u8('M')
+      .u8('B')
+      .u16(64)
+      .u16(0)
+      .u32(0)
+      .u16(0)
+      .u16(31)
+      .u32(0)
+      .u32(0)
+      .u64(0)
+      .u32(0)
+      .u32(0)
+      .u64(0)
+      .zeros(16);
   constexpr std::uint16_t kDialects[] = {0x0202, 0x0210, 0x0300, 0x0302, 0x0311};
   m.u16(36).u16(std::size(kDialects)).u16(1).u16(0).u32(0x7F);
   m.bytes(Bytes(reinterpret_cast<const std::uint8_t*>("demarc-client-id"), 16));  // ClientGuid
-  m.u32(112).u16(2).u16(0);                                   // NegotiateContextOffset (8-byte aligned), count
+  m.u32(112).u16(2).u16(0);  // NegotiateContextOffset (8-byte aligned), count
   for (std::uint16_t dialect : kDialects) m.u16(dialect);
   m.zeros(112 - message.size());
-  m.u16(1).u16(38).u32(0).u16(1).u16(32).u16(1).zeros(32);    // preauthentication integrity: SHA-512, a salt
+  m.u16(1).u16(38).u32(0).u16(1).u16(32).u16(1).zeros(32);  // preauthentication integrity: SHA-512, a salt
   m.zeros(2);
-  m.u16(2).u16(6).u32(0).u16(2).u16(2).u16(1);                // encryption: AES-128-GCM, AES-128-CCM
+  m.u16(2).u16(6).u32(0).u16(2).u16(2).u16(1);  // encryption: AES-128-GCM, AES-128-CCM
   return session_message(message);
 }
 
 ByteString smb1_negotiate() {  // MS-CIFS §2.2.4.52.1, with the last dialect of SMB 1 alone
   ByteString message;
   ByteWriter m(message, true);
-  m.u8(0xFF).u8('S').u8('M').u8('B').u8(0x72).u32(0).u8(0x18).u16(0xC801).u16(0).zeros(8).u16(0).u16(0xFFFF).u16(0).u16(0).u16(0);
+  m.u8(0xFF)
+      .u8('S')
+      .u8('M')
+      .u8('B')
+      .u8(0x72)
+      .u32(0)
+      .u8(0x18)
+      .u16(0xC801)
+      .u16(0)
+      .zeros(8)
+      .u16(0)
+      .u16(0xFFFF)
+      .u16(0)
+      .u16(0)
+      .u16(0);
   constexpr std::string_view kDialect = "NT LM 0.12";
   m.u8(0).u16(static_cast<unsigned>(kDialect.size() + 2)).u8(2).bytes(bytes_of(kDialect)).u8(0);
   return session_message(message);
@@ -145,9 +177,12 @@ Heard read_netbios_session(Bytes reply) {  // RFC 1002 §4.3.3 to §4.3.5
   return {};
 }
 
-ByteString msrpc_bind() {  // C706 §12.6.4.3, MS-RPCE §2.2.2: to the endpoint mapper, which every RPC server can refuse politely
-  constexpr std::uint8_t kEndpointMapper[] = {0x08, 0x83, 0xAF, 0xE1, 0x1F, 0x5D, 0xC9, 0x11, 0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA};
-  constexpr std::uint8_t kNdr[] = {0x04, 0x5D, 0x88, 0x8A, 0xEB, 0x1C, 0xC9, 0x11, 0x9F, 0xE8, 0x08, 0x00, 0x2B, 0x10, 0x48, 0x60};
+ByteString msrpc_bind() {  // C706 §12.6.4.3, MS-RPCE §2.2.2: to the endpoint mapper, which every RPC server can
+                           // refuse politely
+  constexpr std::uint8_t kEndpointMapper[] = {0x08, 0x83, 0xAF, 0xE1, 0x1F, 0x5D, 0xC9, 0x11,
+                                              0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA};
+  constexpr std::uint8_t kNdr[] = {0x04, 0x5D, 0x88, 0x8A, 0xEB, 0x1C, 0xC9, 0x11,
+                                   0x9F, 0xE8, 0x08, 0x00, 0x2B, 0x10, 0x48, 0x60};
   ByteString out;
   ByteWriter w(out, true);
   w.u8(5).u8(0).u8(11).u8(3).u32(0x10).u16(72).u16(0).u32(1);  // bind, first and last fragment, little-endian
@@ -170,14 +205,19 @@ Heard read_msrpc(Bytes reply) {
   bool little = (reply[4] & 0x10) != 0;
   std::uint16_t length = little ? le16(&reply[8]) : be16(&reply[8]);
   if ((reply[4] & 0xEF) != 0 || length < 16 || length > 5840) return {};
-  if (type == 12) seen.evidence = "bind_ack";
-  else if (type == 13) seen.evidence = "bind_nak";
-  else if (type == 3) seen.evidence = "fault";
-  else return {};
+  if (type == 12)
+    seen.evidence = "bind_ack";
+  else if (type == 13)
+    seen.evidence = "bind_nak";
+  else if (type == 3)
+    seen.evidence = "fault";
+  else
+    return {};
   if (reply.size() < length) return {seen, false, {}};
   if (type == 12 && reply.size() >= 28) {
     std::size_t size = little ? le16(&reply[24]) : be16(&reply[24]);
-    if (size > 1 && reply.size() >= 26 + size) seen.evidence += ", secondary address " + word_of(text.substr(26, size - 1));
+    if (size > 1 && reply.size() >= 26 + size)
+      seen.evidence += ", secondary address " + word_of(text.substr(26, size - 1));
   }
   return {seen, true, {}};
 }
@@ -200,8 +240,8 @@ Heard read_rdp(Bytes reply) {  // §2.2.1.2
   seen.evidence = "X.224 connection confirm";
   if (length >= 19 && reply[11] == 2) {
     std::uint32_t protocol = le32(&reply[15]);
-    seen.evidence += protocol == 0   ? ", standard RDP security"
-                     : protocol == 1 ? ", TLS"
+    seen.evidence += protocol == 0                    ? ", standard RDP security"
+                     : protocol == 1                  ? ", TLS"
                      : protocol == 2 || protocol == 8 ? ", CredSSP"
                                                       : fmt::format(", protocol 0x{:x}", protocol);
   } else if (length >= 19 && reply[11] == 3) {

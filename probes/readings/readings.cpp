@@ -11,9 +11,11 @@ constexpr std::size_t kAnswers = static_cast<std::size_t>(Answer::local_refusal)
 
 // By connect we never see the packet. The rows stand in the order of Answer.
 constexpr std::array<Reading, kAnswers> kConnectReadings{{
-    // A filter that completes handshakes in the target's name (SYN proxy) is found by other means: answers_everything.
+    // A filter that completes handshakes in the target's name (SYN proxy) is found by other means:
+    // answers_everything.
     {Answer::syn_ack, PortState::open, Passage::passed, false},  // RFC 9293 §3.5
-    // §3.10.7.1 says the target refused, but a filter may forge exactly this and the kernel does not say who sent it.
+    // §3.10.7.1 says the target refused, but a filter may forge exactly this and the kernel does not say who sent
+    // it.
     {Answer::rst, PortState::closed, Passage::undetermined, false},
     {Answer::reply, PortState::open, Passage::passed, true},
     {Answer::silence, PortState::filtered, Passage::undetermined, false},  // loss looks like a drop
@@ -66,8 +68,8 @@ const Reading& reading(Method method, Answer answer) {
   return readings(method)[row];
 }
 
-Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const Address& offender, bool offender_is_ours,
-                    const Address& target) {
+Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const Address& offender,
+                    bool offender_is_ours, const Address& target) {
   Answer answer = icmp_answer(family, type, code);
   if (offender_is_ours && offender != target)
     return {answer == Answer::icmp_host_unreachable ? Answer::no_neighbour : Answer::local_refusal, std::nullopt};

@@ -32,11 +32,11 @@ struct Reply {
 };
 
 /// An ICMP error as the answer to a probe of `target`. An offender that is one of our own addresses never left this
-/// machine: its own filter refused (`local_refusal`), or it found no neighbour (`no_neighbour`: the kernel tells its
-/// own sockets so by a host-unreachable of its own). Only where the target is this machine, an error from the target
-/// counts as the target's.
-Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const Address& offender, bool offender_is_ours,
-                    const Address& target);
+/// machine: its own filter refused (`local_refusal`), or it found no neighbour (`no_neighbour`: the kernel tells
+/// its own sockets so by a host-unreachable of its own). Only where the target is this machine, an error from the
+/// target counts as the target's.
+Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const Address& offender,
+                    bool offender_is_ours, const Address& target);
 
 /// Writes answer, state, passage and sender into an outcome.
 void read_into(Outcome& outcome, Method method, const Reply& reply);

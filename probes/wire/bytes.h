@@ -60,7 +60,8 @@ class ByteReader {
 /// Appends numbers to a buffer in the byte order asked for.
 class ByteWriter {
  public:
-  explicit ByteWriter(std::vector<std::uint8_t>& out, bool little_endian = false) : out_(out), little_(little_endian) {}
+  explicit ByteWriter(std::vector<std::uint8_t>& out, bool little_endian = false)
+      : out_(out), little_(little_endian) {}
   ByteWriter& u8(unsigned v) { return number(v, 1); }
   ByteWriter& u16(unsigned v) { return number(v, 2); }
   ByteWriter& u32(std::uint32_t v) { return number(v, 4); }

@@ -35,7 +35,8 @@ Frame padded(Frame bytes, std::size_t multiple) {
   return bytes;
 }
 
-Frame ipv6_packet(const Address& source, const Address& destination, Protocol protocol, Bytes payload, const IpCraft& ip) {
+Frame ipv6_packet(const Address& source, const Address& destination, Protocol protocol, Bytes payload,
+                  const IpCraft& ip) {
   auto extensions = ip.extensions;
   if (ip.fragment_offset != 0 || ip.more_fragments) extensions.emplace_back(std::uint8_t{44}, Frame{});
   Frame chain;
@@ -74,7 +75,8 @@ std::uint16_t internet_checksum(Bytes bytes, std::uint32_t start) {
   return static_cast<std::uint16_t>(~sum);
 }
 
-Frame craft_ip(const Address& source, const Address& destination, Protocol protocol, Bytes payload, const IpCraft& ip) {
+Frame craft_ip(const Address& source, const Address& destination, Protocol protocol, Bytes payload,
+               const IpCraft& ip) {
   if (!source.is_ipv4()) return ipv6_packet(source, destination, protocol, payload, ip);
   const Frame options = padded(ip.options, 4);
   Frame packet;
@@ -107,13 +109,14 @@ Frame craft_udp(const Address& source, const Address& destination, std::uint16_t
   Frame datagram;
   ByteWriter w(datagram);
   w.u16(source_port).u16(port).u16(static_cast<unsigned>(8 + payload.size())).u16(0).bytes(as_bytes(payload));
-  const std::uint16_t sum = internet_checksum(datagram, pseudo_sum(source, destination, Protocol::udp, datagram.size()));
+  const std::uint16_t sum =
+      internet_checksum(datagram, pseudo_sum(source, destination, Protocol::udp, datagram.size()));
   put16(datagram, 6, sum == 0 ? 0xFFFF : sum);  // RFC 768: 0 would say "no checksum"
   return craft_ip(source, destination, Protocol::udp, datagram, ip);
 }
 
-Frame craft_icmp(const Address& source, const Address& destination, std::uint8_t type, std::uint8_t code, std::uint32_t rest,
-                 Bytes payload, const IpCraft& ip) {
+Frame craft_icmp(const Address& source, const Address& destination, std::uint8_t type, std::uint8_t code,
+                 std::uint32_t rest, Bytes payload, const IpCraft& ip) {
   Frame message;
   ByteWriter w(message);
   w.u8(type).u8(code).u16(0).u32(rest).bytes(payload);
@@ -124,7 +127,8 @@ Frame craft_icmp(const Address& source, const Address& destination, std::uint8_t
   return craft_ip(source, destination, protocol, message, ip);
 }
 
-Frame craft_icmp_error(const Address& source, std::uint8_t type, std::uint8_t code, const Frame& offending, std::size_t quoted_max) {
+Frame craft_icmp_error(const Address& source, std::uint8_t type, std::uint8_t code, const Frame& offending,
+                       std::size_t quoted_max) {
   const bool v4 = source.is_ipv4();
   const Address sender = v4 ? Address::from_ipv4_bytes(&offending[12]) : Address::from_ipv6_bytes(&offending[8]);
   return craft_icmp(source, sender, type, code, 0, Bytes(offending).first(std::min(quoted_max, offending.size())));
@@ -144,7 +148,8 @@ std::vector<Frame> craft_fragments(const Frame& packet, std::size_t payload_max,
     ip.id = id;
     ip.fragment_offset = static_cast<std::uint16_t>(at);
     ip.more_fragments = at + piece < payload.size();
-    out.push_back(craft_ip(source, destination, protocol, payload.subspan(at, std::min(piece, payload.size() - at)), ip));
+    out.push_back(
+        craft_ip(source, destination, protocol, payload.subspan(at, std::min(piece, payload.size() - at)), ip));
   }
   return out;
 }
@@ -167,13 +172,19 @@ Frame craft_frame(LinkType link, const Frame& packet) {
   ByteWriter w(frame);
   switch (link) {
     case LinkType::ethernet: return craft_ethernet(packet);
-    case LinkType::null: frame = {static_cast<std::uint8_t>(v6 ? 10 : 2), 0, 0, 0}; break;  // as a little-endian Linux writes it
+    case LinkType::null:
+      frame = {static_cast<std::uint8_t>(v6 ? 10 : 2), 0, 0, 0};
+      break;  // as a little-endian Linux writes it
     case LinkType::loop: w.u32(v6 ? 24 : 2); break;
     case LinkType::linux_cooked: w.u16(0).u16(1).u16(6).u16(0x0200).u32(0x5E000001).u16(0).u16(ethertype); break;
     case LinkType::linux_cooked2:
       w.u16(ethertype).u16(0).u32(2).u16(1).u8(0).u8(6).u16(0x0200).u32(0x5E000001).u16(0);
       break;
-    case LinkType::raw_bsd: case LinkType::raw_openbsd: case LinkType::raw: case LinkType::ipv4: case LinkType::ipv6: break;
+    case LinkType::raw_bsd:
+    case LinkType::raw_openbsd:
+    case LinkType::raw:
+    case LinkType::ipv4:
+    case LinkType::ipv6: break;
   }
   w.bytes(packet);
   return frame;

@@ -1,6 +1,6 @@
-// Frames come in layers: link, VLAN tags, IP with its options or extension headers, transport. Each step below takes
-// what is left of the captured bytes and of the wire length; the two differ when a snap length cut the frame, and the
-// difference decides whether a missing header is the capture's fault (snapped) or the packet's (malformed).
+// Frames come in layers: link, VLAN tags, IP with its options or extension headers, transport. Each step below
+// takes what is left of the captured bytes and of the wire length; the two differ when a snap length cut the frame,
+// and the difference decides whether a missing header is the capture's fault (snapped) or the packet's (malformed).
 #include "probes/wire/decode.h"
 
 #include <algorithm>
@@ -25,19 +25,21 @@ DecodeProblem missing(const Rest& rest, std::uint32_t needed) {
 constexpr std::uint16_t kIpv4 = 0x0800, kIpv6 = 0x86DD;
 
 bool is_vlan_tag(std::uint16_t ethertype) {
-  return ethertype == 0x8100 || ethertype == 0x88A8 || ethertype == 0x9100 || ethertype == 0x9200;  // 802.1Q, 802.1ad, older QinQ
+  return ethertype == 0x8100 || ethertype == 0x88A8 || ethertype == 0x9100 ||
+         ethertype == 0x9200;  // 802.1Q, 802.1ad, older QinQ
 }
 // Encapsulations that may carry IP and that we do not open: skipping them as "not IP" would hide traffic.
 bool may_carry_ip(std::uint16_t ethertype) {
   switch (ethertype) {
-    case 0x8847: case 0x8848:  // MPLS
-    case 0x8864:               // PPPoE session
-    case 0x880B:               // PPP
-    case 0x88E5:               // MACsec
-    case 0x88E7:               // provider backbone bridging
-    case 0x6558:               // transparent Ethernet bridging
-    case 0x894F:               // network service header
-    case 0x8926:               // VN-Tag
+    case 0x8847:
+    case 0x8848:  // MPLS
+    case 0x8864:  // PPPoE session
+    case 0x880B:  // PPP
+    case 0x88E5:  // MACsec
+    case 0x88E7:  // provider backbone bridging
+    case 0x6558:  // transparent Ethernet bridging
+    case 0x894F:  // network service header
+    case 0x8926:  // VN-Tag
       return true;
     default: return false;
   }
@@ -52,8 +54,9 @@ DecodeProblem ipv4(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   const std::uint8_t* h = rest.p;
   const std::uint32_t header = (h[0] & 0x0FU) * 4U;
   std::uint32_t total = be16(h + 2);
-  // Segmentation offload leaves the length 0 where the packet was captured before it was cut up; then the frame tells.
-  // A length beyond the frame is a lie (or what an error quotes, of which only the start is there: see quote()).
+  // Segmentation offload leaves the length 0 where the packet was captured before it was cut up; then the frame
+  // tells. A length beyond the frame is a lie (or what an error quotes, of which only the start is there: see
+  // quote()).
   if (total == 0 || total > rest.wire) total = rest.wire;
   if (header < 20 || total < header) return DecodeProblem::malformed;
   v.source = Address::ipv4(be32(h + 12));
@@ -95,7 +98,11 @@ DecodeProblem ipv6(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   for (int headers = 0;; ++headers) {
     std::uint32_t size = 0;
     switch (next) {
-      case 0: case 43: case 60: case 51: case 44: {  // hop-by-hop, routing, destination options, AH, fragment
+      case 0:
+      case 43:
+      case 60:
+      case 51:
+      case 44: {  // hop-by-hop, routing, destination options, AH, fragment
         if (headers == 16) return DecodeProblem::malformed;
         if (rest.captured < 8) {
           v.protocol = Protocol(next);
@@ -130,8 +137,9 @@ DecodeProblem ipv6(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
 
 // Queries and replies that carry an identifier behind the checksum.
 bool has_icmp_id(bool v4, std::uint8_t type) {
-  if (v4) return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;  // RFC 792, 950, 8335
-  return type == 128 || type == 129 || type == 160 || type == 161;                                  // RFC 4443, 8335
+  if (v4)
+    return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;  // RFC 792, 950, 8335
+  return type == 128 || type == 129 || type == 160 || type == 161;                            // RFC 4443, 8335
 }
 bool quotes(bool v4, std::uint8_t type) {
   if (v4) return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
@@ -149,7 +157,8 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
   };
   const auto take = [&](std::uint32_t n) {
     v.payload_length -= n;
-    if (payload != nullptr) *payload = Bytes(rest.p + std::min(n, rest.captured), rest.captured - std::min(n, rest.captured));
+    if (payload != nullptr)
+      *payload = Bytes(rest.p + std::min(n, rest.captured), rest.captured - std::min(n, rest.captured));
   };
   if (v.protocol == Protocol::tcp) {
     if (rest.captured < 14) {
@@ -189,8 +198,8 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
     }
     take(std::min<std::uint32_t>(8, rest.wire));
     if (outer != nullptr && whole && rest.captured > 8 && quotes(v4, v.icmp_type)) {
-      // The quoted packet is the start of the offending one, so its lengths reach beyond what is here; only an error
-      // about an IP packet of the same family makes sense.
+      // The quoted packet is the start of the offending one, so its lengths reach beyond what is here; only an
+      // error about an IP packet of the same family makes sense.
       Rest inside{rest.p + 8, rest.captured - 8, rest.wire - 8};
       outer->quote = IpView{};
       const bool same_family = (inside.p[0] >> 4) == (v4 ? 4 : 6);
@@ -241,7 +250,10 @@ DecodeProblem bsd_loopback(Rest rest, std::uint32_t family, PacketView& out) {
   rest.advance(4);
   switch (family) {
     case 2: return ip_of(rest, 4, out);
-    case 10: case 24: case 28: case 30: return ip_of(rest, 6, out);  // Linux, NetBSD and OpenBSD, FreeBSD, Darwin
+    case 10:
+    case 24:
+    case 28:
+    case 30: return ip_of(rest, 6, out);  // Linux, NetBSD and OpenBSD, FreeBSD, Darwin
     default: return DecodeProblem::not_ip;
   }
 }
@@ -254,7 +266,9 @@ DecodeProblem frame(LinkType link, Rest rest, PacketView& out) {
       rest.advance(14);
       return ethertype(rest, type, out);
     }
-    case LinkType::raw: case LinkType::raw_bsd: case LinkType::raw_openbsd: return network(rest, out, &out.payload, &out);
+    case LinkType::raw:
+    case LinkType::raw_bsd:
+    case LinkType::raw_openbsd: return network(rest, out, &out.payload, &out);
     case LinkType::ipv4: return ip_of(rest, 4, out);
     case LinkType::ipv6: return ip_of(rest, 6, out);
     case LinkType::null: {
@@ -300,7 +314,9 @@ std::string_view name(LinkType type) {
   switch (type) {
     case LinkType::null: return "BSD loopback";
     case LinkType::ethernet: return "Ethernet";
-    case LinkType::raw_bsd: case LinkType::raw_openbsd: case LinkType::raw: return "raw IP";
+    case LinkType::raw_bsd:
+    case LinkType::raw_openbsd:
+    case LinkType::raw: return "raw IP";
     case LinkType::loop: return "OpenBSD loopback";
     case LinkType::linux_cooked: return "Linux cooked";
     case LinkType::ipv4: return "raw IPv4";

@@ -14,12 +14,12 @@ namespace demarc {
 
 enum class DecodeProblem : std::uint8_t {
   none,
-  not_ip,          // ARP, spanning tree, LLDP, ...: no packet of the IP layer, nothing to count
-  encapsulated,    // MPLS, PPPoE, MACsec, ...: may carry IP that we do not open
-  link_unknown,    // a link type that we do not read
-  snapped,         // the capture kept too few bytes to tell the ports
-  malformed,       // the packet contradicts itself
-  tiny_fragment,   // a first fragment too short for the ports (RFC 1858 §3)
+  not_ip,         // ARP, spanning tree, LLDP, ...: no packet of the IP layer, nothing to count
+  encapsulated,   // MPLS, PPPoE, MACsec, ...: may carry IP that we do not open
+  link_unknown,   // a link type that we do not read
+  snapped,        // the capture kept too few bytes to tell the ports
+  malformed,      // the packet contradicts itself
+  tiny_fragment,  // a first fragment too short for the ports (RFC 1858 §3)
 };
 std::string_view name(DecodeProblem problem);
 
@@ -31,12 +31,12 @@ inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ac
 /// A packet of the IP layer; also what an ICMP error quotes. Numbers in host byte order.
 struct IpView {
   Address source, destination;
-  Protocol protocol;             // behind the IPv6 extension headers
-  bool has_ports = false;        // the two ports were there
-  bool fragment = false;         // a part of a datagram
-  bool later_fragment = false;   // not its first part: no ports, no flags
+  Protocol protocol;            // behind the IPv6 extension headers
+  bool has_ports = false;       // the two ports were there
+  bool fragment = false;        // a part of a datagram
+  bool later_fragment = false;  // not its first part: no ports, no flags
   std::uint8_t icmp_type = 0, icmp_code = 0;
-  std::uint16_t icmp_id = 0;     // of queries that have one, otherwise 0
+  std::uint16_t icmp_id = 0;  // of queries that have one, otherwise 0
   std::uint16_t source_port = 0, port = 0;
   std::uint8_t tcp_flags = 0;
   std::uint32_t tcp_seq = 0, tcp_ack = 0;

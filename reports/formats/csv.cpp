@@ -1,5 +1,5 @@
-// One finding a row (RFC 4180: CRLF, quotes doubled). Spreadsheets run what looks like a formula, so csv_field() defuses
-// it, and they cut cells at 32,767 characters, so a banner is shortened before they do it in silence.
+// One finding a row (RFC 4180: CRLF, quotes doubled). Spreadsheets run what looks like a formula, so csv_field()
+// defuses it, and they cut cells at 32,767 characters, so a banner is shortened before they do it in silence.
 #include <array>
 
 #include "reports/formats/renderers.h"
@@ -47,7 +47,8 @@ const std::array kColumns = {
     Column{"to_zone", [](const Finding& f) { return f.to_zone; }},
     Column{"source", [](const Finding& f) { return f.source; }},
     Column{"target", [](const Finding& f) { return f.target; }},
-    Column{"target_address", [](const Finding& f) { return f.target_address ? to_string(*f.target_address) : std::string(); }},
+    Column{"target_address",
+           [](const Finding& f) { return f.target_address ? to_string(*f.target_address) : std::string(); }},
     Column{"protocol", [](const Finding& f) { return f.protocol ? to_string(*f.protocol) : std::string(); }},
     Column{"ports", [](const Finding& f) { return to_string(f.ports); }},
     Column{"service", [](const Finding& f) { return f.service; }},

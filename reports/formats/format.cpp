@@ -10,14 +10,21 @@ namespace demarc {
 namespace {
 
 constexpr std::array kFormats = {
-    ReportFormat{"text", ".txt", "text/plain", "for a terminal: the conclusion, the worst findings, what is missing, what to do next", render_text},
-    ReportFormat{"json", ".json", "application/json", "the whole verdict as one document, which demarc report reads again", render_json},
+    ReportFormat{"text", ".txt", "text/plain",
+                 "for a terminal: the conclusion, the worst findings, what is missing, what to do next",
+                 render_text},
+    ReportFormat{"json", ".json", "application/json",
+                 "the whole verdict as one document, which demarc report reads again", render_json},
     ReportFormat{"jsonl", ".jsonl", "application/jsonl", "one finding a line, as JSON", render_jsonl},
     ReportFormat{"csv", ".csv", "text/csv", "one finding a row, for spreadsheets", render_csv},
     ReportFormat{"markdown", ".md", "text/markdown", "for a change ticket", render_markdown},
-    ReportFormat{"html", ".html", "text/html", "one self-contained page: executive summary first, then every finding and rule with its evidence", render_html},
-    ReportFormat{"junit", ".xml", "application/xml", "JUnit XML: one test case for each rule and each kind of coverage", render_junit},
-    ReportFormat{"sarif", ".sarif", "application/sarif+json", "SARIF 2.1.0, each result at its line of the rule set", render_sarif},
+    ReportFormat{"html", ".html", "text/html",
+                 "one self-contained page: executive summary first, then every finding and rule with its evidence",
+                 render_html},
+    ReportFormat{"junit", ".xml", "application/xml",
+                 "JUnit XML: one test case for each rule and each kind of coverage", render_junit},
+    ReportFormat{"sarif", ".sarif", "application/sarif+json",
+                 "SARIF 2.1.0, each result at its line of the rule set", render_sarif},
 };
 
 }  // namespace
@@ -25,12 +32,14 @@ constexpr std::array kFormats = {
 std::span<const ReportFormat> report_formats() { return kFormats; }
 
 const ReportFormat* find_report_format(std::string_view name) {
-  auto at = std::find_if(kFormats.begin(), kFormats.end(), [&](const ReportFormat& format) { return format.name == name; });
+  auto at = std::find_if(kFormats.begin(), kFormats.end(),
+                         [&](const ReportFormat& format) { return format.name == name; });
   return at == kFormats.end() ? nullptr : &*at;
 }
 
 const ReportFormat* report_format_for_file(std::string_view file_name) {
-  auto at = std::find_if(kFormats.begin(), kFormats.end(), [&](const ReportFormat& format) { return file_name.ends_with(format.extension); });
+  auto at = std::find_if(kFormats.begin(), kFormats.end(),
+                         [&](const ReportFormat& format) { return file_name.ends_with(format.extension); });
   return at == kFormats.end() ? nullptr : &*at;
 }
 

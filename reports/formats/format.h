@@ -1,5 +1,5 @@
-// The report formats: one file and one table row each. All of them are pure: a verdict in, text out, and the same verdict
-// always gives the same bytes.
+// The report formats: one file and one table row each. All of them are pure: a verdict in, text out, and the same
+// verdict always gives the same bytes.
 #pragma once
 
 #include <span>
@@ -14,14 +14,15 @@ namespace demarc {
 
 struct ReportOptions {
   GroupBy by = GroupBy::none;
-  bool color = false;            // text: ANSI colours
-  unsigned width = 100;          // text: columns of the terminal
-  std::vector<std::string> sign_off = {"network", "systems", "security"};  // html, markdown: the committees (`review.approval_roles`)
+  bool color = false;    // text: ANSI colours
+  unsigned width = 100;  // text: columns of the terminal
+  std::vector<std::string> sign_off = {"network", "systems",
+                                       "security"};  // html, markdown: the committees (`review.approval_roles`)
 };
 
 struct ReportFormat {
-  std::string_view name;         // "html": what --format and -o NAME=FILE take
-  std::string_view extension;    // ".html": what -o FILE is told apart by
+  std::string_view name;       // "html": what --format and -o NAME=FILE take
+  std::string_view extension;  // ".html": what -o FILE is told apart by
   std::string_view media_type;
   std::string_view description;  // for --help
   std::string (*render)(const Verdict& verdict, const ReportOptions& options);

@@ -1,6 +1,6 @@
-// The boundary as one picture: a row for each zone pair, a column for each service, a symbol for what is documented and
-// what was found. Shapes differ as well as colours, and every cell says its meaning in words to who points at it; the same
-// facts stand in a table further down the page.
+// The boundary as one picture: a row for each zone pair, a column for each service, a symbol for what is documented
+// and what was found. Shapes differ as well as colours, and every cell says its meaning in words to who points at
+// it; the same facts stand in a table further down the page.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 // In SVG units, which are CSS pixels until a printer scales the picture.
 constexpr std::size_t kFromWidth = 132, kToWidth = 146, kRow = 28, kSymbol = 22, kOverhang = 76;
 constexpr std::size_t kColumnMin = 33, kColumnMax = 56, kCellsWidth = 680;  // few services stand further apart
-constexpr std::size_t kRowsPerPiece = 22;  // with its header a piece fits an A4 page below a heading
+constexpr std::size_t kRowsPerPiece = 22;             // with its header a piece fits an A4 page below a heading
 constexpr std::size_t kFromMax = 15, kLabelMax = 17;  // characters
 
 struct Symbol {
@@ -57,8 +57,10 @@ std::string label(std::string_view text, std::size_t characters_max = kLabelMax)
 }
 
 std::string words(const MatrixCell& cell) {
-  std::string out = fmt::format("{} to {}, {}: {}", clipped(cell.from_zone, 80), clipped(cell.to_zone, 80), clipped(cell.service, 80), meaning(cell.state));
-  for (std::size_t i = 0; i < cell.rules.size() && i < 6; ++i) out += (i == 0 ? "; rules " : ", ") + clipped(cell.rules[i], 40);
+  std::string out = fmt::format("{} to {}, {}: {}", clipped(cell.from_zone, 80), clipped(cell.to_zone, 80),
+                                clipped(cell.service, 80), meaning(cell.state));
+  for (std::size_t i = 0; i < cell.rules.size() && i < 6; ++i)
+    out += (i == 0 ? "; rules " : ", ") + clipped(cell.rules[i], 40);
   if (!cell.findings.empty()) out += "; " + counted(cell.findings.size(), "finding", "findings");
   return html_escaped(out);
 }
@@ -66,7 +68,8 @@ std::string words(const MatrixCell& cell) {
 /// Room for the longest service name, standing at 50 degrees.
 std::size_t header_height(const MatrixView& matrix) {
   std::size_t longest = 0;
-  for (const std::string& service : matrix.services) longest = std::max(longest, std::min(service.size(), kLabelMax + 1));
+  for (const std::string& service : matrix.services)
+    longest = std::max(longest, std::min(service.size(), kLabelMax + 1));
   return 22 + longest * 11 / 2;
 }
 
@@ -78,15 +81,18 @@ std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) 
   std::size_t right = first_cell + matrix.services.size() * column_width;
   std::size_t height = header + (end - begin) * kRow + 2;
   std::string out = fmt::format(
-      "<svg width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" role=\"group\" aria-label=\"Zone pairs by services; the table of the boundary says the same in words\">\n",
+      "<svg width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" role=\"group\" aria-label=\"Zone pairs by "
+      "services; the table of the boundary says the same in words\">\n",
       width, height);
   for (std::size_t row = begin; row < end; ++row) {
     if ((row - begin) % 2 == 0) {
-      out += fmt::format("<rect class=\"band\" x=\"0\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", header + (row - begin) * kRow, right, kRow);
+      out += fmt::format("<rect class=\"band\" x=\"0\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n",
+                         header + (row - begin) * kRow, right, kRow);
     }
   }
   for (std::size_t column = 0; column < matrix.services.size(); ++column) {
-    out += fmt::format("<text transform=\"translate({} {}) rotate(-50)\">{}</text>\n", first_cell + column * column_width + column_width / 2 + 2, header - 9,
+    out += fmt::format("<text transform=\"translate({} {}) rotate(-50)\">{}</text>\n",
+                       first_cell + column * column_width + column_width / 2 + 2, header - 9,
                        label(matrix.services[column]));
   }
   for (std::size_t row = begin; row < end; ++row) {
@@ -94,17 +100,23 @@ std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) 
     std::size_t top = header + (row - begin) * kRow;
     bool new_zone = row == begin || matrix.rows[row - 1].from_zone != line.from_zone;
     if (new_zone) {
-      out += fmt::format("<path class=\"rule\" d=\"M0 {0}H{1}\"/><text class=\"from\" x=\"6\" y=\"{2}\">{3}</text>\n", top, right, top + 19, label(line.from_zone, kFromMax));
+      out +=
+          fmt::format("<path class=\"rule\" d=\"M0 {0}H{1}\"/><text class=\"from\" x=\"6\" y=\"{2}\">{3}</text>\n",
+                      top, right, top + 19, label(line.from_zone, kFromMax));
     }
     out += fmt::format("<text x=\"{}\" y=\"{}\">→ {}</text>\n", kFromWidth, top + 19, label(line.to_zone));
     for (std::size_t column = 0; column < line.cells.size(); ++column) {
       const MatrixCell* cell = line.cells[column];
       if (cell == nullptr) continue;
       bool linked = !cell->findings.empty();
-      if (linked) out += fmt::format("<a href=\"#{}\">", html_anchor("f", cell->findings.front()));
-      else out += "<g>";
-      out += fmt::format("<title>{}</title><use href=\"#{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", words(*cell), symbol_id(cell->state),
-                         first_cell + column * column_width + (column_width - kSymbol) / 2, top + (kRow - kSymbol) / 2, kSymbol, kSymbol);
+      if (linked)
+        out += fmt::format("<a href=\"#{}\">", html_anchor("f", cell->findings.front()));
+      else
+        out += "<g>";
+      out += fmt::format("<title>{}</title><use href=\"#{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
+                         words(*cell), symbol_id(cell->state),
+                         first_cell + column * column_width + (column_width - kSymbol) / 2,
+                         top + (kRow - kSymbol) / 2, kSymbol, kSymbol);
       out += linked ? "</a>\n" : "</g>\n";
     }
   }
@@ -128,15 +140,18 @@ std::string html_anchor(std::string_view prefix, std::string_view foreign_name) 
   std::string bounded = clipped(foreign_name, 100);
   for (char c : bounded) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    if (plain) out += c;
-    else out += fmt::format("_{:02x}", static_cast<unsigned char>(c));
+    if (plain)
+      out += c;
+    else
+      out += fmt::format("_{:02x}", static_cast<unsigned char>(c));
   }
   return out;
 }
 
 std::string html_matrix_symbols() {
   std::string out = "<svg class=\"defs\" aria-hidden=\"true\" focusable=\"false\"><defs>\n";
-  for (const Symbol& symbol : kSymbols) out += fmt::format("<symbol id=\"{}\" viewBox=\"0 0 24 24\">{}</symbol>\n", symbol.id, symbol.shape);
+  for (const Symbol& symbol : kSymbols)
+    out += fmt::format("<symbol id=\"{}\" viewBox=\"0 0 24 24\">{}</symbol>\n", symbol.id, symbol.shape);
   return out + "</defs></svg>\n";
 }
 
@@ -144,17 +159,22 @@ std::string html_matrix(const MatrixView& matrix) {
   std::string out = "<div class=\"matrix\">\n";
   for (std::size_t begin = 0; begin < matrix.rows.size();) {
     std::size_t end = piece_end(matrix, begin);
-    out += "<figure class=\"scroll\" tabindex=\"0\" aria-label=\"Zone by service picture\">\n" + piece(matrix, begin, end) + "</figure>\n";
+    out += "<figure class=\"scroll\" tabindex=\"0\" aria-label=\"Zone by service picture\">\n" +
+           piece(matrix, begin, end) + "</figure>\n";
     begin = end;
   }
   out += "<ul class=\"legend\" aria-label=\"Legend\">\n";
   for (const Symbol& symbol : kSymbols) {
-    out += fmt::format("<li><svg aria-hidden=\"true\"><use href=\"#{}\"/></svg>{}</li>\n", symbol.id, meaning(symbol.state));
+    out += fmt::format("<li><svg aria-hidden=\"true\"><use href=\"#{}\"/></svg>{}</li>\n", symbol.id,
+                       meaning(symbol.state));
   }
   out += "<li>(empty) neither documented nor measured</li>\n</ul>\n";
   if (matrix.rows_left_out != 0 || matrix.services_left_out != 0) {
-    out += fmt::format("<p class=\"soft\">The picture holds what is of most concern; {} and {} more are in the <a href=\"#boundary\">table of the boundary</a>.</p>\n",
-                       counted(matrix.rows_left_out, "zone pair", "zone pairs"), counted(matrix.services_left_out, "service", "services"));
+    out += fmt::format(
+        "<p class=\"soft\">The picture holds what is of most concern; {} and {} more are in the <a "
+        "href=\"#boundary\">table of the boundary</a>.</p>\n",
+        counted(matrix.rows_left_out, "zone pair", "zone pairs"),
+        counted(matrix.services_left_out, "service", "services"));
   }
   return out + "</div>\n";
 }

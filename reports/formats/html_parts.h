@@ -8,8 +8,8 @@
 
 namespace demarc {
 
-/// The one style sheet. The report's Content-Security-Policy allows it by its hash and nothing else, so there are no style
-/// attributes anywhere in the page.
+/// The one style sheet. The report's Content-Security-Policy allows it by its hash and nothing else, so there are
+/// no style attributes anywhere in the page.
 std::string_view html_style();
 
 /// The page's definitions of the matrix's symbols, to be written once before html_matrix().

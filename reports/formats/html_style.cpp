@@ -1,5 +1,5 @@
-// Colours have a contrast of at least 4.5:1 against what they stand on, in the light and in the dark scheme (WCAG 2.2
-// §1.4.3); what a colour says is always said by a word or a shape too.
+// Colours have a contrast of at least 4.5:1 against what they stand on, in the light and in the dark scheme
+// (WCAG 2.2 §1.4.3); what a colour says is always said by a word or a shape too.
 #include "reports/formats/html_parts.h"
 
 namespace demarc {

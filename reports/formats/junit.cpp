@@ -1,5 +1,5 @@
-// JUnit XML for continuous integration: a rule that has findings is a failed test, what was not measured is an error
-// (the test could not run), and an accepted finding is a skipped one.
+// JUnit XML for continuous integration: a rule that has findings is a failed test, what was not measured is an
+// error (the test could not run), and an accepted finding is a skipped one.
 #include <fmt/format.h>
 
 #include <map>
@@ -19,20 +19,24 @@ struct Suite {
   std::string cases;
   std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
   std::string take(std::string_view suite_name, std::string_view time) const {
-    return fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" timestamp=\"{}\">\n{}  </testsuite>\n",
-                       suite_name, tests, failures, errors, skipped, time, cases);
+    return fmt::format(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" timestamp=\"{}\">\n{}  "
+        "</testsuite>\n",
+        suite_name, tests, failures, errors, skipped, time, cases);
   }
 };
 
 std::string body(const Finding& finding) {
   std::string out = fmt::format("{}: {}\n{}\n", name(finding.severity), safe(finding.title), safe(finding.cause));
   if (finding.sample) out += "packet: " + safe(to_string(*finding.sample)) + "\n";
-  for (const EvidenceRef& evidence : finding.evidence) out += fmt::format("evidence: {}: {}\n", safe(place_text(evidence)), safe(evidence.text));
+  for (const EvidenceRef& evidence : finding.evidence)
+    out += fmt::format("evidence: {}: {}\n", safe(place_text(evidence)), safe(evidence.text));
   return out + "remedy: " + safe(finding.remedy) + "\n";
 }
 
 std::string element(std::string_view tag, const Finding& finding) {
-  return fmt::format("      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n", tag, name(finding.kind), safe(finding.title), body(finding));
+  return fmt::format("      <{0} type=\"{1}\" message=\"{2}\">{3}</{0}>\n", tag, name(finding.kind),
+                     safe(finding.title), body(finding));
 }
 
 }  // namespace
@@ -63,7 +67,8 @@ std::string render_junit(const Verdict& verdict, const ReportOptions&) {
     }
     rules.cases += "    </testcase>\n";
   };
-  for (const RuleRow& rule : verdict.rules) add_rule(rule.id, fmt::format("{} {} from {} to {}", rule.id, rule.service, rule.from, rule.to));
+  for (const RuleRow& rule : verdict.rules)
+    add_rule(rule.id, fmt::format("{} {} from {} to {}", rule.id, rule.service, rule.from, rule.to));
   for (const auto& [id, _] : by_rule) {
     if (!listed.contains(id)) add_rule(id, id);
   }
@@ -72,12 +77,14 @@ std::string render_junit(const Verdict& verdict, const ReportOptions&) {
   for (const Finding* finding : view.open) {
     if (!finding->rule.empty()) continue;
     ++boundary.tests, ++boundary.failures;
-    boundary.cases += open_case("boundary", finding->id + " " + finding->title) + element("failure", *finding) + "    </testcase>\n";
+    boundary.cases += open_case("boundary", finding->id + " " + finding->title) + element("failure", *finding) +
+                      "    </testcase>\n";
   }
   for (const Finding* finding : view.accepted) {
     ++boundary.tests, ++boundary.skipped;
-    boundary.cases += open_case("boundary", finding->id + " " + finding->title) +
-                      fmt::format("      <skipped message=\"accepted: {}\"/>\n    </testcase>\n", safe(finding->accepted_reason));
+    boundary.cases +=
+        open_case("boundary", finding->id + " " + finding->title) +
+        fmt::format("      <skipped message=\"accepted: {}\"/>\n    </testcase>\n", safe(finding->accepted_reason));
   }
 
   Suite coverage;
@@ -92,17 +99,24 @@ std::string render_junit(const Verdict& verdict, const ReportOptions&) {
   }
   for (const Finding* gap : view.gaps) {
     ++coverage.tests, ++coverage.errors;
-    coverage.cases += open_case("coverage", gap->id + " " + gap->title) + element("error", *gap) + "    </testcase>\n";
+    coverage.cases +=
+        open_case("coverage", gap->id + " " + gap->title) + element("error", *gap) + "    </testcase>\n";
   }
   if (!verdict.complete && coverage.errors == 0) {  // never a clean answer from missing evidence
     ++coverage.tests, ++coverage.errors;
-    coverage.cases += open_case("coverage", "complete") + "      <error type=\"not-measured\" message=\"the evidence is incomplete\"/>\n    </testcase>\n";
+    coverage.cases +=
+        open_case("coverage", "complete") +
+        "      <error type=\"not-measured\" message=\"the evidence is incomplete\"/>\n    </testcase>\n";
   }
 
   std::string time = to_string(verdict.as_of);
-  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"demarc\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n",
-                     rules.tests + boundary.tests + coverage.tests, rules.failures + boundary.failures, coverage.errors, boundary.skipped) +
-         rules.take("rules", time) + boundary.take("boundary", time) + coverage.take("coverage", time) + "</testsuites>\n";
+  return fmt::format(
+             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"demarc\" tests=\"{}\" failures=\"{}\" "
+             "errors=\"{}\" skipped=\"{}\">\n",
+             rules.tests + boundary.tests + coverage.tests, rules.failures + boundary.failures, coverage.errors,
+             boundary.skipped) +
+         rules.take("rules", time) + boundary.take("boundary", time) + coverage.take("coverage", time) +
+         "</testsuites>\n";
 }
 
 }  // namespace demarc

@@ -1,5 +1,6 @@
-// For a change ticket: pasted as it is into GitLab, GitHub, Jira's Markdown field. Tables for the overview, one section a
-// finding, configuration lines in code blocks. Foreign text is escaped in prose and fenced beyond its own backticks in code.
+// For a change ticket: pasted as it is into GitLab, GitHub, Jira's Markdown field. Tables for the overview, one
+// section a finding, configuration lines in code blocks. Foreign text is escaped in prose and fenced beyond its own
+// backticks in code.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,18 +14,22 @@ namespace {
 
 constexpr std::size_t kTextBytesMax = 1000;
 
-/// markdown_escaped() leaves what several renderers still turn into a link or a mention; a zero-width break would be
-/// foreign to whoever copies it, so the characters become entities.
+/// markdown_escaped() leaves what several renderers still turn into a link or a mention; a zero-width break would
+/// be foreign to whoever copies it, so the characters become entities.
 std::string safe(std::string_view text) {
   std::string out;
   std::string escaped = markdown_escaped(clipped(text, kTextBytesMax));
   for (std::size_t i = 0; i < escaped.size(); ++i) {
     char c = escaped[i];
     bool at_start = i == 0 || escaped[i - 1] == ' ';
-    if (c == '@') out += "&#64;";
-    else if (c == ':' && std::string_view(escaped).substr(i, 3) == "://") out += "&#58;";
-    else if (at_start && (c == '-' || c == '+' || c == '=' || c == '!')) (out += '\\') += c;
-    else out += c;
+    if (c == '@')
+      out += "&#64;";
+    else if (c == ':' && std::string_view(escaped).substr(i, 3) == "://")
+      out += "&#58;";
+    else if (at_start && (c == '-' || c == '+' || c == '=' || c == '!'))
+      (out += '\\') += c;
+    else
+      out += c;
   }
   return out;
 }
@@ -52,7 +57,9 @@ void write_finding(std::string& out, const Finding& finding) {
   auto item = [&out](std::string_view label, const std::string& text) {
     if (!text.empty()) out += fmt::format("- **{}**: {}\n", label, text);
   };
-  item("Where", safe(zone_pair(finding)) + (zone_pair(finding).empty() || subject_text(finding).empty() ? "" : ", ") + safe(subject_text(finding)));
+  item("Where", safe(zone_pair(finding)) +
+                    (zone_pair(finding).empty() || subject_text(finding).empty() ? "" : ", ") +
+                    safe(subject_text(finding)));
   item("Why", safe(finding.cause));
   if (finding.sample) item("Packet", safe(to_string(*finding.sample)));
   for (const EvidenceRef& evidence : finding.evidence) {
@@ -83,24 +90,30 @@ std::string render_markdown(const Verdict& verdict, const ReportOptions& options
   row("Rule set", safe(verdict.rules_name.empty() ? verdict.rules_file : verdict.rules_name));
   row("Rule set SHA-256", safe(verdict.rules_sha256));
   row("As of", to_string(verdict.as_of));
-  row("Authorised", safe(verdict.authorised_by + (verdict.authorised_ticket.empty() ? "" : ", " + verdict.authorised_ticket)));
+  row("Authorised",
+      safe(verdict.authorised_by + (verdict.authorised_ticket.empty() ? "" : ", " + verdict.authorised_ticket)));
   row("Findings", describe(view.tally));
   row("Accepted", grouped_number(view.accepted.size()));
   row("Not measured", grouped_number(std::max(view.gaps.size(), view.unmet.size())));
-  if (view.has_baseline) row("Since the baseline", fmt::format("{} new, {} gone", grouped_number(view.fresh), grouped_number(view.gone.size())));
+  if (view.has_baseline)
+    row("Since the baseline",
+        fmt::format("{} new, {} gone", grouped_number(view.fresh), grouped_number(view.gone.size())));
   row("Tool", "demarc " + safe(verdict.tool_version));
 
   out += "\n### Next\n\n";
-  for (std::size_t i = 0; i < view.next_steps.size(); ++i) out += fmt::format("{}. {}\n", i + 1, safe(view.next_steps[i]));
+  for (std::size_t i = 0; i < view.next_steps.size(); ++i)
+    out += fmt::format("{}. {}\n", i + 1, safe(view.next_steps[i]));
 
   if (!view.open.empty()) {
     out += "\n### Findings\n";
     for (const FindingGroup& group : view.groups) {
-      if (options.by != GroupBy::none) out += fmt::format("\n#### {}: {}\n", safe(group.name), describe(group.tally));
+      if (options.by != GroupBy::none)
+        out += fmt::format("\n#### {}: {}\n", safe(group.name), describe(group.tally));
       out += "\n| Severity | Finding | Where | Rule | Owner | Id |\n| --- | --- | --- | --- | --- | --- |\n";
       for (const Finding* finding : group.findings) {
-        out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", name(finding->severity), safe(finding->title), safe(subject_text(*finding)),
-                           safe(finding->rule), safe(finding->owner), safe(finding->id));
+        out +=
+            fmt::format("| {} | {} | {} | {} | {} | {} |\n", name(finding->severity), safe(finding->title),
+                        safe(subject_text(*finding)), safe(finding->rule), safe(finding->owner), safe(finding->id));
       }
     }
     out += "\n### Proof and remedy\n";
@@ -108,18 +121,22 @@ std::string render_markdown(const Verdict& verdict, const ReportOptions& options
   }
   if (!view.gaps.empty() || !view.unmet.empty()) {
     out += "\n### Not measured\n\n";
-    for (const Finding* gap : view.gaps) out += fmt::format("- {} {} ({})\n", safe(gap->title), safe(gap->cause), safe(gap->id));
-    for (const CoverageRow* coverage : view.unmet) out += fmt::format("- {}: {}\n", safe(coverage->what), safe(coverage->gap));
+    for (const Finding* gap : view.gaps)
+      out += fmt::format("- {} {} ({})\n", safe(gap->title), safe(gap->cause), safe(gap->id));
+    for (const CoverageRow* coverage : view.unmet)
+      out += fmt::format("- {}: {}\n", safe(coverage->what), safe(coverage->gap));
   }
   if (!view.accepted.empty()) {
     out += "\n### Accepted\n\n";
     for (const Finding* finding : view.accepted) {
-      out += fmt::format("- {} ({}): {}\n", safe(finding->title), safe(finding->id), safe(finding->accepted_reason));
+      out +=
+          fmt::format("- {} ({}): {}\n", safe(finding->title), safe(finding->id), safe(finding->accepted_reason));
     }
   }
   if (!view.gone.empty()) {
     out += "\n### Gone since the baseline\n\n";
-    for (const Finding* finding : view.gone) out += fmt::format("- {} ({})\n", safe(finding->title), safe(finding->id));
+    for (const Finding* finding : view.gone)
+      out += fmt::format("- {} ({})\n", safe(finding->title), safe(finding->id));
   }
   if (!verdict.evidence.empty()) {
     out += "\n### Evidence\n\n| File | Kind | SHA-256 |\n| --- | --- | --- |\n";

@@ -1,5 +1,6 @@
-// For a terminal, at three in the morning: the conclusion first, then the worst findings with proof and remedy, the rest a
-// line each, what was not measured, and at the end, where the prompt comes back, the counts and what to do next.
+// For a terminal, at three in the morning: the conclusion first, then the worst findings with proof and remedy, the
+// rest a line each, what was not measured, and at the end, where the prompt comes back, the counts and what to do
+// next.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,15 +13,17 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kTextBytesMax = 400;       // of one foreign text
-constexpr std::size_t kEvidenceShown = 3;        // of one finding; the other formats list all
+constexpr std::size_t kTextBytesMax = 400;  // of one foreign text
+constexpr std::size_t kEvidenceShown = 3;   // of one finding; the other formats list all
 constexpr std::size_t kConfigurationShown = 12;
 
 std::string safe(std::string_view text) { return terminal_safe(clipped(text, kTextBytesMax)); }
 
-/// Columns a UTF-8 text takes, one for each character: right for everything but East Asian wide ones, which only wrap late.
+/// Columns a UTF-8 text takes, one for each character: right for everything but East Asian wide ones, which only
+/// wrap late.
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string_view first_columns(std::string_view text, std::size_t count) {
@@ -55,7 +58,8 @@ Style style_of(Severity severity) {
 
 class Page {
  public:
-  explicit Page(const ReportOptions& options) : color_(options.color), width_(std::clamp(options.width, 40U, 200U)) {}
+  explicit Page(const ReportOptions& options)
+      : color_(options.color), width_(std::clamp(options.width, 40U, 200U)) {}
 
   std::string styled(std::string_view text, Style style) const {
     return color_ ? fmt::format("{}{}{}", style.on, text, style.off) : std::string(text);
@@ -158,14 +162,18 @@ void write_finding(Page& page, const Finding& finding) {
     }
     page.field(i == 0 ? "lines" : "", safe(finding.remedy_configuration[i]));
   }
-  page.field("id", joined({safe(finding.id) + " " + std::string(name(finding.kind)), finding.rule.empty() ? "" : "rule " + safe(finding.rule),
-                           finding.owner.empty() ? "" : "owner " + safe(finding.owner), std::string(name(finding.baseline))}));
+  page.field("id", joined({safe(finding.id) + " " + std::string(name(finding.kind)),
+                           finding.rule.empty() ? "" : "rule " + safe(finding.rule),
+                           finding.owner.empty() ? "" : "owner " + safe(finding.owner),
+                           std::string(name(finding.baseline))}));
 }
 
 void write_line(Page& page, const Finding& finding) {
   std::string label = fmt::format("  {:<8}", name(finding.severity));
-  std::string tail = joined({safe(finding.id), finding.rule.empty() ? "" : safe(finding.rule), std::string(name(finding.baseline))});
-  page.beside(page.styled(label, style_of(finding.severity)), label.size(), 11, fmt::format("{} ({})", safe(finding.title), tail));
+  std::string tail = joined(
+      {safe(finding.id), finding.rule.empty() ? "" : safe(finding.rule), std::string(name(finding.baseline))});
+  page.beside(page.styled(label, style_of(finding.severity)), label.size(), 11,
+              fmt::format("{} ({})", safe(finding.title), tail));
 }
 
 std::string coverage_text(const CoverageRow& row) {
@@ -188,10 +196,12 @@ std::string render_text(const Verdict& verdict, const ReportOptions& options) {
   Page page(options);
 
   std::string conclusion = upper(name(verdict.conclusion));
-  page.beside(page.styled(conclusion, style_of(verdict.conclusion)), conclusion.size(), conclusion.size() + 2, view.headline);
+  page.beside(page.styled(conclusion, style_of(verdict.conclusion)), conclusion.size(), conclusion.size() + 2,
+              view.headline);
   if (!view.caveat.empty()) page.beside("", 0, conclusion.size() + 2, view.caveat);
   page.beside("", 0, conclusion.size() + 2,
-              fmt::format("Rule set {}, as of {}, demarc {}.", safe(verdict.rules_name.empty() ? verdict.rules_file : verdict.rules_name),
+              fmt::format("Rule set {}, as of {}, demarc {}.",
+                          safe(verdict.rules_name.empty() ? verdict.rules_file : verdict.rules_name),
                           to_string(verdict.as_of), safe(verdict.tool_version)));
 
   if (!view.worst.empty()) {
@@ -200,15 +210,20 @@ std::string render_text(const Verdict& verdict, const ReportOptions& options) {
   }
   if (view.open.size() > view.worst.size()) {
     bool grouped = options.by != GroupBy::none;
-    page.heading(grouped ? fmt::format("All findings by {}", name(options.by)) : view.worst.empty() ? "Findings" : "Other findings");
+    page.heading(grouped              ? fmt::format("All findings by {}", name(options.by))
+                 : view.worst.empty() ? "Findings"
+                                      : "Other findings");
     for (const FindingGroup& group : view.groups) {
       if (grouped) page.beside(" ", 1, 2, page.styled(safe(group.name), kBold) + ": " + describe(group.tally));
-      for (std::size_t i = grouped ? 0 : view.worst.size(); i < group.findings.size(); ++i) write_line(page, *group.findings[i]);
+      for (std::size_t i = grouped ? 0 : view.worst.size(); i < group.findings.size(); ++i)
+        write_line(page, *group.findings[i]);
     }
   }
   if (!view.gaps.empty() || !view.unmet.empty()) {
     page.heading("Not measured");
-    for (const Finding* gap : view.gaps) page.beside("  -", 3, 4, fmt::format("{}: {}", safe(gap->title), safe(gap->cause.empty() ? gap->remedy : gap->cause)));
+    for (const Finding* gap : view.gaps)
+      page.beside("  -", 3, 4,
+                  fmt::format("{}: {}", safe(gap->title), safe(gap->cause.empty() ? gap->remedy : gap->cause)));
     for (const CoverageRow* row : view.unmet) page.beside("  -", 3, 4, coverage_text(*row));
   }
   if (!verdict.coverage.empty()) {
@@ -221,12 +236,15 @@ std::string render_text(const Verdict& verdict, const ReportOptions& options) {
   if (!view.accepted.empty()) {
     page.heading("Accepted by the rule set");
     for (const Finding* finding : view.accepted) {
-      page.beside("  -", 3, 4, fmt::format("{} ({}): {}", safe(finding->title), safe(finding->id), safe(finding->accepted_reason)));
+      page.beside(
+          "  -", 3, 4,
+          fmt::format("{} ({}): {}", safe(finding->title), safe(finding->id), safe(finding->accepted_reason)));
     }
   }
   if (!view.gone.empty()) {
     page.heading("Gone since the baseline");
-    for (const Finding* finding : view.gone) page.beside("  -", 3, 4, fmt::format("{} ({})", safe(finding->title), safe(finding->id)));
+    for (const Finding* finding : view.gone)
+      page.beside("  -", 3, 4, fmt::format("{} ({})", safe(finding->title), safe(finding->id)));
   }
   if (!verdict.notes.empty()) {
     page.heading("Notes");
@@ -236,10 +254,13 @@ std::string render_text(const Verdict& verdict, const ReportOptions& options) {
   page.line();
   std::string totals = fmt::format("{}; {}, {}", describe(view.tally), counted(view.gaps.size(), "gap", "gaps"),
                                    counted(view.accepted.size(), "accepted", "accepted"));
-  if (view.has_baseline) totals += fmt::format("; {} new, {} gone since the baseline", grouped_number(view.fresh), grouped_number(view.gone.size()));
+  if (view.has_baseline)
+    totals += fmt::format("; {} new, {} gone since the baseline", grouped_number(view.fresh),
+                          grouped_number(view.gone.size()));
   page.beside(page.styled("Counts", kBold), 6, 8, totals);
   for (std::size_t i = 0; i < view.next_steps.size(); ++i) {
-    page.beside(i == 0 ? page.styled("Next", kBold) : "", i == 0 ? 4 : 0, 8, fmt::format("{}. {}", i + 1, safe(view.next_steps[i])));
+    page.beside(i == 0 ? page.styled("Next", kBold) : "", i == 0 ? 4 : 0, 8,
+                fmt::format("{}. {}", i + 1, safe(view.next_steps[i])));
   }
   return page.take();
 }

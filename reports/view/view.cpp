@@ -66,7 +66,8 @@ MatrixView lay_out_matrix(const Verdict& verdict, const ViewOptions& options) {
     auto row = row_index.find(Pair(cell.from_zone, cell.to_zone));
     auto column = std::lower_bound(view.services.begin(), view.services.end(), cell.service);
     if (row == row_index.end() || column == view.services.end() || *column != cell.service) continue;
-    const MatrixCell*& slot = view.rows[row->second].cells[static_cast<std::size_t>(column - view.services.begin())];
+    const MatrixCell*& slot =
+        view.rows[row->second].cells[static_cast<std::size_t>(column - view.services.begin())];
     if (slot == nullptr || concern(cell.state) > concern(slot->state)) slot = &cell;
   }
   return view;
@@ -109,26 +110,35 @@ std::vector<FindingGroup> group_findings(const std::vector<const Finding*>& find
   return groups;
 }
 
-/// Whether the verdict may be called clean. A saved verdict that contradicts itself is read in the way that claims less.
+/// Whether the verdict may be called clean. A saved verdict that contradicts itself is read in the way that claims
+/// less.
 bool evidence_complete(const Verdict& verdict, const View& view) {
-  return verdict.complete && verdict.conclusion != Conclusion::inconclusive && view.gaps.empty() && view.unmet.empty();
+  return verdict.complete && verdict.conclusion != Conclusion::inconclusive && view.gaps.empty() &&
+         view.unmet.empty();
 }
 
 void conclude(const Verdict& verdict, View& view) {
   bool complete = evidence_complete(verdict, view);
   std::uint64_t gaps = std::max(view.gaps.size(), view.unmet.size());
-  std::string missing = gaps == 0 ? "the evidence is incomplete" : counted(gaps, "gap", "gaps") + " in the evidence";
+  std::string missing =
+      gaps == 0 ? "the evidence is incomplete" : counted(gaps, "gap", "gaps") + " in the evidence";
   if (verdict.conclusion == Conclusion::violates) {
-    view.headline = view.open.empty() ? "The boundary does not conform to its rule set."
-                                      : fmt::format("The boundary does not conform to its rule set: {}.", describe(view.tally));
-    if (!complete) view.caveat = fmt::format("Not everything was measured ({}): there may be more than is listed here.", missing);
+    view.headline = view.open.empty()
+                        ? "The boundary does not conform to its rule set."
+                        : fmt::format("The boundary does not conform to its rule set: {}.", describe(view.tally));
+    if (!complete)
+      view.caveat =
+          fmt::format("Not everything was measured ({}): there may be more than is listed here.", missing);
   } else if (!complete) {
-    view.headline = view.open.empty() ? "No verdict: nothing wrong was found, but not everything that had to be measured was."
-                                      : fmt::format("No verdict: not everything that had to be measured was; so far {}.", describe(view.tally));
+    view.headline = view.open.empty()
+                        ? "No verdict: nothing wrong was found, but not everything that had to be measured was."
+                        : fmt::format("No verdict: not everything that had to be measured was; so far {}.",
+                                      describe(view.tally));
     view.caveat = fmt::format("This is not a clean answer: {}.", missing);
   } else {
     view.headline = "The boundary conforms to its rule set, and everything that had to be measured was measured.";
-    if (!view.open.empty()) view.caveat = fmt::format("Below the threshold that fails a verdict: {}.", describe(view.tally));
+    if (!view.open.empty())
+      view.caveat = fmt::format("Below the threshold that fails a verdict: {}.", describe(view.tally));
   }
 }
 
@@ -142,12 +152,15 @@ void advise(const Verdict& verdict, View& view) {
     const Finding& gap = *view.gaps.front();
     view.next_steps.push_back("Measure what is missing: " + (gap.remedy.empty() ? gap.title : gap.remedy));
   } else if (!view.unmet.empty()) {
-    view.next_steps.push_back(fmt::format("Measure what is missing: {}: {}", view.unmet.front()->what, view.unmet.front()->gap));
+    view.next_steps.push_back(
+        fmt::format("Measure what is missing: {}: {}", view.unmet.front()->what, view.unmet.front()->gap));
   } else if (!evidence_complete(verdict, view)) {
     view.next_steps.push_back("Measure again: the evidence is incomplete.");
   }
   if (!view.next_steps.empty()) {
-    view.next_steps.push_back("Then scan again and run demarc verify with --baseline and this verdict: what was repaired is listed as gone.");
+    view.next_steps.push_back(
+        "Then scan again and run demarc verify with --baseline and this verdict: what was repaired is listed as "
+        "gone.");
   } else {
     view.next_steps.push_back("Nothing to repair: have the report signed and file it with its evidence.");
   }
@@ -204,7 +217,8 @@ View make_view(const Verdict& verdict, const ViewOptions& options) {
     }
   }
   // The verdict is sorted already; a saved one from elsewhere may not be, and a report still starts with the worst.
-  std::stable_sort(view.open.begin(), view.open.end(), [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
+  std::stable_sort(view.open.begin(), view.open.end(),
+                   [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
   for (const Finding* finding : view.open) {
     if (view.worst.size() == options.worst_max || finding->severity <= Severity::info) break;
     view.worst.push_back(finding);
@@ -231,7 +245,8 @@ std::string ports_text(const Finding& finding) {
   std::string out = to_string(*finding.protocol);
   if (finding.protocol->is_icmp()) {
     Family family = *finding.protocol == Protocol::icmpv6 ? Family::ipv6 : Family::ipv4;
-    for (std::size_t i = 0; i < finding.icmp.size(); ++i) out += (i == 0 ? " " : ", ") + describe(family, finding.icmp[i]);
+    for (std::size_t i = 0; i < finding.icmp.size(); ++i)
+      out += (i == 0 ? " " : ", ") + describe(family, finding.icmp[i]);
   } else if (!finding.ports.empty()) {
     out += "/" + to_string(finding.ports);
   }
@@ -252,9 +267,12 @@ std::string place_text(const EvidenceRef& evidence) {
 
 std::string amounts_text(const CoverageRow& row) {
   if (row.what.starts_with("sensor ")) {
-    return fmt::format("{} seen, {} dropped", counted(row.asked, "packet", "packets"), row.answered == 0 ? "none" : grouped_number(row.answered));
+    return fmt::format("{} seen, {} dropped", counted(row.asked, "packet", "packets"),
+                       row.answered == 0 ? "none" : grouped_number(row.answered));
   }
-  std::string asked = row.required == 0 ? grouped_number(row.asked) : fmt::format("{} of {}", grouped_number(row.asked), grouped_number(row.required));
+  std::string asked = row.required == 0
+                          ? grouped_number(row.asked)
+                          : fmt::format("{} of {}", grouped_number(row.asked), grouped_number(row.required));
   return fmt::format("{} asked, {} answered", asked, grouped_number(row.answered));
 }
 

@@ -1,5 +1,5 @@
-// What every report shows, worked out once: which findings are open, which are the worst, what was not measured, how
-// the zone by service picture is laid out. A format only decides how it looks.
+// What every report shows, worked out once: which findings are open, which are the worst, what was not measured,
+// how the zone by service picture is laid out. A format only decides how it looks.
 #pragma once
 
 #include <array>
@@ -19,7 +19,8 @@ std::string_view name(GroupBy by);
 std::optional<GroupBy> parse_group_by(std::string_view text);
 
 /// Severities from the worst to the mildest that counts.
-inline constexpr std::array kSeveritiesFalling = {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info};
+inline constexpr std::array kSeveritiesFalling = {Severity::critical, Severity::high, Severity::medium,
+                                                  Severity::low, Severity::info};
 
 /// How many open findings of each severity.
 struct SeverityTally {
@@ -40,7 +41,8 @@ struct FindingGroup {
   SeverityTally tally;
 };
 
-/// The picture: zone pairs down, services across. What does not fit a page is left out by least concern and counted.
+/// The picture: zone pairs down, services across. What does not fit a page is left out by least concern and
+/// counted.
 struct MatrixView {
   struct Row {
     std::string from_zone, to_zone;
@@ -54,17 +56,17 @@ struct MatrixView {
 
 /// Everything a format needs. Points into the verdict, which must outlive it.
 struct View {
-  std::string headline;    // the verdict in one sentence
-  std::string caveat;      // what weakens it, in one sentence; empty if nothing does
+  std::string headline;                 // the verdict in one sentence
+  std::string caveat;                   // what weakens it, in one sentence; empty if nothing does
   std::vector<std::string> next_steps;  // what to do now, most urgent first; never empty
   SeverityTally tally;                  // of `open`
   std::vector<const Finding*> open;     // neither accepted, nor gone since the baseline, nor a gap
   std::vector<const Finding*> worst;    // the first of `open` that somebody should read
   std::vector<const Finding*> accepted, gone, gaps;
-  std::uint64_t fresh = 0;              // of `open`, new since the baseline
+  std::uint64_t fresh = 0;  // of `open`, new since the baseline
   bool has_baseline = false;
   std::vector<const CoverageRow*> unmet;
-  std::vector<FindingGroup> groups;     // of `open`; one group without a name for GroupBy::none
+  std::vector<FindingGroup> groups;  // of `open`; one group without a name for GroupBy::none
   MatrixView matrix;
 };
 
@@ -95,8 +97,8 @@ std::string grouped_number(std::uint64_t number);
 /// "1 finding", "3 findings".
 std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural);
 
-/// At most `bytes_max` bytes of a foreign text, cut between characters, with a note of how long it was. A banner may be a
-/// megabyte; a report that holds it is no report. Escape afterwards.
+/// At most `bytes_max` bytes of a foreign text, cut between characters, with a note of how long it was. A banner
+/// may be a megabyte; a report that holds it is no report. Escape afterwards.
 std::string clipped(std::string_view text, std::size_t bytes_max);
 
 }  // namespace demarc

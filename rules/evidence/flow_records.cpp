@@ -14,19 +14,67 @@ namespace demarc {
 namespace {
 
 enum Field : std::size_t {
-  kDemarc, kVersion, kInitiator, kResponder, kProtocol, kPort, kInitiatorPort, kType, kCertain, kConversations, kEstablished,
-  kPacketsOut, kPacketsIn, kBytesOut, kBytesIn, kFirst, kLast, kSource, kEnd, kFrame,
+  kDemarc,
+  kVersion,
+  kInitiator,
+  kResponder,
+  kProtocol,
+  kPort,
+  kInitiatorPort,
+  kType,
+  kCertain,
+  kConversations,
+  kEstablished,
+  kPacketsOut,
+  kPacketsIn,
+  kBytesOut,
+  kBytesIn,
+  kFirst,
+  kLast,
+  kSource,
+  kEnd,
+  kFrame,
   kStateFirst,  // and kConnStates rows from here
 };
-constexpr std::array<std::string_view, kStateFirst + kConnStates> kPaths{
-    "demarc", "version", "initiator", "responder", "protocol", "port", "initiator_port", "type", "initiator_certain", "conversations",
-    "established", "packets_out", "packets_in", "bytes_out", "bytes_in", "first", "last", "source", "end", "frame",
-    "states.S0", "states.S1", "states.SF", "states.REJ", "states.S2", "states.S3", "states.RSTO", "states.RSTR", "states.RSTOS0",
-    "states.RSTRH", "states.SH", "states.SHR", "states.OTH"};
+constexpr std::array<std::string_view, kStateFirst + kConnStates> kPaths{"demarc",
+                                                                         "version",
+                                                                         "initiator",
+                                                                         "responder",
+                                                                         "protocol",
+                                                                         "port",
+                                                                         "initiator_port",
+                                                                         "type",
+                                                                         "initiator_certain",
+                                                                         "conversations",
+                                                                         "established",
+                                                                         "packets_out",
+                                                                         "packets_in",
+                                                                         "bytes_out",
+                                                                         "bytes_in",
+                                                                         "first",
+                                                                         "last",
+                                                                         "source",
+                                                                         "end",
+                                                                         "frame",
+                                                                         "states.S0",
+                                                                         "states.S1",
+                                                                         "states.SF",
+                                                                         "states.REJ",
+                                                                         "states.S2",
+                                                                         "states.S3",
+                                                                         "states.RSTO",
+                                                                         "states.RSTR",
+                                                                         "states.RSTOS0",
+                                                                         "states.RSTRH",
+                                                                         "states.SH",
+                                                                         "states.SHR",
+                                                                         "states.OTH"};
 
 constexpr std::size_t kHeaderMax = 4U << 20;
 
-bool truth(const JsonFields& f, std::size_t row) { return f.at(row).kind == JsonFields::Value::Kind::boolean && f.at(row).boolean; }
+bool truth(const JsonFields& f, std::size_t row) {
+  return f.at(row).kind == JsonFields::Value::Kind::boolean && f.at(row).boolean;
+}
 
 }  // namespace
 
@@ -35,7 +83,10 @@ std::string flow_header(std::span<const FlowSource> sources) {
   json.begin_object().field("demarc", "flows").field("version", 1).key("sources").begin_array();
   for (const FlowSource& s : sources) {
     json.begin_object().field("file", s.file).field_unless_empty("sensor", s.sensor).field("sampling", s.sampling);
-    json.field("packets", s.packets).field("dropped", s.dropped).field("undecoded", s.undecoded).field("snapped", s.snapped);
+    json.field("packets", s.packets)
+        .field("dropped", s.dropped)
+        .field("undecoded", s.undecoded)
+        .field("snapped", s.snapped);
     json.field("aggregated", s.aggregated).field("truncated", s.truncated).field_unless_empty("problem", s.problem);
     if (s.first) json.field("first", to_string(*s.first));
     if (s.last) json.field("last", to_string(*s.last));
@@ -50,14 +101,21 @@ std::string flow_record(const ObservedFlow& flow) {
   json.begin_object().field("initiator", to_string(flow.initiator)).field("responder", to_string(flow.responder));
   json.field("protocol", to_string(flow.protocol));
   if (flow.initiator_port.number() != 0) json.field("initiator_port", flow.initiator_port.number());
-  if (flow.protocol.is_icmp()) json.field("type", to_string(flow.icmp));
-  else if (flow.protocol.has_ports()) json.field("port", flow.port.number());
-  json.field("initiator_certain", flow.initiator_certain).field("conversations", flow.conversations).field("established", flow.established);
+  if (flow.protocol.is_icmp())
+    json.field("type", to_string(flow.icmp));
+  else if (flow.protocol.has_ports())
+    json.field("port", flow.port.number());
+  json.field("initiator_certain", flow.initiator_certain)
+      .field("conversations", flow.conversations)
+      .field("established", flow.established);
   json.key("states").begin_object();
   for (std::size_t i = 0; i < kConnStates; ++i)
     if (flow.states[i] != 0) json.field(name(static_cast<ConnState>(i)), flow.states[i]);
   json.end_object();
-  json.field("packets_out", flow.packets_out).field("packets_in", flow.packets_in).field("bytes_out", flow.bytes_out).field("bytes_in", flow.bytes_in);
+  json.field("packets_out", flow.packets_out)
+      .field("packets_in", flow.packets_in)
+      .field("bytes_out", flow.bytes_out)
+      .field("bytes_in", flow.bytes_in);
   json.field("first", to_string(flow.first)).field("last", to_string(flow.last));
   if (flow.source != 0) json.field("source", flow.source);
   if (flow.record != 0) json.field("frame", flow.record);
@@ -65,13 +123,18 @@ std::string flow_record(const ObservedFlow& flow) {
   return json.take() + '\n';
 }
 
-std::string flow_end(std::uint64_t records) { return fmt::format("{{\"end\":\"complete\",\"records\":{}}}\n", records); }
+std::string flow_end(std::uint64_t records) {
+  return fmt::format("{{\"end\":\"complete\",\"records\":{}}}\n", records);
+}
 
 std::string flow_records(const FlowEvidence& evidence) {
   std::vector<const ObservedFlow*> order;
   for (const ObservedFlow& flow : evidence.flows) order.push_back(&flow);
   std::sort(order.begin(), order.end(), [](const ObservedFlow* a, const ObservedFlow* b) {
-    auto key = [](const ObservedFlow* f) { return std::tie(f->initiator, f->responder, f->protocol, f->port, f->icmp, f->initiator_port, f->first, f->source, f->record); };
+    auto key = [](const ObservedFlow* f) {
+      return std::tie(f->initiator, f->responder, f->protocol, f->port, f->icmp, f->initiator_port, f->first,
+                      f->source, f->record);
+    };
     return key(a) < key(b);
   });
   std::string out = flow_header(evidence.sources);
@@ -81,33 +144,45 @@ std::string flow_records(const FlowEvidence& evidence) {
 }
 
 struct FlowRecordReader::State {
-  explicit State(std::string name) : lines(name, kPaths, [this](const JsonFields& f, std::uint32_t line) { return take(f, line); }) {
+  explicit State(std::string name)
+      : lines(name, kPaths, [this](const JsonFields& f, std::uint32_t line) { return take(f, line); }) {
     evidence.file = std::move(name);
     evidence.complete = false;
   }
 
-  std::unexpected<Error> wrong(std::uint32_t line, std::string what, std::string hint = {}) { return std::unexpected(lines.error(line, std::move(what), std::move(hint))); }
+  std::unexpected<Error> wrong(std::uint32_t line, std::string what, std::string hint = {}) {
+    return std::unexpected(lines.error(line, std::move(what), std::move(hint)));
+  }
 
   /// The first line is small and nested, so it is read as a value tree.
   Result<void> header(std::string_view line) {
     auto bad = [&](std::string what, std::string hint = {}) {
-      return std::unexpected(Error{Location{.file = evidence.file, .line = 1, .column = 1}, std::move(what), std::move(hint)});
+      return std::unexpected(
+          Error{Location{.file = evidence.file, .line = 1, .column = 1}, std::move(what), std::move(hint)});
     };
     boost::system::error_code problem;
     boost::json::value document = boost::json::parse(boost::json::string_view(line.data(), line.size()), problem);
-    if (problem || !document.is_object()) return bad("the first line is no flow record header", "a flow file begins with {\"demarc\":\"flows\",\"version\":1,...}");
+    if (problem || !document.is_object())
+      return bad("the first line is no flow record header",
+                 "a flow file begins with {\"demarc\":\"flows\",\"version\":1,...}");
     const boost::json::object& object = document.as_object();
     auto text = [](const boost::json::object& o, const char* key) {
       const boost::json::value* v = o.if_contains(key);
-      return v != nullptr && v->is_string() ? std::string(v->as_string().data(), v->as_string().size()) : std::string();
+      return v != nullptr && v->is_string() ? std::string(v->as_string().data(), v->as_string().size())
+                                            : std::string();
     };
     auto number = [](const boost::json::object& o, const char* key, std::uint64_t otherwise) {
       const boost::json::value* v = o.if_contains(key);
-      if (v == nullptr || !v->is_int64() || v->as_int64() < 0) return v != nullptr && v->is_uint64() ? v->as_uint64() : otherwise;
+      if (v == nullptr || !v->is_int64() || v->as_int64() < 0)
+        return v != nullptr && v->is_uint64() ? v->as_uint64() : otherwise;
       return static_cast<std::uint64_t>(v->as_int64());
     };
-    if (text(object, "demarc") != "flows") return bad("no flow records: the first line is no header", "a flow file begins with {\"demarc\":\"flows\",\"version\":1,...}");
-    if (number(object, "version", 0) != 1) return bad(fmt::format("flow record version {} is unknown", number(object, "version", 0)), "this demarc reads version 1");
+    if (text(object, "demarc") != "flows")
+      return bad("no flow records: the first line is no header",
+                 "a flow file begins with {\"demarc\":\"flows\",\"version\":1,...}");
+    if (number(object, "version", 0) != 1)
+      return bad(fmt::format("flow record version {} is unknown", number(object, "version", 0)),
+                 "this demarc reads version 1");
     const boost::json::value* sources = object.if_contains("sources");
     if (sources != nullptr && sources->is_array()) {
       for (const boost::json::value& item : sources->as_array()) {
@@ -148,11 +223,13 @@ struct FlowRecordReader::State {
     }
     if (!f.has(kInitiator)) return {};
     ObservedFlow flow;
-    std::optional<Address> initiator = parse_address(f.text(kInitiator)), responder = parse_address(f.text(kResponder));
+    std::optional<Address> initiator = parse_address(f.text(kInitiator)),
+                           responder = parse_address(f.text(kResponder));
     std::optional<Protocol> protocol = parse_protocol(f.text(kProtocol));
     if (!initiator) return wrong(line, fmt::format("'{}' is no address", f.text(kInitiator)));
     if (!responder) return wrong(line, fmt::format("'{}' is no address", f.text(kResponder)));
-    if (initiator->family() != responder->family()) return wrong(line, "initiator and responder are of different families");
+    if (initiator->family() != responder->family())
+      return wrong(line, "initiator and responder are of different families");
     if (!protocol) return wrong(line, fmt::format("'{}' is no protocol", f.text(kProtocol)));
     flow.initiator = *initiator;
     flow.responder = *responder;
@@ -169,7 +246,9 @@ struct FlowRecordReader::State {
       flow.icmp = *icmp;
     }
     flow.initiator_certain = truth(f, kCertain);
-    auto count = [&](std::size_t row, std::uint64_t otherwise) { return f.unsigned_integer(row).value_or(otherwise); };
+    auto count = [&](std::size_t row, std::uint64_t otherwise) {
+      return f.unsigned_integer(row).value_or(otherwise);
+    };
     flow.conversations = count(kConversations, 1);
     flow.packets_out = count(kPacketsOut, 0);
     flow.packets_in = count(kPacketsIn, 0);
@@ -177,13 +256,15 @@ struct FlowRecordReader::State {
     flow.bytes_in = count(kBytesIn, 0);
     flow.record = static_cast<std::uint32_t>(std::min<std::uint64_t>(count(kFrame, line), 0xFFFFFFFF));
     std::uint64_t source = count(kSource, 0);
-    if (source >= evidence.sources.size()) return wrong(line, fmt::format("source {} is not in the header", source));
+    if (source >= evidence.sources.size())
+      return wrong(line, fmt::format("source {} is not in the header", source));
     flow.source = static_cast<std::uint32_t>(source);
     std::uint64_t established = 0;
     for (std::size_t i = 0; i < kConnStates; ++i) {
       flow.states[i] = static_cast<std::uint32_t>(std::min<std::uint64_t>(count(kStateFirst + i, 0), 0xFFFFFFFF));
       auto state = static_cast<ConnState>(i);
-      bool both = state == ConnState::S1 || state == ConnState::SF || state == ConnState::S2 || state == ConnState::S3 || state == ConnState::RSTO || state == ConnState::RSTR;
+      bool both = state == ConnState::S1 || state == ConnState::SF || state == ConnState::S2 ||
+                  state == ConnState::S3 || state == ConnState::RSTO || state == ConnState::RSTR;
       if (both) established += flow.states[i];
     }
     flow.established = count(kEstablished, established);
@@ -213,7 +294,8 @@ Result<void> FlowRecordReader::feed(std::string_view bytes) {
   if (!s.has_header) {
     std::size_t end = bytes.find('\n');
     s.first_line += bytes.substr(0, end);
-    if (s.first_line.size() > kHeaderMax) return file_failure(s.evidence.file, "the first line is too long to be a header");
+    if (s.first_line.size() > kHeaderMax)
+      return file_failure(s.evidence.file, "the first line is too long to be a header");
     if (end == std::string_view::npos) return {};
     DEMARC_TRY(s.header(s.first_line));
     bytes.remove_prefix(end + 1);

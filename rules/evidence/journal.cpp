@@ -17,23 +17,109 @@ constexpr std::size_t kRangesPerRecord = 2048;  // keeps a line below 24 KiB
 
 /// The known fields of a journal's lines, in the order of kPaths.
 enum Field : std::size_t {
-  kDemarc, kVersion, kRun, kVantage, kZone, kSourceAddress, kInterface, kStarted, kMethod, kSeed, kShard, kTriesMax, kRules, kScope, kPlan,
-  kTarget, kProtocol, kPorts, kTypes, kState, kPassage, kAnswer, kDoubt, kAnsweredBy, kTtl, kTries, kRtt, kAt,
-  kServiceName, kServiceProduct, kServiceVersion, kServiceEvidence, kServiceInside, kServiceCertificateNames, kServiceCertificateExpires,
-  kCanary, kPort, kAnswered, kUnroutable, kWhy, kNote, kResumed, kEnd, kSent, kReceived, kLoss, kFinished,
+  kDemarc,
+  kVersion,
+  kRun,
+  kVantage,
+  kZone,
+  kSourceAddress,
+  kInterface,
+  kStarted,
+  kMethod,
+  kSeed,
+  kShard,
+  kTriesMax,
+  kRules,
+  kScope,
+  kPlan,
+  kTarget,
+  kProtocol,
+  kPorts,
+  kTypes,
+  kState,
+  kPassage,
+  kAnswer,
+  kDoubt,
+  kAnsweredBy,
+  kTtl,
+  kTries,
+  kRtt,
+  kAt,
+  kServiceName,
+  kServiceProduct,
+  kServiceVersion,
+  kServiceEvidence,
+  kServiceInside,
+  kServiceCertificateNames,
+  kServiceCertificateExpires,
+  kCanary,
+  kPort,
+  kAnswered,
+  kUnroutable,
+  kWhy,
+  kNote,
+  kResumed,
+  kEnd,
+  kSent,
+  kReceived,
+  kLoss,
+  kFinished,
 };
 constexpr std::string_view kPaths[] = {
-    "demarc", "version", "run", "vantage", "zone", "source_address", "interface", "started", "method", "seed", "shard", "tries_max",
-    "rules_sha256", "scope_sha256", "plan_sha256", "target", "protocol", "ports", "types", "state", "passage", "answer", "doubt",
-    "answered_by", "ttl", "tries", "rtt_us", "at", "service.name", "service.product", "service.version", "service.evidence",
-    "service.tls_inside", "service.certificate_names", "service.certificate_expires", "canary", "port", "answered", "unroutable", "why", "note", "resumed",
-    "end", "sent", "received", "loss_estimate", "finished",
+    "demarc",
+    "version",
+    "run",
+    "vantage",
+    "zone",
+    "source_address",
+    "interface",
+    "started",
+    "method",
+    "seed",
+    "shard",
+    "tries_max",
+    "rules_sha256",
+    "scope_sha256",
+    "plan_sha256",
+    "target",
+    "protocol",
+    "ports",
+    "types",
+    "state",
+    "passage",
+    "answer",
+    "doubt",
+    "answered_by",
+    "ttl",
+    "tries",
+    "rtt_us",
+    "at",
+    "service.name",
+    "service.product",
+    "service.version",
+    "service.evidence",
+    "service.tls_inside",
+    "service.certificate_names",
+    "service.certificate_expires",
+    "canary",
+    "port",
+    "answered",
+    "unroutable",
+    "why",
+    "note",
+    "resumed",
+    "end",
+    "sent",
+    "received",
+    "loss_estimate",
+    "finished",
 };
 static_assert(std::size(kPaths) == kFinished + 1);
 
 /// What outcomes must share to stand in one record.
 auto shared_part(const Outcome& o) {
-  return std::tie(o.target, o.protocol, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl, o.answered_by, o.service);
+  return std::tie(o.target, o.protocol, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl, o.answered_by,
+                  o.service);
 }
 
 void write_service(JsonWriter& json, const ServiceSeen& service) {
@@ -49,7 +135,8 @@ void write_service(JsonWriter& json, const ServiceSeen& service) {
   json.end_object();
 }
 
-std::string record(const Outcome& o, std::string_view ports_or_types, std::span<const ServiceSeen> services, Timestamp at) {
+std::string record(const Outcome& o, std::string_view ports_or_types, std::span<const ServiceSeen> services,
+                   Timestamp at) {
   JsonWriter json;
   json.begin_object();
   json.field("target", to_string(o.target)).field("protocol", to_string(o.protocol));
@@ -76,17 +163,21 @@ std::string journal_header(const ScanHeader& h) {
   json.field_unless_empty("interface", h.interface_name);
   json.field("started", to_string(h.started)).field("method", h.method).field("seed", h.seed);
   json.field("shard", fmt::format("{}/{}", h.shard, h.shards)).field("tries_max", h.tries_max);
-  json.field_unless_empty("rules_sha256", h.rules_sha256).field_unless_empty("scope_sha256", h.scope_sha256).field_unless_empty("plan_sha256", h.plan_sha256);
+  json.field_unless_empty("rules_sha256", h.rules_sha256)
+      .field_unless_empty("scope_sha256", h.scope_sha256)
+      .field_unless_empty("plan_sha256", h.plan_sha256);
   json.end_object();
   return json.take() + '\n';
 }
 
-std::string journal_records(std::span<const Outcome> outcomes, std::span<const ServiceSeen> services, Timestamp at) {
+std::string journal_records(std::span<const Outcome> outcomes, std::span<const ServiceSeen> services,
+                            Timestamp at) {
   std::vector<const Outcome*> order;
   order.reserve(outcomes.size());
   for (const Outcome& o : outcomes) order.push_back(&o);
   std::stable_sort(order.begin(), order.end(), [](const Outcome* a, const Outcome* b) {
-    return std::tuple_cat(shared_part(*a), std::tie(a->ports, a->icmp, a->at)) < std::tuple_cat(shared_part(*b), std::tie(b->ports, b->icmp, b->at));
+    return std::tuple_cat(shared_part(*a), std::tie(a->ports, a->icmp, a->at)) <
+           std::tuple_cat(shared_part(*b), std::tie(b->ports, b->icmp, b->at));
   });
   std::string out;
   for (std::size_t i = 0; i < order.size();) {
@@ -99,7 +190,8 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
     std::vector<PortRange> ranges;
     std::size_t j = i;
     bool alone = first.state == PortState::open;  // its own time and service
-    while (j < order.size() && shared_part(*order[j]) == shared_part(first) && (!alone || j == i) && ranges.size() < kRangesPerRecord) {
+    while (j < order.size() && shared_part(*order[j]) == shared_part(first) && (!alone || j == i) &&
+           ranges.size() < kRangesPerRecord) {
       // A record is as old as its oldest part.
       if (order[j]->at && (!first.at || *order[j]->at < *first.at)) first.at = order[j]->at;
       ranges.push_back(order[j++]->ports);
@@ -112,7 +204,10 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
 
 std::string journal_canary(const CanaryLook& look) {
   JsonWriter json;
-  json.begin_object().field("canary", to_string(look.target)).field("port", look.port.number()).field("answered", look.answered);
+  json.begin_object()
+      .field("canary", to_string(look.target))
+      .field("port", look.port.number())
+      .field("answered", look.answered);
   json.field("at", to_string(look.at)).end_object();
   return json.take() + '\n';
 }
@@ -139,16 +234,23 @@ std::string journal_end(const ScanSummary& s) {
   JsonWriter json;
   json.begin_object().field("end", name(s.end)).field("sent", s.sent).field("received", s.received);
   json.key("loss_estimate");
-  if (s.loss_estimate < 0) json.null();
-  else json.value(s.loss_estimate);
+  if (s.loss_estimate < 0)
+    json.null();
+  else
+    json.value(s.loss_estimate);
   json.field("finished", to_string(s.finished)).end_object();
   return json.take() + '\n';
 }
 
 struct JournalReader::State {
-  explicit State(std::string name) : lines(name, kPaths, [this](const JsonFields& f, std::uint32_t line) { return take(f, line); }) { run.file = std::move(name); }
+  explicit State(std::string name)
+      : lines(name, kPaths, [this](const JsonFields& f, std::uint32_t line) { return take(f, line); }) {
+    run.file = std::move(name);
+  }
 
-  std::unexpected<Error> wrong(std::uint32_t line, std::string what, std::string hint = {}) { return std::unexpected(lines.error(line, std::move(what), std::move(hint))); }
+  std::unexpected<Error> wrong(std::uint32_t line, std::string what, std::string hint = {}) {
+    return std::unexpected(lines.error(line, std::move(what), std::move(hint)));
+  }
 
   Result<void> take(const JsonFields& f, std::uint32_t line) {
     if (!has_header) return header(f, line);
@@ -169,13 +271,18 @@ struct JournalReader::State {
       run.summary.reset();  // it goes on: the end before it was none
       return {};
     }
-    if (f.has(kDemarc)) return wrong(line, "a second header", "one journal holds one run; give the files one by one");
+    if (f.has(kDemarc))
+      return wrong(line, "a second header", "one journal holds one run; give the files one by one");
     return {};  // a later version's record: unknown, ignored
   }
 
   Result<void> header(const JsonFields& f, std::uint32_t line) {
-    if (f.text(kDemarc) != "scan") return wrong(line, "no scan journal: the first record is no header", "a journal begins with {\"demarc\":\"scan\",\"version\":1,...}");
-    if (f.unsigned_integer(kVersion) != 1U) return wrong(line, fmt::format("journal version {} is unknown", f.at(kVersion).integer), "this demarc reads version 1");
+    if (f.text(kDemarc) != "scan")
+      return wrong(line, "no scan journal: the first record is no header",
+                   "a journal begins with {\"demarc\":\"scan\",\"version\":1,...}");
+    if (f.unsigned_integer(kVersion) != 1U)
+      return wrong(line, fmt::format("journal version {} is unknown", f.at(kVersion).integer),
+                   "this demarc reads version 1");
     ScanHeader& h = run.header;
     h.run = f.text(kRun);
     h.vantage = f.text(kVantage);
@@ -186,7 +293,8 @@ struct JournalReader::State {
     h.scope_sha256 = f.text(kScope);
     h.plan_sha256 = f.text(kPlan);
     h.seed = f.unsigned_integer(kSeed).value_or(0);
-    h.tries_max = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(f.unsigned_integer(kTriesMax).value_or(1), 1, 255));
+    h.tries_max =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(f.unsigned_integer(kTriesMax).value_or(1), 1, 255));
     if (f.has(kSourceAddress)) {
       h.source_address = parse_address(f.text(kSourceAddress));
       if (!h.source_address) return wrong(line, fmt::format("'{}' is no address", f.text(kSourceAddress)));
@@ -200,7 +308,9 @@ struct JournalReader::State {
       std::size_t slash = text.find('/');
       auto number = [](std::string_view digits) {
         unsigned value = 0;
-        for (char c : digits) value = c >= '0' && c <= '9' && value < 1'000'000 ? value * 10 + static_cast<unsigned>(c - '0') : 10'000'000;
+        for (char c : digits)
+          value =
+              c >= '0' && c <= '9' && value < 1'000'000 ? value * 10 + static_cast<unsigned>(c - '0') : 10'000'000;
         return digits.empty() ? 0 : value;
       };
       if (slash != std::string_view::npos) i = number(text.substr(0, slash)), n = number(text.substr(slash + 1));
@@ -223,8 +333,11 @@ struct JournalReader::State {
     std::optional<PortState> state = parse_port_state(f.text(kState));
     std::optional<Passage> passage = parse_passage(f.text(kPassage, "undetermined"));
     std::optional<Answer> answer = parse_answer(f.text(kAnswer, "silence"));
-    if (!state) return wrong(line, fmt::format("'{}' is no port state", f.text(kState)), "open, closed, filtered, open|filtered or unfiltered");
-    if (!passage) return wrong(line, fmt::format("'{}' is no passage", f.text(kPassage)), "passed, blocked or undetermined");
+    if (!state)
+      return wrong(line, fmt::format("'{}' is no port state", f.text(kState)),
+                   "open, closed, filtered, open|filtered or unfiltered");
+    if (!passage)
+      return wrong(line, fmt::format("'{}' is no passage", f.text(kPassage)), "passed, blocked or undetermined");
     if (!answer) return wrong(line, fmt::format("'{}' is no answer", f.text(kAnswer)));
     o.state = *state;
     o.passage = *passage;
@@ -238,9 +351,11 @@ struct JournalReader::State {
       o.answered_by = parse_address(f.text(kAnsweredBy));
       if (!o.answered_by) return wrong(line, fmt::format("'{}' is no address", f.text(kAnsweredBy)));
     }
-    if (std::optional<std::uint64_t> ttl = f.unsigned_integer(kTtl); ttl && *ttl <= 255) o.ttl = static_cast<std::int16_t>(*ttl);
+    if (std::optional<std::uint64_t> ttl = f.unsigned_integer(kTtl); ttl && *ttl <= 255)
+      o.ttl = static_cast<std::int16_t>(*ttl);
     o.tries = static_cast<std::uint8_t>(std::clamp<std::uint64_t>(f.unsigned_integer(kTries).value_or(1), 1, 255));
-    o.rtt_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(f.unsigned_integer(kRtt).value_or(0), 0xFFFFFFFF));
+    o.rtt_us =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(f.unsigned_integer(kRtt).value_or(0), 0xFFFFFFFF));
     o.record = line;
     if (f.has(kAt)) {
       Result<Timestamp> at = parse_timestamp(f.text(kAt));
@@ -289,7 +404,8 @@ struct JournalReader::State {
     std::optional<Address> target = parse_address(f.text(kCanary));
     std::optional<std::uint64_t> port = f.unsigned_integer(kPort);
     Result<Timestamp> at = parse_timestamp(f.text(kAt));
-    if (!target || !port || *port > 65535 || !at) return wrong(line, "a canary record needs an address, a port and a time");
+    if (!target || !port || *port > 65535 || !at)
+      return wrong(line, "a canary record needs an address, a port and a time");
     bool answered = f.at(kAnswered).kind == JsonFields::Value::Kind::boolean && f.at(kAnswered).boolean;
     run.canaries.push_back({*target, Port(static_cast<std::uint16_t>(*port)), *at, answered});
     return {};
@@ -326,9 +442,12 @@ Result<void> JournalReader::feed(std::string_view bytes) { return state_->lines.
 
 Result<ScanRun> JournalReader::finish() {
   bool cut = DEMARC_TRY(state_->lines.finish());
-  if (!state_->has_header) return file_failure(state_->run.file, "the file holds no whole record", "a journal begins with {\"demarc\":\"scan\",\"version\":1,...}");
+  if (!state_->has_header)
+    return file_failure(state_->run.file, "the file holds no whole record",
+                        "a journal begins with {\"demarc\":\"scan\",\"version\":1,...}");
   if (cut) {
-    state_->run.notes.push_back(fmt::format("the last record (line {}) was cut and is not counted", state_->lines.line()));
+    state_->run.notes.push_back(
+        fmt::format("the last record (line {}) was cut and is not counted", state_->lines.line()));
     state_->run.summary.reset();
   }
   compact(state_->run.outcomes);
@@ -343,7 +462,9 @@ Result<ScanRun> read_journal(std::string file, std::string_view text) {
 
 void compact(std::vector<Outcome>& outcomes) {
   std::sort(outcomes.begin(), outcomes.end(), [](const Outcome& a, const Outcome& b) {
-    auto key = [](const Outcome& o) { return std::tie(o.target, o.protocol, o.ports.first, o.ports.last, o.icmp, o.at, o.record, o.state, o.answer); };
+    auto key = [](const Outcome& o) {
+      return std::tie(o.target, o.protocol, o.ports.first, o.ports.last, o.icmp, o.at, o.record, o.state, o.answer);
+    };
     return key(a) < key(b);
   });
   std::size_t kept = 0;

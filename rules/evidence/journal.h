@@ -1,5 +1,6 @@
-// The scan journal: JSON Lines, a header, records, an end record (design.md section 6). Written as the scan goes, so that
-// a kill at any moment loses at most the outcomes not yet confirmed; read back in a stream, so that its size does not matter.
+// The scan journal: JSON Lines, a header, records, an end record (design.md section 6). Written as the scan goes,
+// so that a kill at any moment loses at most the outcomes not yet confirmed; read back in a stream, so that its
+// size does not matter.
 #pragma once
 
 #include <memory>
@@ -12,11 +13,12 @@
 
 namespace demarc {
 
-// --- Writing: each function returns whole lines ---------------------------------------------------------------------
+// --- Writing: each function returns whole lines
+// ---------------------------------------------------------------------
 
 std::string journal_header(const ScanHeader& header);
-/// Outcomes that differ only in their port share a record; an open port has one of its own, with its time and service.
-/// `services` is what Outcome::service points into. `at` is when these outcomes were confirmed.
+/// Outcomes that differ only in their port share a record; an open port has one of its own, with its time and
+/// service. `services` is what Outcome::service points into. `at` is when these outcomes were confirmed.
 std::string journal_records(std::span<const Outcome> outcomes, std::span<const ServiceSeen> services, Timestamp at);
 std::string journal_canary(const CanaryLook& look);
 std::string journal_unroutable(const Unasked& unasked);
@@ -24,10 +26,12 @@ std::string journal_note(std::string_view note);
 std::string journal_resumed(Timestamp at);
 std::string journal_end(const ScanSummary& summary);
 
-// --- Reading ----------------------------------------------------------------------------------------------------------
+// --- Reading
+// ----------------------------------------------------------------------------------------------------------
 
-/// Fed with a journal's bytes in any pieces. Unknown fields are ignored, an unknown major version is refused. A last line
-/// without its end is what a kill leaves: it is dropped and said. Any other malformed line is an error with its place.
+/// Fed with a journal's bytes in any pieces. Unknown fields are ignored, an unknown major version is refused. A
+/// last line without its end is what a kill leaves: it is dropped and said. Any other malformed line is an error
+/// with its place.
 class JournalReader {
  public:
   explicit JournalReader(std::string file);

@@ -86,7 +86,8 @@ class JsonLineParser {
     path_ += text_;
     path_.append(part.data(), part.size());
     text_.clear();
-    auto found = std::lower_bound(sorted_.begin(), sorted_.end(), std::string_view(path_), [](const auto& row, std::string_view p) { return row.first < p; });
+    auto found = std::lower_bound(sorted_.begin(), sorted_.end(), std::string_view(path_),
+                                  [](const auto& row, std::string_view p) { return row.first < p; });
     row_.reset();
     if (found != sorted_.end() && found->first == path_) row_ = found->second;
     return true;
@@ -192,7 +193,9 @@ struct JsonLineReader::State {
     if (problem || rest != std::string_view::npos) {
       if (partial) return true;
       if (!problem) read = rest;
-      Error e = place(problem ? fmt::format("no JSON record: {}", problem.message()) : "text after the end of the record", read + 1);
+      Error e =
+          place(problem ? fmt::format("no JSON record: {}", problem.message()) : "text after the end of the record",
+                read + 1);
       return std::unexpected(std::move(e));
     }
     if (!parser.handler().top_is_object) return std::unexpected(place("a record is a JSON object", content + 1));

@@ -1,4 +1,5 @@
-// JSON Lines read by SAX into flat fields, without a value tree: what both the scan journal and flow records stand on.
+// JSON Lines read by SAX into flat fields, without a value tree: what both the scan journal and flow records stand
+// on.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 
 namespace demarc {
 
-/// One line as fields. A field's path is its keys joined with '.', without array indices: "service.name". Fields whose
-/// path is in no row of the reader's table are skipped, with all they hold.
+/// One line as fields. A field's path is its keys joined with '.', without array indices: "service.name". Fields
+/// whose path is in no row of the reader's table are skipped, with all they hold.
 class JsonFields {
  public:
   struct Value {

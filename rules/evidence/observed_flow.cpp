@@ -5,7 +5,8 @@
 namespace demarc {
 
 namespace {
-constexpr std::array<std::string_view, kConnStates> kNames{"S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"};
+constexpr std::array<std::string_view, kConnStates> kNames{"S0",   "S1",     "SF",    "REJ", "S2",  "S3", "RSTO",
+                                                           "RSTR", "RSTOS0", "RSTRH", "SH",  "SHR", "OTH"};
 }
 
 std::string_view name(ConnState state) { return kNames[static_cast<std::size_t>(state)]; }

@@ -26,11 +26,11 @@ struct ObservedFlow {
   Address initiator, responder;
   Protocol protocol;
   bool initiator_certain = false;
-  Port initiator_port{};  // 0: conversations of any source port, taken together
-  Port port{};            // the responder's
-  IcmpType icmp{};        // ICMP: the query's type and code
-  std::uint32_t source = 0;       // into FlowEvidence::sources
-  std::uint32_t record = 0;       // line of a flow file, or frame number (from 1) of the first packet in a capture
+  Port initiator_port{};     // 0: conversations of any source port, taken together
+  Port port{};               // the responder's
+  IcmpType icmp{};           // ICMP: the query's type and code
+  std::uint32_t source = 0;  // into FlowEvidence::sources
+  std::uint32_t record = 0;  // line of a flow file, or frame number (from 1) of the first packet in a capture
   std::uint64_t conversations = 0;
   std::uint64_t established = 0;  // those in which both sides took part: use
   std::array<std::uint32_t, kConnStates> states{};
@@ -45,12 +45,12 @@ struct FlowSource {
   std::string sensor;          // "" if nobody said
   std::uint32_t sampling = 1;  // one packet in N
   std::uint64_t packets = 0;
-  std::uint64_t dropped = 0;       // by the kernel or the interface, as the capture says
-  std::uint64_t undecoded = 0;     // packets we could not read, and so could not count
-  std::uint64_t snapped = 0;       // packets cut by the snap length so short that their ports are missing
-  std::uint64_t aggregated = 0;    // conversations whose detail was given up to bound memory
-  bool truncated = false;          // the file ends in the middle of a packet
-  std::string problem;             // what went wrong while reading, in words; empty: nothing
+  std::uint64_t dropped = 0;     // by the kernel or the interface, as the capture says
+  std::uint64_t undecoded = 0;   // packets we could not read, and so could not count
+  std::uint64_t snapped = 0;     // packets cut by the snap length so short that their ports are missing
+  std::uint64_t aggregated = 0;  // conversations whose detail was given up to bound memory
+  bool truncated = false;        // the file ends in the middle of a packet
+  std::string problem;           // what went wrong while reading, in words; empty: nothing
   std::optional<Timestamp> first, last;
 };
 

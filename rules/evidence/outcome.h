@@ -25,7 +25,7 @@ enum class Passage : std::uint8_t { passed, blocked, undetermined };
 enum class Answer : std::uint8_t {
   syn_ack,
   rst,
-  reply,    // a UDP datagram or an ICMP reply
+  reply,  // a UDP datagram or an ICMP reply
   silence,
   icmp_network_unreachable,
   icmp_host_unreachable,
@@ -53,10 +53,10 @@ enum class Doubt : std::uint8_t {
   no_canary,           // there was no canary on this path: loss is unknown
 };
 
-std::string_view name(PortState state);      // "open|filtered"
+std::string_view name(PortState state);  // "open|filtered"
 std::string_view name(Passage passage);
-std::string_view name(Answer answer);        // "icmp-admin-prohibited"
-std::string_view name(Doubt doubt);          // "" for none
+std::string_view name(Answer answer);  // "icmp-admin-prohibited"
+std::string_view name(Doubt doubt);    // "" for none
 std::optional<PortState> parse_port_state(std::string_view text);
 std::optional<Passage> parse_passage(std::string_view text);
 std::optional<Answer> parse_answer(std::string_view text);
@@ -66,19 +66,21 @@ Answer icmp_answer(Family family, std::uint8_t type, std::uint8_t code);
 
 /// What speaks on a port, and how we know.
 struct ServiceSeen {
-  std::string name;      // of the application protocol: "https" is "tls" with an "http" inside; see rules/net/app_protocol.h
-  std::string product;   // "nginx", empty if it does not say
+  std::string
+      name;  // of the application protocol: "https" is "tls" with an "http" inside; see rules/net/app_protocol.h
+  std::string product;  // "nginx", empty if it does not say
   std::string version;
-  std::string evidence;  // what the recogniser saw, by bytes_escaped(), bounded
-  std::string tls_inside;                        // what speaks inside TLS, if asked
-  std::vector<std::string> certificate_names;    // subject alternative names, or the common name
+  std::string evidence;                        // what the recogniser saw, by bytes_escaped(), bounded
+  std::string tls_inside;                      // what speaks inside TLS, if asked
+  std::vector<std::string> certificate_names;  // subject alternative names, or the common name
   std::optional<Timestamp> certificate_expires;
   bool operator==(const ServiceSeen&) const = default;
 };
 
 inline constexpr std::uint32_t kNoService = 0xFFFFFFFF;
 
-/// One measurement of one range of ports (or one ICMP type) of one target. A journal record with several ranges makes several outcomes.
+/// One measurement of one range of ports (or one ICMP type) of one target. A journal record with several ranges
+/// makes several outcomes.
 struct Outcome {
   Address target;
   Protocol protocol;
@@ -87,30 +89,30 @@ struct Outcome {
   Answer answer = Answer::silence;
   Doubt doubt = Doubt::none;
   std::uint8_t tries = 1;
-  std::int16_t ttl = -1;                      // of the answer; -1: not known
-  PortRange ports{};                          // protocols with ports
-  IcmpType icmp{};                            // ICMP and ICMPv6
-  std::optional<Address> answered_by;         // only where the sender is known
-  std::uint32_t rtt_us = 0;                   // 0: not known
-  std::uint32_t service = kNoService;         // into ScanRun::services
-  std::uint32_t record = 0;                   // the line of the journal it came from
-  std::optional<Timestamp> at;                // when, if it was recorded; otherwise some time during the run
+  std::int16_t ttl = -1;               // of the answer; -1: not known
+  PortRange ports{};                   // protocols with ports
+  IcmpType icmp{};                     // ICMP and ICMPv6
+  std::optional<Address> answered_by;  // only where the sender is known
+  std::uint32_t rtt_us = 0;            // 0: not known
+  std::uint32_t service = kNoService;  // into ScanRun::services
+  std::uint32_t record = 0;            // the line of the journal it came from
+  std::optional<Timestamp> at;         // when, if it was recorded; otherwise some time during the run
 };
 
 /// The first record of a journal.
 struct ScanHeader {
-  std::string run;         // an id; shards and resumed runs share it
-  std::string vantage;     // "" where a foreign tool did not say
+  std::string run;      // an id; shards and resumed runs share it
+  std::string vantage;  // "" where a foreign tool did not say
   std::string zone;
-  std::optional<Address> source_address;      // really used
+  std::optional<Address> source_address;  // really used
   std::string interface_name;
   Timestamp started;
-  std::string method;      // connect | syn | udp | icmp | nmap
+  std::string method;  // connect | syn | udp | icmp | nmap
   std::uint64_t seed = 0;
   std::uint32_t shard = 1, shards = 1;
   std::uint32_t tries_max = 1;
   std::string rules_sha256, scope_sha256;
-  std::string plan_sha256;                    // what was asked: a journal resumes only the plan it belongs to
+  std::string plan_sha256;  // what was asked: a journal resumes only the plan it belongs to
   bool operator==(const ScanHeader&) const = default;
 };
 
@@ -129,7 +131,14 @@ struct Unasked {
   auto operator<=>(const Unasked&) const = default;
 };
 
-enum class ScanEnd : std::uint8_t { complete, interrupted, window_closed, runtime_reached, canary_lost, vantage_lost };
+enum class ScanEnd : std::uint8_t {
+  complete,
+  interrupted,
+  window_closed,
+  runtime_reached,
+  canary_lost,
+  vantage_lost
+};
 std::string_view name(ScanEnd end);  // "complete", "window-closed"
 std::optional<ScanEnd> parse_scan_end(std::string_view text);
 

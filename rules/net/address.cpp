@@ -37,7 +37,8 @@ Address Address::unmapped() const {
 
 std::optional<Address> parse_address(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN + 1];
-  if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) return std::nullopt;
+  if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos)
+    return std::nullopt;
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = '\0';
   std::uint8_t bytes[16];
@@ -64,7 +65,8 @@ AddressClass classify(const Address& address) {
     if (in(0x7F000000, 8)) return AddressClass::loopback;
     if (in(0xA9FE0000, 16)) return AddressClass::link_local;
     if (in(0xE0000000, 4)) return AddressClass::multicast;
-    if (in(0x0A000000, 8) || in(0xAC100000, 12) || in(0xC0A80000, 16) || in(0x64400000, 10)) return AddressClass::private_use;
+    if (in(0x0A000000, 8) || in(0xAC100000, 12) || in(0xC0A80000, 16) || in(0x64400000, 10))
+      return AddressClass::private_use;
     if (in(0, 8) || in(0xF0000000, 4)) return AddressClass::reserved;
     return AddressClass::unicast;
   }
@@ -74,7 +76,8 @@ AddressClass classify(const Address& address) {
   if (high >> 56 == 0xFF) return AddressClass::multicast;
   if (high >> 54 == 0xFE80 >> 6) return AddressClass::link_local;
   if (high >> 57 == 0xFC >> 1) return AddressClass::private_use;
-  if (high >> 61 != 1 && !(high >> 32 == 0x0064FF9B)) return AddressClass::reserved;  // only 2000::/3 is global unicast (RFC 4291 §2.4)
+  if (high >> 61 != 1 && !(high >> 32 == 0x0064FF9B))
+    return AddressClass::reserved;  // only 2000::/3 is global unicast (RFC 4291 §2.4)
   return AddressClass::unicast;
 }
 

@@ -46,7 +46,8 @@ class Address {
   constexpr auto operator<=>(const Address&) const = default;
 
  private:
-  constexpr Address(Family family, std::uint64_t high, std::uint64_t low) : family_(family), high_(high), low_(low) {}
+  constexpr Address(Family family, std::uint64_t high, std::uint64_t low)
+      : family_(family), high_(high), low_(low) {}
   Family family_ = Family::ipv4;
   std::uint64_t high_ = 0, low_ = 0;
 };
@@ -57,8 +58,18 @@ std::optional<Address> parse_address(std::string_view text);
 std::string to_string(const Address& address);
 
 /// What no zone can claim and `any` never contains (RFC 6890), as far as an address alone tells.
-enum class AddressClass : std::uint8_t { unicast, private_use, unspecified, loopback, link_local, multicast, broadcast, reserved };
-/// `private_use`: RFC 1918, RFC 6598 shared, RFC 4193 unique local. `broadcast`: 255.255.255.255. Documentation ranges are unicast.
+enum class AddressClass : std::uint8_t {
+  unicast,
+  private_use,
+  unspecified,
+  loopback,
+  link_local,
+  multicast,
+  broadcast,
+  reserved
+};
+/// `private_use`: RFC 1918, RFC 6598 shared, RFC 4193 unique local. `broadcast`: 255.255.255.255. Documentation
+/// ranges are unicast.
 AddressClass classify(const Address& address);
 std::string_view name(AddressClass address_class);
 

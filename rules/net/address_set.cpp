@@ -20,7 +20,8 @@ bool touches(const AddressRange& a, const AddressRange& b) {  // a.first <= b.fi
 
 }  // namespace
 
-AddressSet::AddressSet(std::initializer_list<Prefix> prefixes) : AddressSet(of(std::span(prefixes.begin(), prefixes.size()))) {}
+AddressSet::AddressSet(std::initializer_list<Prefix> prefixes)
+    : AddressSet(of(std::span(prefixes.begin(), prefixes.size()))) {}
 
 AddressSet AddressSet::of(std::span<const Prefix> prefixes) {
   std::vector<AddressRange> ranges;
@@ -42,10 +43,13 @@ AddressSet AddressSet::of_ranges(std::vector<AddressRange> ranges) {
   return set;
 }
 
-AddressSet AddressSet::all() { return AddressSet{Prefix::containing(Address::ipv4(0), 0), Prefix::containing(Address::ipv6(0, 0), 0)}; }
+AddressSet AddressSet::all() {
+  return AddressSet{Prefix::containing(Address::ipv4(0), 0), Prefix::containing(Address::ipv6(0, 0), 0)};
+}
 
 bool AddressSet::contains(const Address& address) const {
-  auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address, [](const Address& a, const AddressRange& r) { return a < r.first; });
+  auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                [](const Address& a, const AddressRange& r) { return a < r.first; });
   return after != ranges_.begin() && address <= std::prev(after)->last;
 }
 
@@ -118,7 +122,8 @@ std::vector<Prefix> AddressSet::prefixes() const {
 std::string to_string(const AddressSet& set, std::size_t shown) {
   std::vector<Prefix> prefixes = set.prefixes();
   std::string out;
-  for (std::size_t i = 0; i < prefixes.size() && i < shown; ++i) out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
+  for (std::size_t i = 0; i < prefixes.size() && i < shown; ++i)
+    out += (i == 0 ? "" : ", ") + to_string(prefixes[i]);
   if (prefixes.size() > shown) out += fmt::format(" and {} more", prefixes.size() - shown);
   return out.empty() ? "none" : out;
 }

@@ -19,7 +19,8 @@ struct Endpoint {
 };
 std::string to_string(const Endpoint& endpoint);  // 192.0.2.1:80, [2001:db8::1]:80
 
-/// A conversation with its direction. For ICMP the initiator's port is the identifier and the responder's is type << 8 | code.
+/// A conversation with its direction. For ICMP the initiator's port is the identifier and the responder's is type
+/// << 8 | code.
 struct FiveTuple {
   Protocol protocol;
   Endpoint initiator, responder;
@@ -41,8 +42,8 @@ class FlowKey {
 struct Packet {
   Address source, destination;
   Protocol protocol;
-  Port source_port{}, port{};       // meaningful where the protocol has ports
-  IcmpType icmp{};                  // meaningful for ICMP and ICMPv6
+  Port source_port{}, port{};  // meaningful where the protocol has ports
+  IcmpType icmp{};             // meaningful for ICMP and ICMPv6
   auto operator<=>(const Packet&) const = default;
 };
 /// "198.51.100.7 > 192.0.2.10 tcp/443", "... icmp echo-request".

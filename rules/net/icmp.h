@@ -19,7 +19,8 @@ struct IcmpType {
   auto operator<=>(const IcmpType&) const = default;
 };
 
-/// "echo-request", "packet-too-big", as the rule set spells them; nullopt for an unknown name. The numbers differ by family.
+/// "echo-request", "packet-too-big", as the rule set spells them; nullopt for an unknown name. The numbers differ
+/// by family.
 std::optional<IcmpType> icmp_type_by_name(Family family, std::string_view name);
 /// Every known name of that family, for suggestions.
 const std::vector<std::string_view>& icmp_type_names(Family family);

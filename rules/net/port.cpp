@@ -24,7 +24,8 @@ PortSet PortSet::of(std::vector<PortRange> ranges) {
 }
 
 bool PortSet::contains(Port port) const {
-  auto after = std::upper_bound(ranges_.begin(), ranges_.end(), port, [](Port p, const PortRange& r) { return p < r.first; });
+  auto after = std::upper_bound(ranges_.begin(), ranges_.end(), port,
+                                [](Port p, const PortRange& r) { return p < r.first; });
   return after != ranges_.begin() && std::prev(after)->contains(port);
 }
 
@@ -51,7 +52,8 @@ PortSet PortSet::minus(const PortSet& other) const {
     for (const PortRange& cut : other.ranges_) {
       if (cut.last < rest.first) continue;
       if (cut.first > rest.last) break;
-      if (cut.first > rest.first) out.ranges_.push_back({rest.first, Port(static_cast<std::uint16_t>(cut.first.number() - 1))});
+      if (cut.first > rest.first)
+        out.ranges_.push_back({rest.first, Port(static_cast<std::uint16_t>(cut.first.number() - 1))});
       if (cut.last >= rest.last) {
         used_up = true;
         break;
@@ -72,7 +74,8 @@ std::uint32_t PortSet::size() const {
 std::string to_string(Port port) { return std::to_string(port.number()); }
 
 std::string to_string(const PortRange& range) {
-  return range.first == range.last ? to_string(range.first) : fmt::format("{}-{}", range.first.number(), range.last.number());
+  return range.first == range.last ? to_string(range.first)
+                                   : fmt::format("{}-{}", range.first.number(), range.last.number());
 }
 
 std::string to_string(const PortSet& set) {
@@ -85,7 +88,8 @@ namespace {
 std::optional<Port> parse_port(std::string_view text) {
   std::uint32_t number = 0;
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  bool whole = problem == std::errc() && end == text.data() + text.size() && (text.size() == 1 || text.front() != '0');
+  bool whole =
+      problem == std::errc() && end == text.data() + text.size() && (text.size() == 1 || text.front() != '0');
   if (!whole || number > 65535) return std::nullopt;
   return Port(static_cast<std::uint16_t>(number));
 }
@@ -95,8 +99,12 @@ Result<PortRange> parse_port_range(std::string_view text) {
   std::size_t dash = text.find('-');
   std::optional<Port> first = parse_port(text.substr(0, dash));
   std::optional<Port> last = dash == std::string_view::npos ? first : parse_port(text.substr(dash + 1));
-  if (!first || !last) return failure(fmt::format("'{}' is neither a port nor a range of ports", text), "decimal numbers from 0 to 65535: 443 or 1024-5000");
-  if (*last < *first) return failure(fmt::format("the range '{}' runs backwards", text), fmt::format("write {}-{}", last->number(), first->number()));
+  if (!first || !last)
+    return failure(fmt::format("'{}' is neither a port nor a range of ports", text),
+                   "decimal numbers from 0 to 65535: 443 or 1024-5000");
+  if (*last < *first)
+    return failure(fmt::format("the range '{}' runs backwards", text),
+                   fmt::format("write {}-{}", last->number(), first->number()));
   return PortRange{*first, *last};
 }
 

@@ -40,8 +40,8 @@ class PortSet {
   PortSet(std::initializer_list<PortRange> ranges);
   static PortSet of(std::vector<PortRange> ranges);
   static PortSet single(Port port) { return PortSet{PortRange::single(port)}; }
-  static PortSet all() { return PortSet{PortRange::all()}; }                     // 0-65535: what a filter can name
-  static PortSet probeable() { return PortSet{{Port{1}, Port{65535}}}; }         // 1-65535: what a scan can ask
+  static PortSet all() { return PortSet{PortRange::all()}; }              // 0-65535: what a filter can name
+  static PortSet probeable() { return PortSet{{Port{1}, Port{65535}}}; }  // 1-65535: what a scan can ask
 
   bool empty() const { return ranges_.empty(); }
   bool contains(Port port) const;
@@ -63,7 +63,8 @@ std::string to_string(Port port);
 std::string to_string(const PortRange& range);  // "80" or "80-90"
 std::string to_string(const PortSet& set);      // "22,80-90"; "" when empty
 
-/// "22,80-90": decimal, no leading zeros, no blanks, no empty parts, no range that runs backwards. The error has no place.
+/// "22,80-90": decimal, no leading zeros, no blanks, no empty parts, no range that runs backwards. The error has no
+/// place.
 Result<PortRange> parse_port_range(std::string_view text);
 Result<PortSet> parse_port_set(std::string_view text);
 

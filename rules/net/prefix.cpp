@@ -28,12 +28,15 @@ bool Prefix::contains(const Address& address) const {
 Result<Prefix> parse_prefix(std::string_view text) {
   std::size_t slash = text.find('/');
   std::optional<Address> address = parse_address(text.substr(0, slash));
-  if (!address) return failure(fmt::format("'{}' is neither an address nor a prefix", text), "write 192.0.2.0/24, 192.0.2.10 or \"2001:db8::/32\"");
+  if (!address)
+    return failure(fmt::format("'{}' is neither an address nor a prefix", text),
+                   "write 192.0.2.0/24, 192.0.2.10 or \"2001:db8::/32\"");
   if (slash == std::string_view::npos) return Prefix::host(*address);
   std::string_view digits = text.substr(slash + 1);
   unsigned length = 0;
   auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  bool number = problem == std::errc() && end == digits.data() + digits.size() && !digits.empty() && (digits.size() == 1 || digits[0] != '0');
+  bool number = problem == std::errc() && end == digits.data() + digits.size() && !digits.empty() &&
+                (digits.size() == 1 || digits[0] != '0');
   if (!number || length > bits(address->family())) {
     return failure(fmt::format("'{}' is no prefix length for {}", digits, name(address->family())),
                    fmt::format("a number from 0 to {}", bits(address->family())));
@@ -47,7 +50,8 @@ Result<Prefix> parse_prefix(std::string_view text) {
 }
 
 std::string to_string(const Prefix& prefix) {
-  return prefix.is_host() ? to_string(prefix.base()) : fmt::format("{}/{}", to_string(prefix.base()), prefix.length());
+  return prefix.is_host() ? to_string(prefix.base())
+                          : fmt::format("{}/{}", to_string(prefix.base()), prefix.length());
 }
 
 }  // namespace demarc

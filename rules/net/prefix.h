@@ -36,8 +36,8 @@ class Prefix {
   std::uint8_t length_ = 0;
 };
 
-/// "192.0.2.0/24", "2001:db8::/32", or an address alone. Host bits that are set are an error whose hint is the prefix
-/// that was probably meant. The error has no place: the caller knows it.
+/// "192.0.2.0/24", "2001:db8::/32", or an address alone. Host bits that are set are an error whose hint is the
+/// prefix that was probably meant. The error has no place: the caller knows it.
 Result<Prefix> parse_prefix(std::string_view text);
 /// With the length, except for a single address.
 std::string to_string(const Prefix& prefix);

@@ -50,16 +50,22 @@ std::string to_string(Timestamp time) {
   sys_days day = floor<days>(sys_time<Nanoseconds>(time.since_epoch()));
   Date date{day};
   hh_mm_ss<Nanoseconds> clock(sys_time<Nanoseconds>(time.since_epoch()) - day);
-  std::string out = fmt::format("{}T{:02}:{:02}:{:02}", to_string(date), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  std::string out = fmt::format("{}T{:02}:{:02}:{:02}", to_string(date), clock.hours().count(),
+                                clock.minutes().count(), clock.seconds().count());
   std::int64_t fraction = clock.subseconds().count();
-  if (fraction % 1'000'000 == 0 && fraction != 0) out += fmt::format(".{:03}", fraction / 1'000'000);
-  else if (fraction % 1'000 == 0 && fraction != 0) out += fmt::format(".{:06}", fraction / 1'000);
-  else if (fraction != 0) out += fmt::format(".{:09}", fraction);
+  if (fraction % 1'000'000 == 0 && fraction != 0)
+    out += fmt::format(".{:03}", fraction / 1'000'000);
+  else if (fraction % 1'000 == 0 && fraction != 0)
+    out += fmt::format(".{:06}", fraction / 1'000);
+  else if (fraction != 0)
+    out += fmt::format(".{:09}", fraction);
   return out + 'Z';
 }
 
 Result<Timestamp> parse_timestamp(std::string_view text) {
-  auto wrong = [&] { return failure(fmt::format("'{}' is no time", text), "write 2026-11-23T10:00:00Z or 2026-11-23T11:00:00+01:00"); };
+  auto wrong = [&] {
+    return failure(fmt::format("'{}' is no time", text), "write 2026-11-23T10:00:00Z or 2026-11-23T11:00:00+01:00");
+  };
   std::size_t at = 0;
   std::optional<Date> date = read_date(text, at);
   if (!date || int(date->year()) < kYearFirst || int(date->year()) > kYearLast) return wrong();
@@ -91,17 +97,22 @@ Result<Timestamp> parse_timestamp(std::string_view text) {
     offset = minutes((*oh * 60 + *om) * (east ? 1 : -1));
   }
   if (at != text.size()) return wrong();
-  Nanoseconds since = sys_days(*date).time_since_epoch() + hours(*h) + minutes(*m) + seconds(*s) + nanoseconds(fraction) - offset;
+  Nanoseconds since =
+      sys_days(*date).time_since_epoch() + hours(*h) + minutes(*m) + seconds(*s) + nanoseconds(fraction) - offset;
   return Timestamp(since);
 }
 
-std::string to_string(const Date& date) { return fmt::format("{:04}-{:02}-{:02}", int(date.year()), unsigned(date.month()), unsigned(date.day())); }
+std::string to_string(const Date& date) {
+  return fmt::format("{:04}-{:02}-{:02}", int(date.year()), unsigned(date.month()), unsigned(date.day()));
+}
 
 Result<Date> parse_date(std::string_view text) {
   std::size_t at = 0;
   std::optional<Date> date = read_date(text, at);
-  if (!date || at != text.size()) return failure(fmt::format("'{}' is no date", text), "write a day that exists as 2026-11-23");
-  if (int(date->year()) < kYearFirst || int(date->year()) > kYearLast) return failure(fmt::format("the year of '{}' is out of range", text));
+  if (!date || at != text.size())
+    return failure(fmt::format("'{}' is no date", text), "write a day that exists as 2026-11-23");
+  if (int(date->year()) < kYearFirst || int(date->year()) > kYearLast)
+    return failure(fmt::format("the year of '{}' is out of range", text));
   return *date;
 }
 
@@ -110,10 +121,14 @@ Date add_months(const Date& date, int count) {
   return moved.ok() ? moved : Date(moved.year() / moved.month() / last);
 }
 
-int days_between(const Date& from, const Date& to) { return static_cast<int>((sys_days(to) - sys_days(from)).count()); }
+int days_between(const Date& from, const Date& to) {
+  return static_cast<int>((sys_days(to) - sys_days(from)).count());
+}
 
 Result<Period> parse_period(std::string_view text) {
-  auto wrong = [&] { return failure(fmt::format("'{}' is no period", text), "write 12 months, 45 days, 1 year or 36 hours"); };
+  auto wrong = [&] {
+    return failure(fmt::format("'{}' is no period", text), "write 12 months, 45 days, 1 year or 36 hours");
+  };
   int number = 0;
   auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc() || number < 0 || number > 36500 || end == text.data()) return wrong();
@@ -140,14 +155,22 @@ std::string to_string(const Period& period) {
   return out.empty() ? "0 days" : out;
 }
 
-Date operator+(const Date& date, const Period& period) { return Date(sys_days(add_months(date, period.months)) + days(period.days)); }
+Date operator+(const Date& date, const Period& period) {
+  return Date(sys_days(add_months(date, period.months)) + days(period.days));
+}
 
-Nanoseconds nominal(const Period& period) { return hours(period.hours) + days(period.days) + period.months * (hours(730) + minutes(29)); }
+Nanoseconds nominal(const Period& period) {
+  return hours(period.hours) + days(period.days) + period.months * (hours(730) + minutes(29));
+}
 
 std::string describe_duration(Nanoseconds duration) {
   if (duration < Nanoseconds{0}) return "-" + describe_duration(-duration);
-  struct Unit { std::int64_t ns; std::string_view name; };
-  constexpr Unit kUnits[] = {{86'400'000'000'000, "d"}, {3'600'000'000'000, "h"}, {60'000'000'000, "min"}, {1'000'000'000, "s"}};
+  struct Unit {
+    std::int64_t ns;
+    std::string_view name;
+  };
+  constexpr Unit kUnits[] = {
+      {86'400'000'000'000, "d"}, {3'600'000'000'000, "h"}, {60'000'000'000, "min"}, {1'000'000'000, "s"}};
   std::int64_t rest = duration.count();
   if (rest < 1'000'000'000) return rest == 0 ? "0 s" : fmt::format("{:.3g} ms", static_cast<double>(rest) / 1e6);
   std::string out;

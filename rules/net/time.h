@@ -38,9 +38,9 @@ Result<Timestamp> parse_timestamp(std::string_view text);
 
 /// A calendar day; what day it is depends on the rule set's time zone.
 using Date = std::chrono::year_month_day;
-std::string to_string(const Date& date);                     // 2026-11-23
-Result<Date> parse_date(std::string_view text);              // ISO 8601, a real day
-Date add_months(const Date& date, int months);               // the last day of the month where the day does not exist
+std::string to_string(const Date& date);         // 2026-11-23
+Result<Date> parse_date(std::string_view text);  // ISO 8601, a real day
+Date add_months(const Date& date, int months);   // the last day of the month where the day does not exist
 int days_between(const Date& from, const Date& to);
 
 /// "12 months", "45 days", "1 year", "7 days", "36 hours": calendar months and exact days are kept apart.
@@ -52,8 +52,8 @@ struct Period {
 };
 Result<Period> parse_period(std::string_view text);
 std::string to_string(const Period& period);
-Date operator+(const Date& date, const Period& period);      // hours do not count
-Nanoseconds nominal(const Period& period);                   // a month as 30.44 days: for ages, never for due dates
+Date operator+(const Date& date, const Period& period);  // hours do not count
+Nanoseconds nominal(const Period& period);               // a month as 30.44 days: for ages, never for due dates
 
 /// "3 days", "4 min 2 s": for people.
 std::string describe_duration(Nanoseconds duration);

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono;
 
-constexpr std::size_t kHeaderSize = 44;      // RFC 8536 §3.1
-constexpr std::uint32_t kCountMax = 100'000; // no zone has a hundredth of this many changes
+constexpr std::size_t kHeaderSize = 44;       // RFC 8536 §3.1
+constexpr std::uint32_t kCountMax = 100'000;  // no zone has a hundredth of this many changes
 
 std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t value = 0;
@@ -21,11 +21,14 @@ std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t wid
 
 struct Counts {
   std::uint32_t isut, isstd, leap, time, type, chars;
-  std::size_t body_size(std::size_t time_size) const { return time * (time_size + 1) + type * 6U + chars + leap * (time_size + 4) + isstd + isut; }
+  std::size_t body_size(std::size_t time_size) const {
+    return time * (time_size + 1) + type * 6U + chars + leap * (time_size + 4) + isstd + isut;
+  }
 };
 
 Result<Counts> read_header(std::string_view bytes, std::size_t at) {
-  if (bytes.size() < at + kHeaderSize || bytes.substr(at, 4) != "TZif") return failure("not a time zone file (TZif, RFC 8536)");
+  if (bytes.size() < at + kHeaderSize || bytes.substr(at, 4) != "TZif")
+    return failure("not a time zone file (TZif, RFC 8536)");
   auto count = [&](std::size_t i) { return static_cast<std::uint32_t>(big_endian(bytes, at + 20 + 4 * i, 4)); };
   Counts counts{count(0), count(1), count(2), count(3), count(4), count(5)};
   for (std::uint32_t n : {counts.isut, counts.isstd, counts.leap, counts.time, counts.type, counts.chars})
@@ -55,7 +58,8 @@ class PosixReader {
   std::optional<int> number() {
     std::size_t begin = at_;
     int value = 0;
-    while (!done() && text_[at_] >= '0' && text_[at_] <= '9' && at_ - begin < 4) value = value * 10 + (text_[at_++] - '0');
+    while (!done() && text_[at_] >= '0' && text_[at_] <= '9' && at_ - begin < 4)
+      value = value * 10 + (text_[at_++] - '0');
     if (at_ == begin) return std::nullopt;
     return value;
   }
@@ -115,7 +119,8 @@ Result<TimeZone::Footer> TimeZone::parse_footer(std::string_view text) {
       bool julian = in.take('J');
       std::optional<int> d = in.number();
       if (!d || *d > 365) return wrong();
-      *change = {julian ? YearlyChange::Kind::julian_without_leap : YearlyChange::Kind::day_of_year, 0, 0, *d, 7200};
+      *change = {julian ? YearlyChange::Kind::julian_without_leap : YearlyChange::Kind::day_of_year, 0, 0, *d,
+                 7200};
     }
     if (in.take('/')) {
       std::optional<std::int32_t> time = in.time();
@@ -150,7 +155,8 @@ std::int32_t TimeZone::footer_offset(std::int64_t at) const {
   int y = int(Date(floor<days>(sys_seconds(seconds(at)))).year());
   std::int64_t summer = change_instant(footer_.to_summer, y, footer_.standard_offset);
   std::int64_t standard = change_instant(footer_.to_standard, y, footer_.summer_offset);
-  bool is_summer = summer < standard ? at >= summer && at < standard : at >= summer || at < standard;  // south: summer spans the new year
+  bool is_summer = summer < standard ? at >= summer && at < standard
+                                     : at >= summer || at < standard;  // south: summer spans the new year
   return is_summer ? footer_.summer_offset : footer_.standard_offset;
 }
 
@@ -160,9 +166,12 @@ Result<TimeZone> TimeZone::from_tzif(std::string name, std::string_view bytes) {
   std::size_t at = kHeaderSize + old.body_size(4);
   Counts counts = DEMARC_TRY(read_header(bytes, at));
   at += kHeaderSize;
-  if (counts.type == 0 || bytes.size() < at + counts.body_size(8) + 2) return failure("the time zone file is cut short");
+  if (counts.type == 0 || bytes.size() < at + counts.body_size(8) + 2)
+    return failure("the time zone file is cut short");
   std::size_t indices = at + counts.time * 8U, types = indices + counts.time;
-  auto offset_of = [&](std::size_t type) { return static_cast<std::int32_t>(big_endian(bytes, types + 6 * type, 4)); };
+  auto offset_of = [&](std::size_t type) {
+    return static_cast<std::int32_t>(big_endian(bytes, types + 6 * type, 4));
+  };
   TimeZone zone;
   zone.name_ = std::move(name);
   zone.first_offset_ = offset_of(0);
@@ -170,13 +179,16 @@ Result<TimeZone> TimeZone::from_tzif(std::string name, std::string_view bytes) {
     std::size_t type = static_cast<std::uint8_t>(bytes[indices + i]);
     if (type >= counts.type) return failure("the time zone file names a type it does not have");
     zone.transitions_.push_back({static_cast<std::int64_t>(big_endian(bytes, at + 8 * i, 8)), offset_of(type)});
-    if (i > 0 && zone.transitions_[i].at <= zone.transitions_[i - 1].at) return failure("the time zone file's changes are out of order");
+    if (i > 0 && zone.transitions_[i].at <= zone.transitions_[i - 1].at)
+      return failure("the time zone file's changes are out of order");
   }
   for (std::uint32_t type = 0; type < counts.type; ++type)
-    if (std::abs(std::int64_t{offset_of(type)}) > 26 * 3600) return failure("the time zone file has an impossible offset");
+    if (std::abs(std::int64_t{offset_of(type)}) > 26 * 3600)
+      return failure("the time zone file has an impossible offset");
   std::string_view tail = bytes.substr(at + counts.body_size(8));
   std::size_t end = tail.find('\n', 1);
-  if (tail.empty() || tail.front() != '\n' || end == std::string_view::npos) return failure("the time zone file has no footer");
+  if (tail.empty() || tail.front() != '\n' || end == std::string_view::npos)
+    return failure("the time zone file has no footer");
   zone.footer_ = DEMARC_TRY(parse_footer(tail.substr(1, end - 1)));
   return zone;
 }
@@ -184,7 +196,8 @@ Result<TimeZone> TimeZone::from_tzif(std::string name, std::string_view bytes) {
 seconds TimeZone::offset_at(Timestamp time) const {
   std::int64_t at = time.seconds();
   if (transitions_.empty()) return seconds(footer_.present ? footer_offset(at) : first_offset_);
-  auto after = std::upper_bound(transitions_.begin(), transitions_.end(), at, [](std::int64_t t, const Transition& x) { return t < x.at; });
+  auto after = std::upper_bound(transitions_.begin(), transitions_.end(), at,
+                                [](std::int64_t t, const Transition& x) { return t < x.at; });
   if (after == transitions_.begin()) return seconds(first_offset_);
   if (after == transitions_.end() && footer_.present) return seconds(footer_offset(at));
   return seconds(std::prev(after)->offset);

@@ -27,12 +27,14 @@ class TimeZone {
   std::chrono::seconds offset_at(Timestamp time) const;  // east of UTC is positive
   LocalTime local(Timestamp time) const;
   Date date(Timestamp time) const { return local(time).date; }
-  /// The instant of a local time. A time that the clock skips becomes the instant of the change, one that it shows twice
-  /// the first of the two.
+  /// The instant of a local time. A time that the clock skips becomes the instant of the change, one that it shows
+  /// twice the first of the two.
   Timestamp instant(const LocalTime& local) const;
   Timestamp start_of(const Date& date) const { return instant({date, std::chrono::seconds{0}}); }
   /// The first instant after the day: `expires` and `valid_until` include their day.
-  Timestamp end_of(const Date& date) const { return start_of(Date(std::chrono::sys_days(date) + std::chrono::days(1))); }
+  Timestamp end_of(const Date& date) const {
+    return start_of(Date(std::chrono::sys_days(date) + std::chrono::days(1)));
+  }
 
  private:
   struct Transition {

@@ -16,12 +16,13 @@ constexpr std::uint64_t scrambled(std::uint64_t x) {
 }  // namespace
 
 Permutation::Permutation(std::uint64_t size, std::uint64_t seed) : size_(size) {
-  // Two halves of equal width whose product is the smallest even power of two that is enough: at most four times the
-  // size, so a walk takes less than four steps on average.
+  // Two halves of equal width whose product is the smallest even power of two that is enough: at most four times
+  // the size, so a walk takes less than four steps on average.
   unsigned width = size <= 1 ? 2 : static_cast<unsigned>(std::bit_width(size - 1));
   half_bits_ = (width + 1) / 2;
   half_mask_ = (std::uint64_t{1} << half_bits_) - 1;
-  for (unsigned round = 0; round < kRounds; ++round) keys_[round] = scrambled(seed + 0x9E3779B97F4A7C15ULL * (round + 1));
+  for (unsigned round = 0; round < kRounds; ++round)
+    keys_[round] = scrambled(seed + 0x9E3779B97F4A7C15ULL * (round + 1));
 }
 
 std::uint64_t Permutation::forward(std::uint64_t x) const {

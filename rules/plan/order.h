@@ -1,5 +1,6 @@
-// A random order of N things without a list of N things: a permutation of 0..N-1 by a small Feistel network, keyed by a
-// seed, that walks its cycles until it is back inside the range (Black and Rogaway, "Ciphers with Arbitrary Finite Domains").
+// A random order of N things without a list of N things: a permutation of 0..N-1 by a small Feistel network, keyed
+// by a seed, that walks its cycles until it is back inside the range (Black and Rogaway, "Ciphers with Arbitrary
+// Finite Domains").
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
-// From the rule set to a list of addresses and ports, in named steps: which hosts, under which addresses this vantage point
-// sees them, what coverage requires there, and what gentleness takes away again. Whatever is taken away is said.
+// From the rule set to a list of addresses and ports, in named steps: which hosts, under which addresses this
+// vantage point sees them, what coverage requires there, and what gentleness takes away again. Whatever is taken
+// away is said.
 #include "rules/plan/work.h"
 
 #include <fmt/format.h>
@@ -18,9 +19,9 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kDiscoveryPorts = 3;    // of a host that is only to be found, not examined
-constexpr double kStateSeconds = 120;         // how long a filter remembers a half-open connection
-constexpr double kSilenceSeconds = 2.0;       // how long a try waits for an answer, for estimates
+constexpr std::size_t kDiscoveryPorts = 3;  // of a host that is only to be found, not examined
+constexpr double kStateSeconds = 120;       // how long a filter remembers a half-open connection
+constexpr double kSilenceSeconds = 2.0;     // how long a try waits for an answer, for estimates
 constexpr std::size_t kNamedInNotes = 6;
 
 /// Counts what was left out for one reason and names the first few, so that a /16 does not make 65,536 notes.
@@ -53,7 +54,8 @@ bool any_contains(const std::vector<Prefix>& prefixes, const Address& address) {
 PortSet first_ports(const PortSet& ports, std::size_t count) {
   std::vector<PortRange> out;
   for (const PortRange& r : ports.ranges()) {
-    for (std::uint32_t p = r.first.number(); p <= r.last.number() && out.size() < count; ++p) out.push_back(PortRange::single(Port{static_cast<std::uint16_t>(p)}));
+    for (std::uint32_t p = r.first.number(); p <= r.last.number() && out.size() < count; ++p)
+      out.push_back(PortRange::single(Port{static_cast<std::uint16_t>(p)}));
   }
   return PortSet::of(std::move(out));
 }
@@ -72,8 +74,8 @@ PortSet silent_ports(const Scope& scope, const Target& target, const PortSet& po
   return PortSet::of(std::move(out));
 }
 
-/// Targets named on the command line must be in the scope: a single one that is not is refused with its reason, a prefix
-/// that reaches beyond is narrowed and that is said.
+/// Targets named on the command line must be in the scope: a single one that is not is refused with its reason, a
+/// prefix that reaches beyond is narrowed and that is said.
 Result<AddressSet> wanted(const Scope& scope, const PlanOptions& options, std::vector<std::string>& notes) {
   for (const Prefix& prefix : options.targets) {
     if (prefix.is_host()) {
@@ -86,10 +88,13 @@ Result<AddressSet> wanted(const Scope& scope, const PlanOptions& options, std::v
     }
     AddressSet asked{prefix};
     if (!asked.overlaps(scope.addresses())) {
-      return failure(fmt::format("{} is outside the authorised scope", to_string(prefix)), "add it to `scope.targets` if somebody authorised it");
+      return failure(fmt::format("{} is outside the authorised scope", to_string(prefix)),
+                     "add it to `scope.targets` if somebody authorised it");
     }
     AddressSet outside = asked.minus(scope.addresses());
-    if (!outside.empty()) notes.push_back(fmt::format("{}: of {} outside the scope and not asked", to_string(outside), to_string(prefix)));
+    if (!outside.empty())
+      notes.push_back(
+          fmt::format("{}: of {} outside the scope and not asked", to_string(outside), to_string(prefix)));
   }
   AddressSet set = options.targets.empty() ? AddressSet::all() : AddressSet::of(options.targets);
   return set.minus(AddressSet::of(options.exclude));
@@ -112,7 +117,8 @@ Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& opt
   };
   double tries = std::max<std::uint32_t>(1, options.tries);
   plan.seconds_min = seconds(1);
-  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an older one.
+  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an
+  // older one.
   double silent = static_cast<double>(plan.tcp_probes) * tries, states = plan.rate.states_per_path;
   double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
   plan.seconds_max = plan.tcp_probes == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
@@ -137,7 +143,13 @@ PortSet at_face(const PortSet& required, const Translation* translation) {
 class Planner {
  public:
   Planner(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options)
-      : rules_(rules), scope_(scope), vantage_(vantage), options_(options), standing_(rules, vantage), translator_(rules), coverage_(rules) {}
+      : rules_(rules),
+        scope_(scope),
+        vantage_(vantage),
+        options_(options),
+        standing_(rules, vantage),
+        translator_(rules),
+        coverage_(rules) {}
 
   Result<ScanPlan> make() {
     plan_.vantage = vantage_.name;
@@ -153,12 +165,17 @@ class Planner {
     own_.note(plan_.notes, "the vantage point itself, or a card of the same host: no filter lies between");
     subnet_.note(plan_.notes, "in the vantage point's own subnet, where the zone says `intra: allowed`");
     refused_.note(plan_.notes, "seen from here under an address that may not be asked");
-    discovery_.note(plan_.notes, fmt::format("`care: discovery-only`: at most {} ports that rules name, no application bytes", kDiscoveryPorts));
+    discovery_.note(plan_.notes,
+                    fmt::format("`care: discovery-only`: at most {} ports that rules name, no application bytes",
+                                kDiscoveryPorts));
     add_canaries();
-    std::sort(plan_.unroutable.begin(), plan_.unroutable.end(), [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
+    std::sort(plan_.unroutable.begin(), plan_.unroutable.end(),
+              [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
     DEMARC_TRY(estimate(plan_, scope_, options_));
     if (plan_.udp_required != 0 || plan_.icmp_required != 0) {
-      plan_.notes.push_back(fmt::format("coverage requires {} UDP ports and {} ICMP types here, which connect cannot ask: they stay not measured", plan_.udp_required, plan_.icmp_required));
+      plan_.notes.push_back(fmt::format(
+          "coverage requires {} UDP ports and {} ICMP types here, which connect cannot ask: they stay not measured",
+          plan_.udp_required, plan_.icmp_required));
     }
     return std::move(plan_);
   }
@@ -169,7 +186,8 @@ class Planner {
     switch (standing_.left_out(address)) {
       case LeftOut::own_host: return own_.add(place(rules_, address));
       case LeftOut::own_subnet: return subnet_.add(place(rules_, address));
-      case LeftOut::no_address: return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
+      case LeftOut::no_address:
+        return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
       case LeftOut::nothing: break;
     }
     std::optional<Address> source = standing_.source_for(address.family());
@@ -177,14 +195,16 @@ class Planner {
       for (const Translation& t : rules_.translations) {
         if (t.seen_as != address || !t.from.addresses.contains(*source)) continue;
         for (const Address& real : t.real)
-          if (real != address && real.family() == address.family() && !excluded(real)) return probe(address, real, &t);
+          if (real != address && real.family() == address.family() && !excluded(real))
+            return probe(address, real, &t);
       }
       return;
     }
     std::vector<SeenAs> seen = translator_.as_seen(address, *source);
     if (seen.empty()) {
       // Somebody who names the address itself wants it asked; the routing decides.
-      bool named = std::any_of(options_.targets.begin(), options_.targets.end(), [&](const Prefix& p) { return p.is_host() && p.base() == address; });
+      bool named = std::any_of(options_.targets.begin(), options_.targets.end(),
+                               [&](const Prefix& p) { return p.is_host() && p.base() == address; });
       if (named) return probe(address, address, nullptr);
       return unroutable(address, "a private address, and no translation says how it is seen from here");
     }
@@ -193,7 +213,9 @@ class Planner {
 
   bool excluded(const Address& real) const { return any_contains(options_.exclude, real) || !scope_.admits(real); }
 
-  void unroutable(const Address& real, std::string why) { plan_.unroutable.push_back({real, rules_.name_of(real), std::move(why)}); }
+  void unroutable(const Address& real, std::string why) {
+    plan_.unroutable.push_back({real, rules_.name_of(real), std::move(why)});
+  }
 
   void probe(const Address& probed, const Address& real, const Translation* translation) {
     if (!scope_.admits(probed) || any_contains(options_.exclude, probed)) return refused_.add(place(rules_, real));
@@ -204,14 +226,21 @@ class Planner {
     draft.tcp = draft.tcp.unite(options_.tcp ? *options_.tcp : at_face(required.tcp, translation));
     draft.udp = draft.udp.unite(options_.udp ? *options_.udp : at_face(required.udp, translation));
     // -p asks ports and nothing else.
-    if (!options_.tcp && !options_.udp) draft.icmp.insert(draft.icmp.end(), required.icmp.begin(), required.icmp.end());
+    if (!options_.tcp && !options_.udp)
+      draft.icmp.insert(draft.icmp.end(), required.icmp.begin(), required.icmp.end());
   }
 
   void finish_targets() {
     for (auto& [probed, draft] : drafts_) {
       Result<Target> target = scope_.admit(probed);
       if (!target) continue;
-      PlanTarget out{*target, draft.real, rules_.name_of(draft.real), draft.tcp.intersect(PortSet::probeable()), std::move(draft.udp), std::move(draft.icmp), {}};
+      PlanTarget out{*target,
+                     draft.real,
+                     rules_.name_of(draft.real),
+                     draft.tcp.intersect(PortSet::probeable()),
+                     std::move(draft.udp),
+                     std::move(draft.icmp),
+                     {}};
       std::sort(out.icmp.begin(), out.icmp.end());
       out.icmp.erase(std::unique(out.icmp.begin(), out.icmp.end()), out.icmp.end());
       if (out.care() == Care::discovery_only) {
@@ -245,7 +274,8 @@ class Planner {
         plan_.notes.push_back(fmt::format("canary {}: not asked, {}", canary.name, target.error().what));
       }
     }
-    if (plan_.canaries.empty()) plan_.notes.push_back("no canary: loss on the path is unknown, and silence proves less");
+    if (plan_.canaries.empty())
+      plan_.notes.push_back("no canary: loss on the path is unknown, and silence proves less");
   }
 
   const RuleSet& rules_;
@@ -262,7 +292,8 @@ class Planner {
 
 }  // namespace
 
-Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options) {
+Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage,
+                           const PlanOptions& options) {
   return Planner(rules, scope, vantage, options).make();
 }
 
@@ -272,34 +303,43 @@ Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
   const AddressSet within = DEMARC_TRY(wanted(scope, options, plan.notes));
   Scope::Enumeration all = DEMARC_TRY(scope.enumerate(options.known, Scope::kTargetsMax, &within));
   plan.notes.insert(plan.notes.end(), all.notes.begin(), all.notes.end());
-  const PortSet tcp = (options.tcp ? *options.tcp : options.udp ? PortSet() : catalogue_ports(Protocol::tcp)).intersect(PortSet::probeable());
+  const PortSet tcp = (options.tcp   ? *options.tcp
+                       : options.udp ? PortSet()
+                                     : catalogue_ports(Protocol::tcp))
+                          .intersect(PortSet::probeable());
   for (const Target& target : all.targets) {
-    PlanTarget out{target, target.address(), "", tcp, options.udp.value_or(PortSet()), {}, silent_ports(scope, target, tcp)};
+    PlanTarget out{
+        target, target.address(), "", tcp, options.udp.value_or(PortSet()), {}, silent_ports(scope, target, tcp)};
     if (!out.tcp.empty() || !out.udp.empty()) plan.targets.push_back(std::move(out));
   }
   DEMARC_TRY(estimate(plan, scope, options));
   if (plan.udp_required != 0) {
-    plan.notes.push_back(fmt::format("{} UDP ports were asked for, which connect cannot ask: they stay not measured", plan.udp_required));
+    plan.notes.push_back(fmt::format(
+        "{} UDP ports were asked for, which connect cannot ask: they stay not measured", plan.udp_required));
   }
   return plan;
 }
 
 std::string ScanPlan::text() const {
-  std::string out = fmt::format("demarc plan 1\nvantage {} {} {}\nscope {}\n", vantage, zone, vantage_address ? to_string(*vantage_address) : "-", scope_sha256);
+  std::string out = fmt::format("demarc plan 1\nvantage {} {} {}\nscope {}\n", vantage, zone,
+                                vantage_address ? to_string(*vantage_address) : "-", scope_sha256);
   for (const PlanTarget& t : targets) {
-    out += fmt::format("target {} {} {} tcp {} silent {} udp {} icmp ", to_string(t.target.address()), to_string(t.real), demarc::name(t.care()),
-                       to_string(t.tcp), to_string(t.silent), to_string(t.udp));
+    out += fmt::format("target {} {} {} tcp {} silent {} udp {} icmp ", to_string(t.target.address()),
+                       to_string(t.real), demarc::name(t.care()), to_string(t.tcp), to_string(t.silent),
+                       to_string(t.udp));
     for (std::size_t i = 0; i < t.icmp.size(); ++i) out += (i == 0 ? "" : ",") + to_string(t.icmp[i]);
     out += '\n';
   }
   for (const Unroutable& u : unroutable) out += fmt::format("unroutable {}\n", to_string(u.real));
-  for (const PlanCanary& c : canaries) out += fmt::format("canary {} {}\n", to_string(c.target.address()), to_string(c.port));
+  for (const PlanCanary& c : canaries)
+    out += fmt::format("canary {} {}\n", to_string(c.target.address()), to_string(c.port));
   return out;
 }
 
 std::string ScanPlan::sha256() const { return sha256_hex(text()); }
 
-// --- The order --------------------------------------------------------------------------------------------------------
+// --- The order
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -312,7 +352,11 @@ std::vector<std::uint64_t> starts_of(const ScanPlan& plan) {
 }  // namespace
 
 WorkOrder::WorkOrder(const ScanPlan& plan, std::uint64_t seed, std::uint32_t shard, std::uint32_t shards)
-    : plan_(&plan), shard_(std::max<std::uint32_t>(1, shard)), shards_(std::max<std::uint32_t>(1, shards)), target_starts_(starts_of(plan)), order_(target_starts_.back(), seed) {
+    : plan_(&plan),
+      shard_(std::max<std::uint32_t>(1, shard)),
+      shards_(std::max<std::uint32_t>(1, shards)),
+      target_starts_(starts_of(plan)),
+      order_(target_starts_.back(), seed) {
   std::uint64_t total = order_.size(), skipped = shard_ - 1;
   size_ = total > skipped ? (total - skipped - 1) / shards_ + 1 : 0;
   for (std::uint32_t t = 0; t < plan.targets.size(); ++t) by_address_.emplace(plan.targets[t].target.address(), t);

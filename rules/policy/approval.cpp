@@ -10,32 +10,43 @@ namespace demarc {
 
 namespace {
 
-constexpr std::string_view kProblemNames[] = {"role missing", "role twice", "person unknown", "person lacks role", "person owns", "in future", "expiry missing"};
-constexpr std::string_view kStatusNames[] = {"in force", "proposed", "approval missing", "approval invalid", "not yet in force", "expired"};
+constexpr std::string_view kProblemNames[] = {"role missing", "role twice", "person unknown", "person lacks role",
+                                              "person owns",  "in future",  "expiry missing"};
+constexpr std::string_view kStatusNames[] = {"in force",         "proposed",         "approval missing",
+                                             "approval invalid", "not yet in force", "expired"};
 
-bool holds(const std::vector<std::string>& list, std::string_view item) { return std::find(list.begin(), list.end(), item) != list.end(); }
+bool holds(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
 
 /// What is wrong with one approval, whether its role is required or not.
-std::vector<ApprovalProblem> problems_of(const RuleSet& rules, const Rule& rule, const Approval& approval, Timestamp at) {
+std::vector<ApprovalProblem> problems_of(const RuleSet& rules, const Rule& rule, const Approval& approval,
+                                         Timestamp at) {
   using Kind = ApprovalProblem::Kind;
   std::vector<ApprovalProblem> out;
-  auto add = [&](Kind kind, std::string sentence) { out.push_back({kind, approval.role, approval.by, std::move(sentence), approval.where}); };
+  auto add = [&](Kind kind, std::string sentence) {
+    out.push_back({kind, approval.role, approval.by, std::move(sentence), approval.where});
+  };
   if (!rules.people.empty()) {
     const Person* person = rules.person(approval.by);
     if (person == nullptr) {
-      add(Kind::person_unknown, fmt::format("{} approved {} for {}, but is not among the people of the rule set", approval.by, rule.id, approval.role));
+      add(Kind::person_unknown, fmt::format("{} approved {} for {}, but is not among the people of the rule set",
+                                            approval.by, rule.id, approval.role));
     } else {
       if (!holds(person->roles, approval.role)) {
-        add(Kind::person_lacks_role, fmt::format("{} may not approve for {} (may for: {})", approval.by, approval.role,
-                                                 person->roles.empty() ? "nothing" : fmt::format("{}", fmt::join(person->roles, ", "))));
+        add(Kind::person_lacks_role,
+            fmt::format("{} may not approve for {} (may for: {})", approval.by, approval.role,
+                        person->roles.empty() ? "nothing" : fmt::format("{}", fmt::join(person->roles, ", "))));
       }
       if (rules.review.approver_is_not_owner && !rule.owner.empty() && holds(person->teams, rule.owner)) {
-        add(Kind::person_owns, fmt::format("{} belongs to {}, the team that owns {}, and may not approve it", approval.by, rule.owner, rule.id));
+        add(Kind::person_owns, fmt::format("{} belongs to {}, the team that owns {}, and may not approve it",
+                                           approval.by, rule.owner, rule.id));
       }
     }
   }
   if (rules.time_zone.start_of(approval.date) > at) {
-    add(Kind::in_future, fmt::format("the approval of {} for {} is dated {}, which is yet to come", approval.by, approval.role, to_string(approval.date)));
+    add(Kind::in_future, fmt::format("the approval of {} for {} is dated {}, which is yet to come", approval.by,
+                                     approval.role, to_string(approval.date)));
   }
   return out;
 }
@@ -50,7 +61,9 @@ RuleState state_of(const RuleSet& rules, const Rule& rule, Timestamp at, bool mu
     auto earlier = std::find_if(rule.approved.begin(), rule.approved.begin() + static_cast<std::ptrdiff_t>(i),
                                 [&](const Approval& a) { return a.role == approval.role; });
     if (earlier != rule.approved.begin() + static_cast<std::ptrdiff_t>(i)) {
-      state.problems.push_back({Kind::role_twice, approval.role, approval.by, fmt::format("{} is approved twice for {}; the first counts", rule.id, approval.role), approval.where});
+      state.problems.push_back(
+          {Kind::role_twice, approval.role, approval.by,
+           fmt::format("{} is approved twice for {}; the first counts", rule.id, approval.role), approval.where});
       continue;
     }
     std::vector<ApprovalProblem> problems = problems_of(rules, rule, approval, at);
@@ -70,13 +83,16 @@ RuleState state_of(const RuleSet& rules, const Rule& rule, Timestamp at, bool mu
     }
   }
   for (const std::string& role : rules.review.approval_roles) {
-    if (std::any_of(rule.approved.begin(), rule.approved.end(), [&](const Approval& a) { return a.role == role; })) continue;
+    if (std::any_of(rule.approved.begin(), rule.approved.end(), [&](const Approval& a) { return a.role == role; }))
+      continue;
     missing.push_back(role);
-    state.problems.push_back({Kind::role_missing, role, "", fmt::format("{} has no approval for {}", rule.id, role), rule.where});
+    state.problems.push_back(
+        {Kind::role_missing, role, "", fmt::format("{} has no approval for {}", rule.id, role), rule.where});
   }
   if (must_expire && !rule.expires) {
     invalid.push_back("no expiry");
-    state.problems.push_back({Kind::expiry_missing, "", "", fmt::format("{} is an exception without an end", rule.id), rule.where});
+    state.problems.push_back(
+        {Kind::expiry_missing, "", "", fmt::format("{} is an exception without an end", rule.id), rule.where});
   }
   if (rule.expires) state.until = rules.time_zone.end_of(*rule.expires);
 
@@ -109,8 +125,8 @@ PortSet all_udp(const Service& s) { return s.related_udp.empty() ? s.udp : s.udp
 /// Services added up, so that a rule with ten services is a handful of boxes and not thirty.
 struct Sum {
   bool all = false, one_way_only = true;
-  PortSet tcp, udp, sctp;              // of services that leave the source port open
-  std::vector<const Service*> fixed;   // services that do not
+  PortSet tcp, udp, sctp;             // of services that leave the source port open
+  std::vector<const Service*> fixed;  // services that do not
   std::vector<IcmpType> icmp, icmpv6;
   ProtocolSet ip;
 
@@ -137,8 +153,12 @@ struct Sum {
 std::string_view name(ApprovalProblem::Kind kind) { return kProblemNames[static_cast<std::size_t>(kind)]; }
 std::string_view name(RuleStatus status) { return kStatusNames[static_cast<std::size_t>(status)]; }
 
-RuleState state_of(const RuleSet& rules, const Rule& rule, Timestamp at) { return state_of(rules, rule, at, false); }
-RuleState state_of(const RuleSet& rules, const Exception& exception, Timestamp at) { return state_of(rules, exception.rule, at, true); }
+RuleState state_of(const RuleSet& rules, const Rule& rule, Timestamp at) {
+  return state_of(rules, rule, at, false);
+}
+RuleState state_of(const RuleSet& rules, const Exception& exception, Timestamp at) {
+  return state_of(rules, exception.rule, at, true);
+}
 
 std::vector<Timestamp> epochs(const RuleSet& rules) {
   std::vector<Timestamp> out;
@@ -163,12 +183,14 @@ ReviewState review_of(const RuleSet& rules, const Rule& rule) {
   if (state.last) state.due = *state.last + rules.review.interval;
   // A `review_by` that a later review has already answered says nothing any more.
   bool answered = rule.review_by && !rule.reviewed.empty() &&
-                  std::any_of(rule.reviewed.begin(), rule.reviewed.end(), [&](const ReviewEntry& r) { return r.date >= *rule.review_by; });
+                  std::any_of(rule.reviewed.begin(), rule.reviewed.end(),
+                              [&](const ReviewEntry& r) { return r.date >= *rule.review_by; });
   if (rule.review_by && !answered) state.due = state.due ? std::min(*state.due, *rule.review_by) : *rule.review_by;
   return state;
 }
 
-std::vector<Box> opening_boxes(const RuleSet& rules, const std::vector<std::uint32_t>& services, const AddressSet& from, const AddressSet& to) {
+std::vector<Box> opening_boxes(const RuleSet& rules, const std::vector<std::uint32_t>& services,
+                               const AddressSet& from, const AddressSet& to) {
   std::vector<Box> out;
   if (from.empty() || to.empty()) return out;
   Sum sum(rules, services);
@@ -210,7 +232,8 @@ std::vector<Box> opening_boxes(const RuleSet& rules, const std::vector<std::uint
   return out;
 }
 
-std::vector<Box> reply_boxes(const RuleSet& rules, const std::vector<std::uint32_t>& services, const AddressSet& from, const AddressSet& to) {
+std::vector<Box> reply_boxes(const RuleSet& rules, const std::vector<std::uint32_t>& services,
+                             const AddressSet& from, const AddressSet& to) {
   std::vector<Box> out;
   if (from.empty() || to.empty()) return out;
   Box ends;
@@ -263,7 +286,8 @@ std::vector<Box> reply_boxes(const RuleSet& rules, const std::vector<std::uint32
     add_icmp(Family::ipv4, Protocol::icmp, s.icmp);
     add_icmp(Family::ipv6, Protocol::icmpv6, s.icmpv6);
   }
-  // Errors that quote the conversation come from any router on the way and go to either end (RFC 792, RFC 4443 §2.1).
+  // Errors that quote the conversation come from any router on the way and go to either end (RFC 792, RFC 4443
+  // §2.1).
   Box errors;
   errors.destinations = from.unite(to);
   errors.family = Family::ipv4;

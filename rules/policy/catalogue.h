@@ -1,4 +1,5 @@
-// The well-known services and what each of them means at the boundary of a DMZ: why it is dangerous there and what to do.
+// The well-known services and what each of them means at the boundary of a DMZ: why it is dangerous there and what
+// to do.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,7 @@ struct CatalogueEntry {
   Severity exposed;           // reachable from a less trusted zone and approved by nothing
   std::string_view risk;
   std::string_view remedy;
-  std::string_view source;    // RFC or vendor document
+  std::string_view source;  // RFC or vendor document
 
   PortSet tcp_ports() const;
   PortSet udp_ports() const;
@@ -29,7 +30,8 @@ struct CatalogueEntry {
 
 /// Every row, sorted by name.
 std::span<const CatalogueEntry> catalogue();
-/// The row that claims the port, the most specific one where several do; none for ports that mean nothing by themselves.
+/// The row that claims the port, the most specific one where several do; none for ports that mean nothing by
+/// themselves.
 const CatalogueEntry* catalogue_find(Protocol protocol, Port port);
 const CatalogueEntry* catalogue_find(std::string_view name);
 /// The row for what was recognised ("smb" on port 4450 is still SMB).

@@ -63,7 +63,8 @@ CoverageMap::CoverageMap(const RuleSet& rules) : rules_(&rules), coverage_(rules
   auto cut = [&](const Address& first, const Address& last) {
     cuts_.push_back(first);
     if (last.is_ipv4()) {
-      cuts_.push_back(last.number() == 0xFFFFFFFF ? Address::ipv6(0, 0) : Address::of(Family::ipv4, last.number() + 1));
+      cuts_.push_back(last.number() == 0xFFFFFFFF ? Address::ipv6(0, 0)
+                                                  : Address::of(Family::ipv4, last.number() + 1));
     } else if (last.number() != ~Uint128{0}) {
       cuts_.push_back(Address::of(Family::ipv6, last.number() + 1));
     }
@@ -80,7 +81,8 @@ CoverageMap::CoverageMap(const RuleSet& rules) : rules_(&rules), coverage_(rules
     at.resize(cuts_.size());
     for (std::uint32_t i = 0; i < list.size(); ++i)
       for (const AddressRange& r : list[i].to->ranges())
-        for (std::size_t slot = slot_of(r.first), last = slot_of(r.last); slot <= last; ++slot) at[slot].push_back(i);
+        for (std::size_t slot = slot_of(r.first), last = slot_of(r.last); slot <= last; ++slot)
+          at[slot].push_back(i);
   };
   spread(approved_, approved_at_);
   spread(forbidden_, forbidden_at_);
@@ -112,8 +114,11 @@ RequiredPorts CoverageMap::make(const Address& real, std::size_t slot) const {
   for (const Vip& vip : rules_->vips)
     if (vip.address == real) behind.push_back(&vip.members.addresses);
   RequiredPorts out;
-  auto add_types = [&](const std::vector<IcmpType>& types) { out.icmp.insert(out.icmp.end(), types.begin(), types.end()); };
-  auto add_list = [&](const std::vector<Named>& list, const std::vector<std::uint32_t>& here, bool tcp, bool udp, bool icmp) {
+  auto add_types = [&](const std::vector<IcmpType>& types) {
+    out.icmp.insert(out.icmp.end(), types.begin(), types.end());
+  };
+  auto add_list = [&](const std::vector<Named>& list, const std::vector<std::uint32_t>& here, bool tcp, bool udp,
+                      bool icmp) {
     auto add = [&](const Named& named) {
       if (tcp) out.tcp = out.tcp.unite(named.tcp);
       if (udp) out.udp = out.udp.unite(named.udp);
@@ -122,10 +127,13 @@ RequiredPorts CoverageMap::make(const Address& real, std::size_t slot) const {
     for (std::uint32_t i : here) add(list[i]);
     if (behind.empty()) return;
     for (const Named& named : list)
-      if (std::any_of(behind.begin(), behind.end(), [&](const AddressSet* set) { return set->overlaps(*named.to); })) add(named);
+      if (std::any_of(behind.begin(), behind.end(),
+                      [&](const AddressSet* set) { return set->overlaps(*named.to); }))
+        add(named);
   };
   add_list(approved_, approved_at_[slot], coverage_.tcp.approved, coverage_.udp.approved, coverage_.icmp.approved);
-  add_list(forbidden_, forbidden_at_[slot], coverage_.tcp.forbidden, coverage_.udp.forbidden, coverage_.icmp.forbidden);
+  add_list(forbidden_, forbidden_at_[slot], coverage_.tcp.forbidden, coverage_.udp.forbidden,
+           coverage_.icmp.forbidden);
   auto finish = [&](const PortCoverage& coverage, Protocol protocol, PortSet& ports) {
     if (coverage.catalogue) ports = ports.unite(catalogue_ports(protocol));
     ports = ports.unite(coverage.ports);

@@ -1,5 +1,5 @@
-// What had to be asked: the rule set's `coverage`, brought down to a single address. The plan asks it, the verdict checks
-// that it was asked.
+// What had to be asked: the rule set's `coverage`, brought down to a single address. The plan asks it, the verdict
+// checks that it was asked.
 #pragma once
 
 #include <vector>
@@ -12,15 +12,15 @@ namespace demarc {
 
 /// Required of one address, whoever asks.
 struct RequiredPorts {
-  PortSet tcp, udp;             // never port 0
-  std::vector<IcmpType> icmp;   // of the address's family, sorted
+  PortSet tcp, udp;            // never port 0
+  std::vector<IcmpType> icmp;  // of the address's family, sorted
   bool operator==(const RequiredPorts&) const = default;
 };
 
-/// `approved` are the ports that any rule names for the address, in force or not and from wherever: a port approved for
-/// management only must be asked from the office too. A service `all: true` counts as echo request where ICMP types are
-/// asked for. Without `coverage` the TCP ports of approved+forbidden+catalogue are required, and nothing else.
-/// The rule set must outlive it.
+/// `approved` are the ports that any rule names for the address, in force or not and from wherever: a port approved
+/// for management only must be asked from the office too. A service `all: true` counts as echo request where ICMP
+/// types are asked for. Without `coverage` the TCP ports of approved+forbidden+catalogue are required, and nothing
+/// else. The rule set must outlive it.
 class CoverageMap {
  public:
   explicit CoverageMap(const RuleSet& rules);
@@ -41,7 +41,8 @@ class CoverageMap {
   Coverage coverage_;
   std::vector<Named> approved_, forbidden_;
   std::vector<Address> cuts_;  // between two neighbouring cuts every address needs the same
-  std::vector<std::vector<std::uint32_t>> approved_at_, forbidden_at_;  // by interval: those of the lists that hold it
+  std::vector<std::vector<std::uint32_t>> approved_at_,
+      forbidden_at_;                                           // by interval: those of the lists that hold it
   mutable std::vector<std::pair<bool, RequiredPorts>> known_;  // by interval
 };
 

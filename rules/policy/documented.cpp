@@ -1,13 +1,13 @@
 // What is approved at one instant, as sets and by look-up.
 //
-// The sets are unions and differences of boxes. The look-ups answer the same questions for a million single packets, so
-// they take another way: rule sets repeat themselves (the same groups and zones stand in hundreds of rules), so equal address sets
-// get one number, and a packet is reduced to
+// The sets are unions and differences of boxes. The look-ups answer the same questions for a million single
+// packets, so they take another way: rule sets repeat themselves (the same groups and zones stand in hundreds of
+// rules), so equal address sets get one number, and a packet is reduced to
 //     source      -> the numbers of the `from` sets that hold it
 //     destination -> the numbers of the `to` sets that hold it
 //     protocol and port -> the services that speak it
-// The entries that match are then a few look-ups of (to, from) pairs and services. All addresses between two neighbouring
-// ends of ranges behave alike, and so do ports: what was found is remembered by these classes.
+// The entries that match are then a few look-ups of (to, from) pairs and services. All addresses between two
+// neighbouring ends of ranges behave alike, and so do ports: what was found is remembered by these classes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +25,8 @@ constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
 /// The smallest address above, IPv6 following IPv4; none after the last.
 std::optional<Address> after(const Address& a) {
-  if (a.is_ipv4()) return a.number() == 0xFFFFFFFF ? Address::ipv6(0, 0) : Address::of(Family::ipv4, a.number() + 1);
+  if (a.is_ipv4())
+    return a.number() == 0xFFFFFFFF ? Address::ipv6(0, 0) : Address::of(Family::ipv4, a.number() + 1);
   if (a.number() == ~Uint128{0}) return std::nullopt;
   return Address::of(Family::ipv6, a.number() + 1);
 }
@@ -40,7 +41,8 @@ class SetTable {
  public:
   std::uint32_t add(const AddressSet& set) {
     std::size_t h = set.ranges().size();
-    for (const AddressRange& r : set.ranges()) h = mix(mix(mix(h, r.first.low()), r.first.high() ^ r.last.high()), r.last.low());
+    for (const AddressRange& r : set.ranges())
+      h = mix(mix(mix(h, r.first.low()), r.first.high() ^ r.last.high()), r.last.low());
     auto [begin, end] = by_hash_.equal_range(h);
     for (auto it = begin; it != end; ++it)
       if (*sets_[it->second] == set) return it->second;
@@ -110,9 +112,9 @@ PortSet ports_of(const Service& s, Protocol protocol) {
 
 /// Which services speak a port of one protocol: every port has a class, every class a list of services.
 struct PortClasses {
-  std::vector<std::uint32_t> of_port;                  // 65,536
-  std::vector<std::vector<std::uint32_t>> services;    // by class
-  std::vector<bool> by_source_port;                    // by class: some service of it fixes the source port
+  std::vector<std::uint32_t> of_port;                // 65,536
+  std::vector<std::vector<std::uint32_t>> services;  // by class
+  std::vector<bool> by_source_port;                  // by class: some service of it fixes the source port
 
   PortClasses(const RuleSet& rules, Protocol protocol) : of_port(65536) {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> begins, ends;  // port, service
@@ -135,12 +137,15 @@ struct PortClasses {
     auto begin = begins.begin();
     auto end = ends.begin();
     for (std::size_t i = 0; i < cuts.size() && cuts[i] < 65536; ++i) {
-      for (; end != ends.end() && end->first <= cuts[i]; ++end) now.erase(std::lower_bound(now.begin(), now.end(), end->second));
-      for (; begin != begins.end() && begin->first <= cuts[i]; ++begin) now.insert(std::lower_bound(now.begin(), now.end(), begin->second), begin->second);
+      for (; end != ends.end() && end->first <= cuts[i]; ++end)
+        now.erase(std::lower_bound(now.begin(), now.end(), end->second));
+      for (; begin != begins.end() && begin->first <= cuts[i]; ++begin)
+        now.insert(std::lower_bound(now.begin(), now.end(), begin->second), begin->second);
       auto [found, fresh] = classes.emplace(now, static_cast<std::uint32_t>(services.size()));
       if (fresh) {
         services.push_back(now);
-        by_source_port.push_back(std::any_of(now.begin(), now.end(), [&](std::uint32_t s) { return rules.services[s].source_ports.has_value(); }));
+        by_source_port.push_back(std::any_of(
+            now.begin(), now.end(), [&](std::uint32_t s) { return rules.services[s].source_ports.has_value(); }));
       }
       std::uint32_t last = i + 1 < cuts.size() ? std::min<std::uint32_t>(cuts[i + 1], 65536) : 65536;
       std::fill(of_port.begin() + cuts[i], of_port.begin() + last, found->second);
@@ -157,7 +162,8 @@ struct Entry {
 };
 
 std::uint16_t port_number(const Packet& packet) {
-  if (packet.protocol.is_icmp()) return static_cast<std::uint16_t>(packet.icmp.type << 8 | packet.icmp.code.value_or(0));
+  if (packet.protocol.is_icmp())
+    return static_cast<std::uint16_t>(packet.icmp.type << 8 | packet.icmp.code.value_or(0));
   return packet.protocol.has_ports() ? packet.port.number() : std::uint16_t{0};
 }
 
@@ -168,10 +174,13 @@ class Documented::Index {
   Index(const RuleSet& rules_in, Timestamp at_in) : rules(&rules_in), at(at_in) {
     for (const Rule& rule : rules->rules) states.push_back(state_of(*rules, rule, at));
     for (const Exception& x : rules->exceptions) exception_states.push_back(state_of(*rules, x, at));
-    auto add = [&](Entry::Kind kind, std::size_t number, const std::vector<std::uint32_t>& services, const EndpointSet& from, const EndpointSet& to) {
-      entries_.push_back({kind, static_cast<std::uint32_t>(number), &services, from_.add(from.addresses), to_.add(to.addresses)});
+    auto add = [&](Entry::Kind kind, std::size_t number, const std::vector<std::uint32_t>& services,
+                   const EndpointSet& from, const EndpointSet& to) {
+      entries_.push_back(
+          {kind, static_cast<std::uint32_t>(number), &services, from_.add(from.addresses), to_.add(to.addresses)});
     };
-    for (std::size_t i = 0; i < rules->rules.size(); ++i) add(Entry::Kind::rule, i, rules->rules[i].services, rules->rules[i].from, rules->rules[i].to);
+    for (std::size_t i = 0; i < rules->rules.size(); ++i)
+      add(Entry::Kind::rule, i, rules->rules[i].services, rules->rules[i].from, rules->rules[i].to);
     for (std::size_t i = 0; i < rules->exceptions.size(); ++i) {
       const Rule& rule = rules->exceptions[i].rule;
       add(Entry::Kind::exception, i, rule.services, rule.from, rule.to);
@@ -183,7 +192,8 @@ class Documented::Index {
     from_.build();
     to_.build();
     for (std::uint32_t e = 0; e < entries_.size(); ++e) {
-      auto [pair, fresh] = pairs_.emplace(key(entries_[e].to, entries_[e].from), static_cast<std::uint32_t>(pairs_.size()));
+      auto [pair, fresh] =
+          pairs_.emplace(key(entries_[e].to, entries_[e].from), static_cast<std::uint32_t>(pairs_.size()));
       if (fresh) pair_entries_.emplace_back();
       pair_entries_[pair->second].push_back(e);
       std::vector<std::uint32_t> services = *entries_[e].services;
@@ -193,7 +203,8 @@ class Documented::Index {
     }
     std::unordered_map<std::string_view, std::uint32_t> rule_ids, exception_ids, forbidden_ids;
     for (std::uint32_t i = 0; i < rules->rules.size(); ++i) rule_ids.emplace(rules->rules[i].id, i);
-    for (std::uint32_t i = 0; i < rules->exceptions.size(); ++i) exception_ids.emplace(rules->exceptions[i].rule.id, i);
+    for (std::uint32_t i = 0; i < rules->exceptions.size(); ++i)
+      exception_ids.emplace(rules->exceptions[i].rule.id, i);
     for (std::uint32_t i = 0; i < rules->forbidden.size(); ++i) forbidden_ids.emplace(rules->forbidden[i].id, i);
     except_rules.resize(rules->forbidden.size());
     except_exceptions.resize(rules->forbidden.size());
@@ -217,17 +228,25 @@ class Documented::Index {
   Timestamp at;
   std::vector<RuleState> states, exception_states;
   std::vector<std::vector<std::uint32_t>> except_rules, except_exceptions, lifted_by;  // by forbidden entry
-  std::vector<std::uint32_t> exception_of;                                            // by exception
+  std::vector<std::uint32_t> exception_of;                                             // by exception
 
-  bool excepts_rule(std::uint32_t f, std::uint32_t rule) const { return std::binary_search(except_rules[f].begin(), except_rules[f].end(), rule); }
-  bool excepts_exception(std::uint32_t f, std::uint32_t x) const { return std::binary_search(except_exceptions[f].begin(), except_exceptions[f].end(), x); }
+  bool excepts_rule(std::uint32_t f, std::uint32_t rule) const {
+    return std::binary_search(except_rules[f].begin(), except_rules[f].end(), rule);
+  }
+  bool excepts_exception(std::uint32_t f, std::uint32_t x) const {
+    return std::binary_search(except_exceptions[f].begin(), except_exceptions[f].end(), x);
+  }
 
   const Judgement& judge(const Packet& packet) {
     const PortClasses& classes = classes_of(packet.protocol);
     std::uint32_t port_class = classes.of_port[port_number(packet)];
     bool by_source = classes.by_source_port[port_class] && packet.protocol.has_ports();
-    JudgementKey k{from_.slot(packet.source), to_.slot(packet.destination), port_class, packet.protocol.number(),
-                   by_source ? packet.source_port.number() : std::uint16_t{0}, packet.source.family() == packet.destination.family()};
+    JudgementKey k{from_.slot(packet.source),
+                   to_.slot(packet.destination),
+                   port_class,
+                   packet.protocol.number(),
+                   by_source ? packet.source_port.number() : std::uint16_t{0},
+                   packet.source.family() == packet.destination.family()};
     auto found = judgements_.find(k);
     if (found != judgements_.end()) return found->second;
     std::vector<std::uint32_t> matched = matching(packet, classes.services[port_class]);
@@ -242,7 +261,8 @@ class Documented::Index {
     PortSet approved, forbidden;
   };
   const Slice& slice(const Address& source, const Address& destination, Protocol protocol) {
-    SliceKey k{from_.slot(source), to_.slot(destination), protocol.number(), source.family() == destination.family()};
+    SliceKey k{from_.slot(source), to_.slot(destination), protocol.number(),
+               source.family() == destination.family()};
     auto found = slices_.find(k);
     if (found != slices_.end()) return found->second;
     if (slices_.size() >= kRememberedMax) slices_.clear();
@@ -269,9 +289,12 @@ class Documented::Index {
   };
   struct Hash {
     std::size_t operator()(const JudgementKey& k) const {
-      return mix(mix(key(k.from, k.to), k.port_class), std::uint64_t{k.protocol} << 32 | std::uint64_t{k.source_port} << 1 | (k.same_family ? 1U : 0U));
+      return mix(mix(key(k.from, k.to), k.port_class),
+                 std::uint64_t{k.protocol} << 32 | std::uint64_t{k.source_port} << 1 | (k.same_family ? 1U : 0U));
     }
-    std::size_t operator()(const SliceKey& k) const { return mix(key(k.from, k.to), std::uint64_t{k.protocol} << 1 | (k.same_family ? 1U : 0U)); }
+    std::size_t operator()(const SliceKey& k) const {
+      return mix(key(k.from, k.to), std::uint64_t{k.protocol} << 1 | (k.same_family ? 1U : 0U));
+    }
   };
 
   static std::uint64_t key(std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} << 32 | b; }
@@ -299,7 +322,8 @@ class Documented::Index {
         auto found = by_service_.find(key(pair, s));
         if (found == by_service_.end()) continue;
         const Service& service = rules->services[s];
-        bool fixed = service.source_ports && !service.all && packet.protocol.has_ports() && packet.source_port.number() != 0;
+        bool fixed =
+            service.source_ports && !service.all && packet.protocol.has_ports() && packet.source_port.number() != 0;
         if (fixed && !service.source_ports->contains(packet.source_port)) continue;
         out.insert(out.end(), found->second.begin(), found->second.end());
       }
@@ -315,29 +339,40 @@ class Documented::Index {
     for (std::uint32_t e : matched) {
       const Entry& entry = entries_[e];
       switch (entry.kind) {
-        case Entry::Kind::rule: (states[entry.number].in_force() ? live_rules : j.not_in_force).push_back(entry.number); break;
-        case Entry::Kind::exception: (exception_states[entry.number].in_force() ? live_exceptions : j.exceptions_not_in_force).push_back(entry.number); break;
+        case Entry::Kind::rule:
+          (states[entry.number].in_force() ? live_rules : j.not_in_force).push_back(entry.number);
+          break;
+        case Entry::Kind::exception:
+          (exception_states[entry.number].in_force() ? live_exceptions : j.exceptions_not_in_force)
+              .push_back(entry.number);
+          break;
         case Entry::Kind::forbidden: entries.push_back(entry.number); break;
       }
     }
     auto lifted = [&](std::uint32_t f) {
-      return std::any_of(live_exceptions.begin(), live_exceptions.end(), [&](std::uint32_t x) { return exception_of[x] == f; });
+      return std::any_of(live_exceptions.begin(), live_exceptions.end(),
+                         [&](std::uint32_t x) { return exception_of[x] == f; });
     };
     std::vector<std::uint32_t> standing;  // entries that no exception lifts here
     for (std::uint32_t f : entries)
       if (!lifted(f)) standing.push_back(f);
     for (std::uint32_t r : live_rules) {
-      bool cut = std::any_of(standing.begin(), standing.end(), [&](std::uint32_t f) { return !excepts_rule(f, r); });
+      bool cut =
+          std::any_of(standing.begin(), standing.end(), [&](std::uint32_t f) { return !excepts_rule(f, r); });
       (cut ? j.overruled : j.approved_by).push_back(r);
     }
     for (std::uint32_t x : live_exceptions) {
       bool inside = std::find(entries.begin(), entries.end(), exception_of[x]) != entries.end();
-      bool cut = std::any_of(standing.begin(), standing.end(), [&](std::uint32_t f) { return !excepts_exception(f, x); });
+      bool cut =
+          std::any_of(standing.begin(), standing.end(), [&](std::uint32_t f) { return !excepts_exception(f, x); });
       if (inside && !cut) j.approved_by_exception.push_back(x);
     }
     for (std::uint32_t f : entries) {
-      bool out = lifted(f) || std::any_of(live_rules.begin(), live_rules.end(), [&](std::uint32_t r) { return excepts_rule(f, r); }) ||
-                 std::any_of(j.approved_by_exception.begin(), j.approved_by_exception.end(), [&](std::uint32_t x) { return excepts_exception(f, x); });
+      bool out =
+          lifted(f) ||
+          std::any_of(live_rules.begin(), live_rules.end(), [&](std::uint32_t r) { return excepts_rule(f, r); }) ||
+          std::any_of(j.approved_by_exception.begin(), j.approved_by_exception.end(),
+                      [&](std::uint32_t x) { return excepts_exception(f, x); });
       (out ? j.forbidden_lifted : j.forbidden_by).push_back(f);
     }
     j.approved = !j.approved_by.empty() || !j.approved_by_exception.empty();
@@ -364,7 +399,10 @@ class Documented::Index {
         if (entry.kind == Entry::Kind::exception && !exception_states[entry.number].in_force()) continue;
         PortSet ports = entry_ports(entry, protocol);
         if (ports.empty()) continue;
-        (entry.kind == Entry::Kind::rule ? live_rules : entry.kind == Entry::Kind::exception ? live_exceptions : entries).push_back({entry.number, std::move(ports)});
+        (entry.kind == Entry::Kind::rule        ? live_rules
+         : entry.kind == Entry::Kind::exception ? live_exceptions
+                                                : entries)
+            .push_back({entry.number, std::move(ports)});
       }
     });
     // An exception counts inside the entry it narrows only.
@@ -385,7 +423,8 @@ class Documented::Index {
     for (const Part& f : standing) plain_cut = plain_cut.unite(f.ports);
     PortSet plain;
     for (const Part& r : live_rules) {
-      bool excepted = std::any_of(standing.begin(), standing.end(), [&](const Part& f) { return excepts_rule(f.number, r.number); });
+      bool excepted = std::any_of(standing.begin(), standing.end(),
+                                  [&](const Part& f) { return excepts_rule(f.number, r.number); });
       if (!excepted) {
         plain = plain.unite(r.ports);
         continue;
@@ -444,7 +483,8 @@ std::string place(const RuleSet& rules, const Address& address) {
 std::string port_words(const Packet& packet) {
   if (packet.protocol.has_ports()) return fmt::format("{}/{}", to_string(packet.protocol), to_string(packet.port));
   if (packet.protocol.is_icmp()) {
-    return fmt::format("{} {}", to_string(packet.protocol), describe(packet.protocol == Protocol::icmp ? Family::ipv4 : Family::ipv6, packet.icmp));
+    return fmt::format("{} {}", to_string(packet.protocol),
+                       describe(packet.protocol == Protocol::icmp ? Family::ipv4 : Family::ipv6, packet.icmp));
   }
   return to_string(packet.protocol);
 }
@@ -478,8 +518,9 @@ std::optional<NearestRule> Documented::Index::nearest(const Packet& packet) {
   const PortClasses& classes = classes_of(packet.protocol);
   for (std::uint32_t s : classes.services[classes.of_port[port_number(packet)]]) speaks[s] = true;
 
-  // How much of a rule fits. One that fits wholly fails by its state or by a forbidden entry; then rules between these
-  // two ends, then to this destination, then from this source. A rule in force is nearer than one that is not.
+  // How much of a rule fits. One that fits wholly fails by its state or by a forbidden entry; then rules between
+  // these two ends, then to this destination, then from this source. A rule in force is nearer than one that is
+  // not.
   constexpr int kWhole = 100, kEnds = 60, kSameProtocol = 10, kToService = 40, kFromService = 20, kInForce = 1;
   int best_score = 0;
   std::uint32_t best = kNone;
@@ -487,12 +528,15 @@ std::optional<NearestRule> Documented::Index::nearest(const Packet& packet) {
     if (entry.kind != Entry::Kind::rule) break;  // rules come first
     bool from = from_holds[entry.from], to = to_holds[entry.to];
     if (!from && !to) continue;
-    bool service = std::any_of(entry.services->begin(), entry.services->end(), [&](std::uint32_t s) { return speaks[s]; });
+    bool service =
+        std::any_of(entry.services->begin(), entry.services->end(), [&](std::uint32_t s) { return speaks[s]; });
     int score = 0;
     if (from && to && service) {
       score = kWhole;
     } else if (from && to) {
-      bool protocol = std::any_of(entry.services->begin(), entry.services->end(), [&](std::uint32_t s) { return !ports_of(rules->services[s], packet.protocol).empty(); });
+      bool protocol = std::any_of(entry.services->begin(), entry.services->end(), [&](std::uint32_t s) {
+        return !ports_of(rules->services[s], packet.protocol).empty();
+      });
       score = kEnds + (protocol ? kSameProtocol : 0);
     } else if (service) {
       score = to ? kToService : kFromService;
@@ -512,14 +556,17 @@ std::optional<NearestRule> Documented::Index::nearest(const Packet& packet) {
   if (best_score >= kWhole) {
     if (!state.in_force()) {
       out.only_state = true;
-      out.why = state.status == RuleStatus::proposed ? rule.id + " is only proposed" : fmt::format("{} {}", rule.id, state.words);
-      if (state.status == RuleStatus::approval_missing || state.status == RuleStatus::approval_invalid) out.why = fmt::format("{}: {}", rule.id, state.words);
+      out.why = state.status == RuleStatus::proposed ? rule.id + " is only proposed"
+                                                     : fmt::format("{} {}", rule.id, state.words);
+      if (state.status == RuleStatus::approval_missing || state.status == RuleStatus::approval_invalid)
+        out.why = fmt::format("{}: {}", rule.id, state.words);
       if (state.status == RuleStatus::not_yet) out.why = fmt::format("{} is {}", rule.id, state.words);
       return out;
     }
     const Judgement& j = judge(packet);
     if (!j.forbidden_by.empty()) {
-      out.why = fmt::format("{} would approve it, but {} forbids it", rule.id, rules->forbidden[j.forbidden_by.front()].id);
+      out.why = fmt::format("{} would approve it, but {} forbids it", rule.id,
+                            rules->forbidden[j.forbidden_by.front()].id);
     } else if (j.approved) {
       out.why = rule.id + " approves it";
     } else {
@@ -530,15 +577,18 @@ std::optional<NearestRule> Documented::Index::nearest(const Packet& packet) {
   if (best_score >= kEnds) {
     out.why = fmt::format("{} approves {}, not {}", rule.id, service_words(*rules, rule), port_words(packet));
   } else if (best_score >= kToService) {
-    out.why = fmt::format("{} approves {} from {}, not from {}", rule.id, port_words(packet), shortened(rule.from.names), place(*rules, packet.source));
+    out.why = fmt::format("{} approves {} from {}, not from {}", rule.id, port_words(packet),
+                          shortened(rule.from.names), place(*rules, packet.source));
   } else {
-    out.why = fmt::format("{} approves {} to {}, not to {}", rule.id, port_words(packet), shortened(rule.to.names), place(*rules, packet.destination));
+    out.why = fmt::format("{} approves {} to {}, not to {}", rule.id, port_words(packet), shortened(rule.to.names),
+                          place(*rules, packet.destination));
   }
   if (!state.in_force()) out.why += fmt::format(" ({})", state.words);
   return out;
 }
 
-// --- Sets -----------------------------------------------------------------------------------------------------------
+// --- Sets
+// -----------------------------------------------------------------------------------------------------------
 
 struct Documented::Sets {
   using Slots = std::vector<std::optional<PacketSet>>;
@@ -571,7 +621,9 @@ const RuleSet& Documented::rules() const { return *index_->rules; }
 Timestamp Documented::at() const { return index_->at; }
 PacketSpace& Documented::space() const { return *sets_->space; }
 const RuleState& Documented::state(std::uint32_t rule) const { return index_->states.at(rule); }
-const RuleState& Documented::exception_state(std::uint32_t exception) const { return index_->exception_states.at(exception); }
+const RuleState& Documented::exception_state(std::uint32_t exception) const {
+  return index_->exception_states.at(exception);
+}
 
 const PacketSet& Documented::opening_set(std::uint32_t rule) const {
   return Sets::kept(sets_->opening.at(rule), [&] {
@@ -601,8 +653,8 @@ const PacketSet& Documented::forbidden_set(std::uint32_t entry) const {
   });
 }
 
-// Writing F for an entry, L for what exceptions in force lift of it, and E for the openings of the rules in force that
-// it excepts: a rule is cut by F - L of the entries that do not except it; an entry is in effect in F - L - E.
+// Writing F for an entry, L for what exceptions in force lift of it, and E for the openings of the rules in force
+// that it excepts: a rule is cut by F - L of the entries that do not except it; an entry is in effect in F - L - E.
 const PacketSet& Documented::forbidden_in_effect(std::uint32_t entry) const {
   return Sets::kept(sets_->in_effect.at(entry), [&] {
     PacketSet set = forbidden_set(entry);
@@ -655,7 +707,8 @@ const PacketSet& Documented::approved() const {
     for (std::uint32_t i = 0; i < r.rules.size(); ++i) {
       if (!state(i).in_force()) continue;
       if (!excepted[i]) {
-        std::vector<Box> boxes = opening_boxes(r, r.rules[i].services, r.rules[i].from.addresses, r.rules[i].to.addresses);
+        std::vector<Box> boxes =
+            opening_boxes(r, r.rules[i].services, r.rules[i].from.addresses, r.rules[i].to.addresses);
         std::move(boxes.begin(), boxes.end(), std::back_inserter(plain));
         continue;
       }
@@ -692,16 +745,19 @@ const PacketSet& Documented::replies() const {
   });
 }
 
-// --- Packets --------------------------------------------------------------------------------------------------------
+// --- Packets
+// --------------------------------------------------------------------------------------------------------
 
 const Judgement& Documented::judge(const Packet& packet) const { return index_->judge(packet); }
 std::optional<NearestRule> Documented::nearest(const Packet& packet) const { return index_->nearest(packet); }
 
-const PortSet& Documented::approved_ports(const Address& source, const Address& destination, Protocol protocol) const {
+const PortSet& Documented::approved_ports(const Address& source, const Address& destination,
+                                          Protocol protocol) const {
   return index_->slice(source, destination, protocol).approved;
 }
 
-const PortSet& Documented::forbidden_ports(const Address& source, const Address& destination, Protocol protocol) const {
+const PortSet& Documented::forbidden_ports(const Address& source, const Address& destination,
+                                           Protocol protocol) const {
   return index_->slice(source, destination, protocol).forbidden;
 }
 

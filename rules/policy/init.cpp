@@ -1,5 +1,6 @@
-// The first rule set. What it writes is read by people before it is read by demarc, so every section says what it is for,
-// and a draft from evidence says what it does not know: an open port proves that something answers, never that it should.
+// The first rule set. What it writes is read by people before it is read by demarc, so every section says what it
+// is for, and a draft from evidence says what it does not know: an open port proves that something answers, never
+// that it should.
 #include "rules/policy/init.h"
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kHostsMax = 10'000;   // a draft that nobody could read helps nobody
+constexpr std::size_t kHostsMax = 10'000;  // a draft that nobody could read helps nobody
 constexpr std::size_t kServicesMax = 50'000;
 
 /// A name that the reader takes: what evidence calls things is foreign text.
@@ -22,14 +23,17 @@ std::string as_name(std::string_view text) {
   std::string out;
   for (char c : text) {
     bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (plain) out += c;
-    else if (!out.empty() && out.back() != '-') out += '-';
+    if (plain)
+      out += c;
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
     if (out.size() >= 60) break;
   }
   while (out.ends_with('-')) out.pop_back();
   // Not what YAML or the reader would take for something else.
   bool starts_well = !out.empty() && ((out[0] >= 'a' && out[0] <= 'z') || (out[0] >= 'A' && out[0] <= 'Z'));
-  static const std::set<std::string> kWords = {"null", "Null", "NULL", "true", "false", "yes", "no", "on", "off", "none"};
+  static const std::set<std::string> kWords = {"null", "Null", "NULL", "true", "false",
+                                               "yes",  "no",   "on",   "off",  "none"};
   if (kWords.contains(out)) return "x-" + out;
   return starts_well || out.empty() ? out : "x-" + out;
 }
@@ -47,35 +51,45 @@ std::string quoted(std::string_view text) {
 /// A comment's text: one line, nothing that a terminal would obey.
 std::string one_line(std::string_view text) {
   std::string out;
-  for (char c : text.substr(0, 200)) out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F ? '?' : c;
+  for (char c : text.substr(0, 200))
+    out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F ? '?' : c;
   return out;
 }
 
-std::string yaml_address(const Address& address) { return address.is_ipv4() ? to_string(address) : quoted(to_string(address)); }
-std::string yaml_prefix(const Prefix& prefix) { return prefix.family() == Family::ipv4 ? to_string(prefix) : quoted(to_string(prefix)); }
+std::string yaml_address(const Address& address) {
+  return address.is_ipv4() ? to_string(address) : quoted(to_string(address));
+}
+std::string yaml_prefix(const Prefix& prefix) {
+  return prefix.family() == Family::ipv4 ? to_string(prefix) : quoted(to_string(prefix));
+}
 
 std::string head(const InitOptions& options, bool draft) {
-  std::string out = "# Approved ports, written by `demarc init`. A rule approves: what no rule approves is not approved.\n"
-                    "# `from` opens the conversation, `to` answers; replies belong to the rule. docs/rule-set.md explains every key.\n"
-                    "# Ports are decimal numbers or \"low-high\"; dates are ISO 8601; IPv6 addresses need quotes; no anchors, aliases or tags.\n";
+  std::string out =
+      "# Approved ports, written by `demarc init`. A rule approves: what no rule approves is not approved.\n"
+      "# `from` opens the conversation, `to` answers; replies belong to the rule. docs/rule-set.md explains every "
+      "key.\n"
+      "# Ports are decimal numbers or \"low-high\"; dates are ISO 8601; IPv6 addresses need quotes; no anchors, "
+      "aliases or tags.\n";
   if (draft) {
-    out += "#\n# A DRAFT from evidence. It says what answered, not what should. Before it means anything:\n"
-           "#   1. give the zones their real networks and names,\n"
-           "#   2. go through the rules: give each an owner, a reason and a ticket, or delete it,\n"
-           "#   3. have them approved (`approved`) and remove `status: proposed`,\n"
-           "#   4. fill in `scope` with what you are authorised to scan.\n";
+    out +=
+        "#\n# A DRAFT from evidence. It says what answered, not what should. Before it means anything:\n"
+        "#   1. give the zones their real networks and names,\n"
+        "#   2. go through the rules: give each an owner, a reason and a ticket, or delete it,\n"
+        "#   3. have them approved (`approved`) and remove `status: proposed`,\n"
+        "#   4. fill in `scope` with what you are authorised to scan.\n";
     for (const std::string& file : options.evidence) out += fmt::format("# Evidence: {}\n", one_line(file));
   }
   out += "\ndemarc: 1                       # schema version\n";
   std::string name = as_name(options.name);
   out += fmt::format("name: {}\n", name.empty() ? "my-dmz" : name);
-  out += "timezone: UTC                   # or Europe/Berlin: days and windows are in this zone\n"
-         "\n# How often rules are reviewed, and whose approval each of them needs.\n"
-         "review:\n"
-         "  interval: 12 months\n"
-         "  warn_before: 45 days\n"
-         "  approval_roles: [network, systems, security]\n"
-         "  approver_is_not_owner: true\n";
+  out +=
+      "timezone: UTC                   # or Europe/Berlin: days and windows are in this zone\n"
+      "\n# How often rules are reviewed, and whose approval each of them needs.\n"
+      "review:\n"
+      "  interval: 12 months\n"
+      "  warn_before: 45 days\n"
+      "  approval_roles: [network, systems, security]\n"
+      "  approver_is_not_owner: true\n";
   return out;
 }
 
@@ -157,16 +171,24 @@ coverage:
 # What is approved. `status: proposed` keeps a rule from being in force until it has been approved.
 rules:
 )";
-  struct Row { const char *id, *service, *from, *to, *owner, *reason; };
-  for (const Row& row : {Row{"WEB-001", "https", "internet", "web1", "web-team", "Public web site"},
-                         Row{"MAIL-001", "smtp", "internet", "mail1", "messaging", "Incoming mail"},
-                         Row{"MAIL-002", "smtp", "mail1", "internet", "messaging", "Outgoing mail, through one relay"},
-                         Row{"DNS-001", "dns", "mail1", "internet", "messaging", "The relay resolves names itself"},
-                         Row{"DB-001", "sql", "web1", "db1", "web-team", "Orders; this port only"},
-                         Row{"ADM-001", "ssh", "management", "servers", "operations", "Administration"},
-                         Row{"MON-001", "ping", "management", "servers", "operations", "Reachability checks"}}) {
-    out += fmt::format("  - id: {}\n    service: {}\n    from: {}\n    to: {}\n    owner: {}\n    reason: {}\n    ticket: CHG-1\n", row.id, row.service, row.from, row.to, row.owner, row.reason);
-    out += fmt::format("    approved: {{ network: {{ by: n.weaver, date: {0} }}, systems: {{ by: s.miller, date: {0} }}, security: {{ by: p.guard, date: {0} }} }}\n", today);
+  struct Row {
+    const char *id, *service, *from, *to, *owner, *reason;
+  };
+  for (const Row& row :
+       {Row{"WEB-001", "https", "internet", "web1", "web-team", "Public web site"},
+        Row{"MAIL-001", "smtp", "internet", "mail1", "messaging", "Incoming mail"},
+        Row{"MAIL-002", "smtp", "mail1", "internet", "messaging", "Outgoing mail, through one relay"},
+        Row{"DNS-001", "dns", "mail1", "internet", "messaging", "The relay resolves names itself"},
+        Row{"DB-001", "sql", "web1", "db1", "web-team", "Orders; this port only"},
+        Row{"ADM-001", "ssh", "management", "servers", "operations", "Administration"},
+        Row{"MON-001", "ping", "management", "servers", "operations", "Reachability checks"}}) {
+    out += fmt::format(
+        "  - id: {}\n    service: {}\n    from: {}\n    to: {}\n    owner: {}\n    reason: {}\n    ticket: CHG-1\n",
+        row.id, row.service, row.from, row.to, row.owner, row.reason);
+    out += fmt::format(
+        "    approved: {{ network: {{ by: n.weaver, date: {0} }}, systems: {{ by: s.miller, date: {0} }}, "
+        "security: {{ by: p.guard, date: {0} }} }}\n",
+        today);
     out += fmt::format("    review_by: {}\n\n", due);
   }
   out.pop_back();
@@ -193,7 +215,8 @@ Prefix guessed_network(const Address& address) { return Prefix::containing(addre
 
 bool is_usable(const Address& address) {
   AddressClass address_class = classify(address);
-  return address_class == AddressClass::unicast || address_class == AddressClass::private_use || address_class == AddressClass::loopback;
+  return address_class == AddressClass::unicast || address_class == AddressClass::private_use ||
+         address_class == AddressClass::loopback;
 }
 
 std::string draft(const std::vector<ObservedService>& services, const InitOptions& options) {
@@ -210,7 +233,8 @@ std::string draft(const std::vector<ObservedService>& services, const InitOption
   for (const ObservedService& service : services) {
     bool known = service.protocol == Protocol::tcp || service.protocol == Protocol::udp;
     bool room = hosts.contains(service.host) || hosts.size() < kHostsMax;
-    if (!known || service.port.number() == 0 || !is_usable(service.host) || !room || answered.size() >= kServicesMax) {
+    if (!known || service.port.number() == 0 || !is_usable(service.host) || !room ||
+        answered.size() >= kServicesMax) {
       ++left_out;
       continue;
     }
@@ -253,33 +277,50 @@ std::string draft(const std::vector<ObservedService>& services, const InitOption
   }
 
   std::string out = head(options, true);
-  if (left_out != 0) out += fmt::format("\n# {} observations were left out: other protocols, addresses that no host has, or too many.\n", left_out);
+  if (left_out != 0)
+    out += fmt::format(
+        "\n# {} observations were left out: other protocols, addresses that no host has, or too many.\n", left_out);
   std::string body;
   std::size_t number = 0;
   for (const auto& [key, what] : answered) {
     // Who asked is a hint, not an approval: an asker in a known network names that zone, others the internet.
     std::set<std::string> from;
     for (const Address& asker : what.second) {
-      if (zones.contains(guessed_network(asker))) from.insert(zones[guessed_network(asker)]);
-      else from.insert(classify(asker) == AddressClass::unicast ? std::string("internet") : zone_of(asker));
+      if (zones.contains(guessed_network(asker)))
+        from.insert(zones[guessed_network(asker)]);
+      else
+        from.insert(classify(asker) == AddressClass::unicast ? std::string("internet") : zone_of(asker));
     }
     if (from.empty()) from.insert("internet");
     std::string list;
     for (const std::string& name : from) list += (list.empty() ? "" : ", ") + name;
-    body += fmt::format("  - id: DRAFT-{:04}\n    status: proposed\n    service: {}\n    from: [{}]\n    to: {}\n    owner: unknown\n    reason: Seen answering; why is not known\n\n", ++number,
-                        names[std::pair(key.protocol, key.port)], list, hosts[key.host].name);
+    body += fmt::format(
+        "  - id: DRAFT-{:04}\n    status: proposed\n    service: {}\n    from: [{}]\n    to: {}\n    owner: "
+        "unknown\n    reason: Seen answering; why is not known\n\n",
+        ++number, names[std::pair(key.protocol, key.port)], list, hosts[key.host].name);
   }
-  out += "\n# Guessed: /24 and /64 networks around what was seen. Give them their real prefixes and names.\nzones:\n  internet: { any: true }\n";
-  for (const auto& [prefix, name] : zones) out += fmt::format("  {}: {{ cidrs: [{}] }}\n", name, yaml_prefix(prefix));
-  out += "\n# Each address is a host here. Put the addresses of one machine together: nics: { front: [...], back: [...] }.\nhosts:\n";
-  for (const auto& [address, host] : hosts) out += fmt::format("  {}: {{ addresses: [{}] }}\n", host.name, yaml_address(address));
-  out += "\n# Named as the evidence named them; a name says nothing about what really speaks there: add `speaks`.\nservices:\n";
-  for (const auto& [key, name] : names) out += fmt::format("  {}: {{ {}: [{}] }}\n", name, to_string(key.first), key.second.number());
-  out += "\n# Nothing may be scanned until somebody writes down what, and who authorised it.\n"
-         "scope:\n  targets: []\n"
-         "\n# Where scans stand: outside: { zone: internet, address: 203.0.113.77 }\nvantages: {}\n"
-         "\n# What a complete verdict needs.\ncoverage:\n  tcp: all\n  udp: approved+forbidden+catalogue\n  icmp: approved+forbidden\n  max_age: 7 days\n"
-         "\n# Proposals: they approve nothing until they have been approved.\nrules:\n";
+  out +=
+      "\n# Guessed: /24 and /64 networks around what was seen. Give them their real prefixes and names.\nzones:\n  "
+      "internet: { any: true }\n";
+  for (const auto& [prefix, name] : zones)
+    out += fmt::format("  {}: {{ cidrs: [{}] }}\n", name, yaml_prefix(prefix));
+  out +=
+      "\n# Each address is a host here. Put the addresses of one machine together: nics: { front: [...], back: "
+      "[...] }.\nhosts:\n";
+  for (const auto& [address, host] : hosts)
+    out += fmt::format("  {}: {{ addresses: [{}] }}\n", host.name, yaml_address(address));
+  out +=
+      "\n# Named as the evidence named them; a name says nothing about what really speaks there: add "
+      "`speaks`.\nservices:\n";
+  for (const auto& [key, name] : names)
+    out += fmt::format("  {}: {{ {}: [{}] }}\n", name, to_string(key.first), key.second.number());
+  out +=
+      "\n# Nothing may be scanned until somebody writes down what, and who authorised it.\n"
+      "scope:\n  targets: []\n"
+      "\n# Where scans stand: outside: { zone: internet, address: 203.0.113.77 }\nvantages: {}\n"
+      "\n# What a complete verdict needs.\ncoverage:\n  tcp: all\n  udp: approved+forbidden+catalogue\n  icmp: "
+      "approved+forbidden\n  max_age: 7 days\n"
+      "\n# Proposals: they approve nothing until they have been approved.\nrules:\n";
   out += body.empty() ? "  []\n" : body;
   if (body.empty()) out += '\n';
   out += kForbiddenComment.substr(1);

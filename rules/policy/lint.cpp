@@ -1,6 +1,7 @@
-// Complaints about the documentation itself. Overlap is asked of every pair of rules, and ten thousand rules have fifty
-// million pairs; so for each distinct `from`, `to` and list of services a sweep over ranges says which others it touches, as a row
-// of bits over the rules. The rules that may overlap one rule are three such rows, and-ed; only those are compared exactly.
+// Complaints about the documentation itself. Overlap is asked of every pair of rules, and ten thousand rules have
+// fifty million pairs; so for each distinct `from`, `to` and list of services a sweep over ranges says which others
+// it touches, as a row of bits over the rules. The rules that may overlap one rule are three such rows, and-ed;
+// only those are compared exactly.
 #include "rules/policy/lint.h"
 
 #include <fmt/format.h>
@@ -29,7 +30,8 @@ std::string listed(const std::vector<std::string>& names) {
   return out;
 }
 
-// --- Overlap ----------------------------------------------------------------------------------------------------------
+// --- Overlap
+// ----------------------------------------------------------------------------------------------------------
 
 using Bits = std::vector<std::uint64_t>;
 
@@ -76,7 +78,10 @@ class Touching {
 class Dimension {
  public:
   Dimension(std::vector<std::uint32_t> value_of, std::vector<std::vector<std::uint32_t>> neighbours)
-      : value_of_(std::move(value_of)), neighbours_(std::move(neighbours)), having_(neighbours_.size()), rows_(neighbours_.size()) {
+      : value_of_(std::move(value_of)),
+        neighbours_(std::move(neighbours)),
+        having_(neighbours_.size()),
+        rows_(neighbours_.size()) {
     for (std::uint32_t r = 0; r < value_of_.size(); ++r) having_[value_of_[r]].push_back(r);
   }
   const Bits& touching(std::uint32_t rule) {
@@ -105,7 +110,8 @@ class Dimension {
 /// What services say, without addresses, as sets of packets; lists of services by number.
 class Speech {
  public:
-  explicit Speech(const RuleSet& rules) : rules_(&rules), ipv4_(family_set(Family::ipv4)), ipv6_(family_set(Family::ipv6)) {}
+  explicit Speech(const RuleSet& rules)
+      : rules_(&rules), ipv4_(family_set(Family::ipv4)), ipv6_(family_set(Family::ipv6)) {}
 
   std::uint32_t add(std::vector<std::uint32_t> services) {
     std::sort(services.begin(), services.end());
@@ -164,11 +170,12 @@ class Speech {
 };
 
 AddressSet of_family(const AddressSet& set, Family family) {
-  return set.intersect(AddressSet{Prefix::containing(family == Family::ipv4 ? Address::ipv4(0) : Address::ipv6(0, 0), 0)});
+  return set.intersect(
+      AddressSet{Prefix::containing(family == Family::ipv4 ? Address::ipv4(0) : Address::ipv6(0, 0), 0)});
 }
 
-/// How two products (from x to x services) lie to each other. The families are judged apart: two rules may share IPv4 sources
-/// and IPv6 destinations without sharing a packet.
+/// How two products (from x to x services) lie to each other. The families are judged apart: two rules may share
+/// IPv4 sources and IPv6 destinations without sharing a packet.
 struct Lie {
   bool overlap = false;
   bool first_in_second = true, second_in_first = true;
@@ -182,8 +189,10 @@ Lie lie(Speech& speech, std::uint32_t a_services, const Rule& a, std::uint32_t b
     AddressSet b_from = of_family(b.from.addresses, family), b_to = of_family(b.to.addresses, family);
     bool a_any = !a_from.empty() && !a_to.empty(), b_any = !b_from.empty() && !b_to.empty();
     if (a_any && b_any && services.overlap[f] && a_from.overlaps(b_from) && a_to.overlaps(b_to)) out.overlap = true;
-    if (a_any && !(b_any && services.first_in_second[f] && b_from.contains(a_from) && b_to.contains(a_to))) out.first_in_second = false;
-    if (b_any && !(a_any && services.second_in_first[f] && a_from.contains(b_from) && a_to.contains(b_to))) out.second_in_first = false;
+    if (a_any && !(b_any && services.first_in_second[f] && b_from.contains(a_from) && b_to.contains(a_to)))
+      out.first_in_second = false;
+    if (b_any && !(a_any && services.second_in_first[f] && a_from.contains(b_from) && a_to.contains(b_to)))
+      out.second_in_first = false;
   }
   return out;
 }
@@ -210,24 +219,38 @@ class Linter {
     retired();
     unused();
     if (rules_.people.empty() && !rules_.review.approval_roles.empty()) {
-      add("people-undeclared", Severity::info, "", Location{.file = rules_.file}, "nobody is declared who may approve",
-          "The rule set has no `people`, so names in approvals are taken as they stand.", "Declare who may approve for which role under `people`.");
+      add("people-undeclared", Severity::info, "", Location{.file = rules_.file},
+          "nobody is declared who may approve",
+          "The rule set has no `people`, so names in approvals are taken as they stand.",
+          "Declare who may approve for which role under `people`.");
     }
     std::stable_sort(out_.begin(), out_.end(), [](const LintFinding& a, const LintFinding& b) {
-      return std::tie(a.where.file, a.where.line, a.where.column, a.kind, a.rule, a.title) < std::tie(b.where.file, b.where.line, b.where.column, b.kind, b.rule, b.title);
+      return std::tie(a.where.file, a.where.line, a.where.column, a.kind, a.rule, a.title) <
+             std::tie(b.where.file, b.where.line, b.where.column, b.kind, b.rule, b.title);
     });
     return std::move(out_);
   }
 
  private:
-  LintFinding& add(std::string kind, Severity severity, std::string rule, const Location& where, std::string title, std::string cause, std::string remedy) {
-    out_.push_back({std::move(kind), severity, std::move(rule), where, std::move(title), std::move(cause), std::move(remedy), {}, std::nullopt});
+  LintFinding& add(std::string kind, Severity severity, std::string rule, const Location& where, std::string title,
+                   std::string cause, std::string remedy) {
+    out_.push_back({std::move(kind),
+                    severity,
+                    std::move(rule),
+                    where,
+                    std::move(title),
+                    std::move(cause),
+                    std::move(remedy),
+                    {},
+                    std::nullopt});
     return out_.back();
   }
 
   void dates_and_approvals(const Rule& rule, const RuleState& state, std::string_view what) {
     if (rule.from.addresses.empty() || rule.to.addresses.empty()) {
-      add("rule-empty", Severity::low, rule.id, rule.where, fmt::format("{} approves nothing: its `{}` has no address", rule.id, rule.from.addresses.empty() ? "from" : "to"),
+      add("rule-empty", Severity::low, rule.id, rule.where,
+          fmt::format("{} approves nothing: its `{}` has no address", rule.id,
+                      rule.from.addresses.empty() ? "from" : "to"),
           "A name in it stands for no address.", "Give the host an address, or remove the rule.");
     }
     if (rule.proposed) return;  // nobody has promised anything yet
@@ -238,7 +261,8 @@ class Linter {
       if (problem.is_missing()) {
         missing.push_back(problem.role);
       } else if (problem.kind == ApprovalProblem::Kind::expiry_missing) {
-        add("approval-invalid", Severity::medium, rule.id, rule.where, fmt::format("{} has no end", rule.id), "An exception always expires.", "Give it `expires`.");
+        add("approval-invalid", Severity::medium, rule.id, rule.where, fmt::format("{} has no end", rule.id),
+            "An exception always expires.", "Give it `expires`.");
       } else {
         if (invalid.empty()) invalid_at = problem.where;
         invalid.push_back(problem.sentence);
@@ -246,30 +270,42 @@ class Linter {
       }
     }
     if (!missing.empty()) {
-      add("approval-missing", Severity::medium, rule.id, rule.where, fmt::format("{} lacks the approval of {}", rule.id, listed(missing)),
-          fmt::format("The review policy wants one approval for each role; without it the {} is not in force.", what), "Have it approved, or withdraw it.");
+      add("approval-missing", Severity::medium, rule.id, rule.where,
+          fmt::format("{} lacks the approval of {}", rule.id, listed(missing)),
+          fmt::format("The review policy wants one approval for each role; without it the {} is not in force.",
+                      what),
+          "Have it approved, or withdraw it.");
     }
     if (!invalid.empty()) {
-      add("approval-invalid", harmless ? Severity::low : Severity::medium, rule.id, invalid_at.line == 0 ? rule.where : invalid_at,
-          fmt::format("{} has an approval that does not count", rule.id), fmt::format("{}.", fmt::join(invalid, "; ")), "Have it approved by somebody who may.");
+      add("approval-invalid", harmless ? Severity::low : Severity::medium, rule.id,
+          invalid_at.line == 0 ? rule.where : invalid_at,
+          fmt::format("{} has an approval that does not count", rule.id),
+          fmt::format("{}.", fmt::join(invalid, "; ")), "Have it approved by somebody who may.");
     }
     if (rule.expires && at_ >= rules_.time_zone.end_of(*rule.expires)) {
-      add("rule-expired", Severity::medium, rule.id, rule.where, fmt::format("{} expired on {}", rule.id, to_string(*rule.expires)),
-          fmt::format("What it approved is approved no longer ({} days ago).", days_between(*rule.expires, today_)), fmt::format("Close the port and remove the {}, or have it approved again with a new date.", what));
+      add("rule-expired", Severity::medium, rule.id, rule.where,
+          fmt::format("{} expired on {}", rule.id, to_string(*rule.expires)),
+          fmt::format("What it approved is approved no longer ({} days ago).", days_between(*rule.expires, today_)),
+          fmt::format("Close the port and remove the {}, or have it approved again with a new date.", what));
       return;
     }
     if (rule.expires && *rule.expires <= today_ + rules_.review.warn_before) {
-      add("review-due", Severity::info, rule.id, rule.where, fmt::format("{} expires on {}", rule.id, to_string(*rule.expires)),
-          fmt::format("{} days are left.", days_between(today_, *rule.expires)), "Decide now whether it ends or is approved again.");
+      add("review-due", Severity::info, rule.id, rule.where,
+          fmt::format("{} expires on {}", rule.id, to_string(*rule.expires)),
+          fmt::format("{} days are left.", days_between(today_, *rule.expires)),
+          "Decide now whether it ends or is approved again.");
     }
     ReviewState review = review_of(rules_, rule);
     if (!review.due) return;
-    std::string last = review.last ? fmt::format("It was last looked at on {}.", to_string(*review.last)) : "Nobody has looked at it yet.";
+    std::string last = review.last ? fmt::format("It was last looked at on {}.", to_string(*review.last))
+                                   : "Nobody has looked at it yet.";
     if (*review.due < today_) {
-      add("review-overdue", Severity::low, rule.id, rule.where, fmt::format("{} was due for review on {}", rule.id, to_string(*review.due)), last,
+      add("review-overdue", Severity::low, rule.id, rule.where,
+          fmt::format("{} was due for review on {}", rule.id, to_string(*review.due)), last,
           "Review it: keep, narrow or retire, and write the decision under `reviewed`.");
     } else if (*review.due <= today_ + rules_.review.warn_before) {
-      add("review-due", Severity::info, rule.id, rule.where, fmt::format("{} is due for review on {}", rule.id, to_string(*review.due)), last, "Plan its review.");
+      add("review-due", Severity::info, rule.id, rule.where,
+          fmt::format("{} is due for review on {}", rule.id, to_string(*review.due)), last, "Plan its review.");
     }
   }
 
@@ -283,9 +319,11 @@ class Linter {
       icmp_only &= !s.all && s.tcp.empty() && s.udp.empty() && s.sctp.empty() && s.ip.empty();
       if (s.all) why.push_back(fmt::format("service {} is every protocol and port", s.name));
       for (Protocol protocol : s.ip)
-        if (protocol.has_ports() || protocol.is_icmp()) why.push_back(fmt::format("service {} is all of {}", s.name, to_string(protocol)));
+        if (protocol.has_ports() || protocol.is_icmp())
+          why.push_back(fmt::format("service {} is all of {}", s.name, to_string(protocol)));
       auto wide = [&](std::string_view protocol, const PortSet& ports) {
-        if (ports.size() > limits_.ports_max) why.push_back(fmt::format("service {} has {} {} ports", s.name, ports.size(), protocol));
+        if (ports.size() > limits_.ports_max)
+          why.push_back(fmt::format("service {} has {} {} ports", s.name, ports.size(), protocol));
       };
       wide("TCP", s.tcp);
       wide("UDP", s.udp);
@@ -299,25 +337,33 @@ class Linter {
         // A whole zone may well be pinged; it seldom is one server.
         if (!zone->any && !icmp_only) why.push_back(fmt::format("`to` is the whole zone {}", name));
       } else if (Result<Prefix> prefix = parse_prefix(name)) {
-        unsigned length_min = prefix->family() == Family::ipv4 ? 32U - static_cast<unsigned>(std::bit_width(limits_.addresses_max_ipv4) - 1) : 112U;
+        unsigned length_min = prefix->family() == Family::ipv4
+                                  ? 32U - static_cast<unsigned>(std::bit_width(limits_.addresses_max_ipv4) - 1)
+                                  : 112U;
         if (prefix->length() < length_min) why.push_back(fmt::format("`to` is {}", name));
       }
     }
     if (from_any && to_any) why.push_back("it goes from anywhere to anywhere");
     if (why.empty()) return;
-    add("rule-broad", Severity::low, rule.id, rule.where, fmt::format("{} is broader than a service needs", rule.id), fmt::format("{}.", fmt::join(why, "; ")),
+    add("rule-broad", Severity::low, rule.id, rule.where,
+        fmt::format("{} is broader than a service needs", rule.id), fmt::format("{}.", fmt::join(why, "; ")),
         "Name the hosts that answer and the ports they answer on.");
   }
 
   void temporary(const Rule& rule) {
-    bool tagged = std::any_of(rule.tags.begin(), rule.tags.end(), [](const std::string& tag) { return tag == "temporary" || tag == "temp"; });
+    bool tagged = std::any_of(rule.tags.begin(), rule.tags.end(),
+                              [](const std::string& tag) { return tag == "temporary" || tag == "temp"; });
     if (rule.temporary_until) {
       if (*rule.temporary_until < today_) {
-        add("rule-temporary", Severity::low, rule.id, rule.where, fmt::format("{} was to be temporary until {}", rule.id, to_string(*rule.temporary_until)),
-            fmt::format("That was {} days ago, and it is still there.", days_between(*rule.temporary_until, today_)), "Remove it, or have it approved as a lasting rule.");
+        add("rule-temporary", Severity::low, rule.id, rule.where,
+            fmt::format("{} was to be temporary until {}", rule.id, to_string(*rule.temporary_until)),
+            fmt::format("That was {} days ago, and it is still there.",
+                        days_between(*rule.temporary_until, today_)),
+            "Remove it, or have it approved as a lasting rule.");
       }
     } else if ((rule.temporary || tagged) && !rule.expires) {
-      add("rule-temporary", Severity::low, rule.id, rule.where, fmt::format("{} is temporary and has no end", rule.id),
+      add("rule-temporary", Severity::low, rule.id, rule.where,
+          fmt::format("{} is temporary and has no end", rule.id),
           "A temporary rule without a date stays until somebody stumbles over it.", "Give it `expires`.");
     }
   }
@@ -329,12 +375,16 @@ class Linter {
     for (std::uint32_t r = 0; r < rules_.rules.size(); ++r) {
       RuleStatus status = states_[r].status;
       const Rule& rule = rules_.rules[r];
-      if (status != RuleStatus::expired && status != RuleStatus::proposed && !rule.from.addresses.empty() && !rule.to.addresses.empty() && !rule.services.empty()) considered.push_back(r);
+      if (status != RuleStatus::expired && status != RuleStatus::proposed && !rule.from.addresses.empty() &&
+          !rule.to.addresses.empty() && !rule.services.empty())
+        considered.push_back(r);
     }
     if (considered.size() < 2) return;
     std::vector<std::uint32_t> services;
-    Dimension from = addresses_of(considered, [](const Rule& rule) -> const AddressSet& { return rule.from.addresses; });
-    Dimension to = addresses_of(considered, [](const Rule& rule) -> const AddressSet& { return rule.to.addresses; });
+    Dimension from =
+        addresses_of(considered, [](const Rule& rule) -> const AddressSet& { return rule.from.addresses; });
+    Dimension to =
+        addresses_of(considered, [](const Rule& rule) -> const AddressSet& { return rule.to.addresses; });
     Dimension ports = ports_of(considered, services);
     std::size_t reported = 0, beyond = 0;
     for (std::uint32_t i = 0; i < considered.size(); ++i) {
@@ -350,12 +400,16 @@ class Linter {
             ++beyond;
             continue;
           }
-          reported += report_overlap(rules_.rules[considered[i]], services[i], rules_.rules[considered[j]], services[j]) ? 1 : 0;
+          reported +=
+              report_overlap(rules_.rules[considered[i]], services[i], rules_.rules[considered[j]], services[j])
+                  ? 1
+                  : 0;
         }
       }
     }
     if (beyond != 0) {
-      add("rule-overlap", Severity::low, "", Location{.file = rules_.file}, fmt::format("about {} more pairs of rules overlap", beyond),
+      add("rule-overlap", Severity::low, "", Location{.file = rules_.file},
+          fmt::format("about {} more pairs of rules overlap", beyond),
           fmt::format("The first {} are listed.", kOverlapsMax), "Start with the rules that are named most often.");
     }
   }
@@ -414,7 +468,8 @@ class Linter {
       const Rule& inner = how.first_in_second ? a : b;
       const Rule& outer = how.first_in_second ? b : a;
       title = fmt::format("{} is covered by {}", inner.id, outer.id);
-      cause = fmt::format("Everything that {} approves, {} approves as well: retiring {} would close nothing.", inner.id, outer.id, inner.id);
+      cause = fmt::format("Everything that {} approves, {} approves as well: retiring {} would close nothing.",
+                          inner.id, outer.id, inner.id);
       remedy = fmt::format("Retire {}, or narrow {}.", inner.id, outer.id);
     } else {
       title = fmt::format("{} and {} overlap", a.id, b.id);
@@ -424,11 +479,13 @@ class Linter {
     const Rule& later = b;  // the second in the file is where the reader would look
     LintFinding& finding = add("rule-overlap", Severity::low, later.id, later.where, title, cause, remedy);
     finding.related_rules = {a.id};
-    finding.sample = speech_.sample(a_services, b_services, a.from.addresses.intersect(b.from.addresses), a.to.addresses.intersect(b.to.addresses));
+    finding.sample = speech_.sample(a_services, b_services, a.from.addresses.intersect(b.from.addresses),
+                                    a.to.addresses.intersect(b.to.addresses));
     return true;
   }
 
-  /// Rules that approve what an entry forbids: by semantics.md the entry wins, and the rule promises what does not hold.
+  /// Rules that approve what an entry forbids: by semantics.md the entry wins, and the rule promises what does not
+  /// hold.
   void forbidden() {
     std::vector<std::uint32_t> services;
     for (const Rule& rule : rules_.rules) services.push_back(speech_.add(rule.services));
@@ -440,16 +497,23 @@ class Linter {
       for (std::size_t r = 0; r < rules_.rules.size(); ++r) {
         const Rule& rule = rules_.rules[r];
         if (states_[r].status == RuleStatus::expired || states_[r].status == RuleStatus::proposed) continue;
-        if (std::find(entry.except_rules.begin(), entry.except_rules.end(), rule.id) != entry.except_rules.end()) continue;
-        if (!touch(rule.from.addresses, entry.from.addresses) || !touch(rule.to.addresses, entry.to.addresses)) continue;
+        if (std::find(entry.except_rules.begin(), entry.except_rules.end(), rule.id) != entry.except_rules.end())
+          continue;
+        if (!touch(rule.from.addresses, entry.from.addresses) || !touch(rule.to.addresses, entry.to.addresses))
+          continue;
         Lie how = lie(speech_, services[r], rule, entry_services, as_rule);
         if (!how.overlap || wholly_lifted(rule, services[r], entry)) continue;
         LintFinding& finding =
-            add("rule-forbidden", Severity::medium, rule.id, rule.where, fmt::format("{} approves what {} forbids", rule.id, entry.id),
-                how.first_in_second ? fmt::format("All of it is forbidden, so {} approves nothing.", rule.id) : "The entry wins where the two meet.",
-                fmt::format("Narrow {}, or name it in {}'s `except_rules`, or ask for an exception.", rule.id, entry.id));
+            add("rule-forbidden", Severity::medium, rule.id, rule.where,
+                fmt::format("{} approves what {} forbids", rule.id, entry.id),
+                how.first_in_second ? fmt::format("All of it is forbidden, so {} approves nothing.", rule.id)
+                                    : "The entry wins where the two meet.",
+                fmt::format("Narrow {}, or name it in {}'s `except_rules`, or ask for an exception.", rule.id,
+                            entry.id));
         finding.related_rules = {entry.id};
-        finding.sample = speech_.sample(services[r], entry_services, rule.from.addresses.intersect(entry.from.addresses), rule.to.addresses.intersect(entry.to.addresses));
+        finding.sample =
+            speech_.sample(services[r], entry_services, rule.from.addresses.intersect(entry.from.addresses),
+                           rule.to.addresses.intersect(entry.to.addresses));
       }
     }
   }
@@ -472,21 +536,26 @@ class Linter {
 
   bool wholly_lifted(const Rule& rule, std::uint32_t services, const ForbiddenEntry& entry) {
     return std::any_of(rules_.exceptions.begin(), rules_.exceptions.end(), [&](const Exception& x) {
-      return x.of == entry.id && state_of(rules_, x, at_).in_force() && lie(speech_, services, rule, speech_.add(x.rule.services), x.rule).first_in_second;
+      return x.of == entry.id && state_of(rules_, x, at_).in_force() &&
+             lie(speech_, services, rule, speech_.add(x.rule.services), x.rule).first_in_second;
     });
   }
 
   void bounds(const Exception& x) {
-    auto entry = std::find_if(rules_.forbidden.begin(), rules_.forbidden.end(), [&](const ForbiddenEntry& f) { return f.id == x.of; });
+    auto entry = std::find_if(rules_.forbidden.begin(), rules_.forbidden.end(),
+                              [&](const ForbiddenEntry& f) { return f.id == x.of; });
     if (entry == rules_.forbidden.end()) return;  // the reader has said so
     Rule as_rule;
     as_rule.from.addresses = entry->from.addresses;
     as_rule.to.addresses = entry->to.addresses;
     Lie how = lie(speech_, speech_.add(x.rule.services), x.rule, speech_.add(entry->services), as_rule);
     if (how.first_in_second) return;
-    LintFinding& finding = add("exception-unbounded", Severity::medium, x.rule.id, x.rule.where,
-                               how.overlap ? fmt::format("{} reaches beyond {}", x.rule.id, x.of) : fmt::format("{} lifts nothing of {}", x.rule.id, x.of),
-                               "An exception lifts and approves inside the entry it narrows, and nothing outside it.", "Narrow it, or write a rule for the rest.");
+    LintFinding& finding =
+        add("exception-unbounded", Severity::medium, x.rule.id, x.rule.where,
+            how.overlap ? fmt::format("{} reaches beyond {}", x.rule.id, x.of)
+                        : fmt::format("{} lifts nothing of {}", x.rule.id, x.of),
+            "An exception lifts and approves inside the entry it narrows, and nothing outside it.",
+            "Narrow it, or write a rule for the rest.");
     finding.related_rules = {x.of};
   }
 
@@ -494,23 +563,32 @@ class Linter {
 
   void accepted() {
     for (const AcceptedFinding& a : rules_.accepted) {
-      std::string what = fmt::format("the accepted finding {}", !a.id.empty() ? a.id : listed(non_empty({a.kind, a.rule, a.target})));
+      std::string what = fmt::format("the accepted finding {}",
+                                     !a.id.empty() ? a.id : listed(non_empty({a.kind, a.rule, a.target})));
       if (at_ >= rules_.time_zone.end_of(a.expires)) {
-        add("accepted-expired", Severity::low, a.rule, a.where, fmt::format("{} was accepted until {}", what, to_string(a.expires)), "It fails verdicts again.", "Repair it, or have it accepted again.");
+        add("accepted-expired", Severity::low, a.rule, a.where,
+            fmt::format("{} was accepted until {}", what, to_string(a.expires)), "It fails verdicts again.",
+            "Repair it, or have it accepted again.");
       }
       if (a.approved.empty()) {
-        add("approval-missing", Severity::medium, a.rule, a.where, fmt::format("nobody approved {}", what), "An accepted finding needs somebody who answers for it.", "Have it approved.");
+        add("approval-missing", Severity::medium, a.rule, a.where, fmt::format("nobody approved {}", what),
+            "An accepted finding needs somebody who answers for it.", "Have it approved.");
       }
       for (const Approval& approval : a.approved) {
         const Person* person = rules_.person(approval.by);
         if (rules_.people.empty()) continue;
-        if (person == nullptr || std::find(person->roles.begin(), person->roles.end(), approval.role) == person->roles.end()) {
-          add("approval-invalid", Severity::medium, a.rule, a.where, fmt::format("{} has an approval that does not count", what),
-              fmt::format("{} may not approve for {}.", approval.by, approval.role), "Have it approved by somebody who may.");
+        if (person == nullptr ||
+            std::find(person->roles.begin(), person->roles.end(), approval.role) == person->roles.end()) {
+          add("approval-invalid", Severity::medium, a.rule, a.where,
+              fmt::format("{} has an approval that does not count", what),
+              fmt::format("{} may not approve for {}.", approval.by, approval.role),
+              "Have it approved by somebody who may.");
         }
       }
       if (!a.rule.empty() && rules_.rule(a.rule) == nullptr && !is_forbidden_id(a.rule)) {
-        add("name-unused", Severity::info, a.rule, a.where, fmt::format("{} names a rule that does not exist", what), "It can never match a finding of that rule.", "Remove it.");
+        add("name-unused", Severity::info, a.rule, a.where,
+            fmt::format("{} names a rule that does not exist", what), "It can never match a finding of that rule.",
+            "Remove it.");
       }
     }
   }
@@ -521,14 +599,16 @@ class Linter {
   }
 
   bool is_forbidden_id(std::string_view id) const {
-    return std::any_of(rules_.forbidden.begin(), rules_.forbidden.end(), [&](const ForbiddenEntry& f) { return f.id == id; });
+    return std::any_of(rules_.forbidden.begin(), rules_.forbidden.end(),
+                       [&](const ForbiddenEntry& f) { return f.id == id; });
   }
 
   void retired() {
     for (const RetiredId& r : rules_.retired) {
       const Rule* rule = rules_.rule(r.id);
       if (rule == nullptr) continue;
-      LintFinding& finding = add("id-retired", Severity::medium, r.id, rule->where, fmt::format("{} was retired on {} and is used again", r.id, to_string(r.removed)),
+      LintFinding& finding = add("id-retired", Severity::medium, r.id, rule->where,
+                                 fmt::format("{} was retired on {} and is used again", r.id, to_string(r.removed)),
                                  "Old reports and tickets mean another rule by it.", "Give the new rule a new id.");
       finding.related_rules = {r.id};
     }
@@ -597,10 +677,12 @@ class Linter {
     for (const Vip& v : rules_.vips) {
       refer(v.members);
       for (const std::string& name : v.services)
-        if (const Service* s = rules_.service(name)) services[static_cast<std::size_t>(s - rules_.services.data())] = true;
+        if (const Service* s = rules_.service(name))
+          services[static_cast<std::size_t>(s - rules_.services.data())] = true;
     }
     auto report = [&](std::string_view what, const std::string& name, const Location& where) {
-      add("name-unused", Severity::info, name, where, fmt::format("{} {} is never used", what, name), "Nothing in the rule set refers to it.", "Remove it, or use it.");
+      add("name-unused", Severity::info, name, where, fmt::format("{} {} is never used", what, name),
+          "Nothing in the rule set refers to it.", "Remove it, or use it.");
     };
     for (const Zone& z : rules_.zones)
       if (!used_.contains(z.name) && !z.any) report("zone", z.name, z.where);
@@ -619,7 +701,8 @@ class Linter {
     for (const Host& h : rules_.hosts) {
       if (used_.contains(h.name) || h.care != Care::normal) continue;
       std::vector<Address> addresses = h.all_addresses();
-      if (std::none_of(addresses.begin(), addresses.end(), [&](const Address& a) { return spoken_of.contains(a); })) report("host", h.name, h.where);
+      if (std::none_of(addresses.begin(), addresses.end(), [&](const Address& a) { return spoken_of.contains(a); }))
+        report("host", h.name, h.where);
     }
   }
 
@@ -636,6 +719,8 @@ class Linter {
 
 }  // namespace
 
-std::vector<LintFinding> lint(const RuleSet& rules, Timestamp at, const BreadthLimits& limits) { return Linter(rules, at, limits).run(); }
+std::vector<LintFinding> lint(const RuleSet& rules, Timestamp at, const BreadthLimits& limits) {
+  return Linter(rules, at, limits).run();
+}
 
 }  // namespace demarc

@@ -1,4 +1,5 @@
-// What is wrong with the rule set itself: approvals, dates, overlap, breadth, contradiction, names that nobody uses.
+// What is wrong with the rule set itself: approvals, dates, overlap, breadth, contradiction, names that nobody
+// uses.
 #pragma once
 
 #include <optional>
@@ -11,15 +12,15 @@
 
 namespace demarc {
 
-/// Kinds: rule-expired, review-overdue, approval-missing, approval-invalid, rule-overlap, rule-broad, rule-temporary of
-/// the verdict, and rule-forbidden, review-due, exception-unbounded, name-unused, id-retired, accepted-expired,
-/// people-undeclared, rule-empty, which `check` alone reports.
+/// Kinds: rule-expired, review-overdue, approval-missing, approval-invalid, rule-overlap, rule-broad,
+/// rule-temporary of the verdict, and rule-forbidden, review-due, exception-unbounded, name-unused, id-retired,
+/// accepted-expired, people-undeclared, rule-empty, which `check` alone reports.
 struct LintFinding {
   std::string kind;
   Severity severity = Severity::none;
-  std::string rule;     // the id of the rule, exception, entry, or the name of what is unused
+  std::string rule;  // the id of the rule, exception, entry, or the name of what is unused
   Location where;
-  std::string title;    // one line, with names
+  std::string title;  // one line, with names
   std::string cause, remedy;
   std::vector<std::string> related_rules;
   std::optional<Packet> sample;
@@ -27,8 +28,8 @@ struct LintFinding {
 
 /// Above these a rule is called broad (rule-broad).
 struct BreadthLimits {
-  std::uint32_t ports_max = 1024;         // of one protocol of one service
-  std::uint32_t addresses_max_ipv4 = 256; // destinations, where no zone is named
+  std::uint32_t ports_max = 1024;          // of one protocol of one service
+  std::uint32_t addresses_max_ipv4 = 256;  // destinations, where no zone is named
 };
 
 /// Sorted by place in the files, then kind. A rule set of 10,000 rules takes well under a second.

@@ -1,5 +1,6 @@
-// Look-ups by name and by address. A verdict asks for the zone of a million addresses, so names are hashed once and the
-// zones are turned into one sorted table of disjoint address intervals, in which the longest prefix has already won.
+// Look-ups by name and by address. A verdict asks for the zone of a million addresses, so names are hashed once and
+// the zones are turned into one sorted table of disjoint address intervals, in which the longest prefix has already
+// won.
 #include "rules/policy/rule_set.h"
 
 #include <fmt/format.h>
@@ -22,8 +23,8 @@ struct Interval {
   std::uint32_t zone = 0;
 };
 
-/// Disjoint intervals in order. Prefixes are nested or disjoint, so a stack of the open ones is enough: the innermost has
-/// the longest prefix and owns the addresses until the next begins or it ends.
+/// Disjoint intervals in order. Prefixes are nested or disjoint, so a stack of the open ones is enough: the
+/// innermost has the longest prefix and owns the addresses until the next begins or it ends.
 std::vector<Interval> resolve(const std::vector<Zone>& zones) {
   struct Owned {
     Prefix prefix;
@@ -80,8 +81,8 @@ constexpr std::uint32_t kNowhere = 0xFFFFFFFF;
 struct RuleSetIndex {
   using Shape = std::array<std::size_t, 9>;
   static Shape shape_of(const RuleSet& r) {
-    return {r.zones.size(),   r.hosts.size(),      r.vantages.size(), r.sensors.size(), r.services.size(),
-            r.rules.size(),   r.exceptions.size(), r.people.size(),   r.devices.size()};
+    return {r.zones.size(), r.hosts.size(),      r.vantages.size(), r.sensors.size(), r.services.size(),
+            r.rules.size(), r.exceptions.size(), r.people.size(),   r.devices.size()};
   }
 
   struct Name {
@@ -113,7 +114,8 @@ struct RuleSetIndex {
       for (std::uint32_t n = 0; n < r.hosts[h].nics.size(); ++n)
         for (const Address& a : r.hosts[h].nics[n].addresses) addresses.try_emplace(a, Name{h, n, kNowhere});
     }
-    for (std::uint32_t v = 0; v < r.vantages.size(); ++v) addresses.try_emplace(r.vantages[v].address, Name{kNowhere, kNowhere, v});
+    for (std::uint32_t v = 0; v < r.vantages.size(); ++v)
+      addresses.try_emplace(r.vantages[v].address, Name{kNowhere, kNowhere, v});
     for (std::uint32_t d = 0; d < r.devices.size(); ++d) {
       auto host = hosts.find(r.devices[d].name);
       if (host == hosts.end()) continue;
@@ -125,7 +127,8 @@ struct RuleSetIndex {
 namespace {
 
 const RuleSetIndex& index_of(const RuleSet& rules) {
-  if (!rules.index || rules.index->shape != RuleSetIndex::shape_of(rules)) rules.index = std::make_shared<const RuleSetIndex>(rules);
+  if (!rules.index || rules.index->shape != RuleSetIndex::shape_of(rules))
+    rules.index = std::make_shared<const RuleSetIndex>(rules);
   return *rules.index;
 }
 

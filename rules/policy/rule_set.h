@@ -25,15 +25,16 @@ enum class Severity : std::uint8_t { none, info, low, medium, high, critical };
 std::string_view name(Severity severity);
 std::optional<Severity> parse_severity(std::string_view text);
 
-// --- Places: zones, hosts, groups ---------------------------------------------------------------------------------
+// --- Places: zones, hosts, groups
+// ---------------------------------------------------------------------------------
 
 struct Zone {
   std::string name;
-  bool any = false;             // every global unicast address that no other zone names
+  bool any = false;  // every global unicast address that no other zone names
   std::vector<Prefix> cidrs;
   std::string description;
-  bool intra_allowed = false;   // traffic inside one subnet of it is not judged (`intra: allowed`)
-  AddressSet addresses;         // resolved: longest prefix wins, so another zone's longer prefixes are taken out
+  bool intra_allowed = false;  // traffic inside one subnet of it is not judged (`intra: allowed`)
+  AddressSet addresses;        // resolved: longest prefix wins, so another zone's longer prefixes are taken out
   Location where;
 };
 
@@ -71,10 +72,10 @@ struct Group {
 
 /// This real address is seen by other zones as another one.
 struct Translation {
-  std::string real_name;            // host or host.nic
+  std::string real_name;  // host or host.nic
   std::vector<Address> real;
   Address seen_as;
-  EndpointSet from;                 // who sees it so
+  EndpointSet from;                          // who sees it so
   std::vector<std::pair<Port, Port>> ports;  // seen -> real; empty: all ports, unchanged
   Location where;
 };
@@ -91,23 +92,25 @@ struct Vip {
   Location where;
 };
 
-// --- Services -----------------------------------------------------------------------------------------------------
+// --- Services
+// -----------------------------------------------------------------------------------------------------
 
 /// The side that answers: protocols, ports, ICMP types.
 struct Service {
   std::string name;
-  bool all = false;                       // every protocol and port
+  bool all = false;  // every protocol and port
   PortSet tcp, udp, sctp;
-  std::optional<PortSet> source_ports;    // only where a protocol fixes them
+  std::optional<PortSet> source_ports;  // only where a protocol fixes them
   std::vector<IcmpType> icmp, icmpv6;
-  std::vector<Protocol> ip;               // other protocols, whole
-  std::string speaks;                     // an application protocol's name, or empty
-  bool one_way = false;                   // `replies: none`: datagrams alone are use
-  PortSet related_tcp, related_udp;       // data ports that belong to a control session
+  std::vector<Protocol> ip;          // other protocols, whole
+  std::string speaks;                // an application protocol's name, or empty
+  bool one_way = false;              // `replies: none`: datagrams alone are use
+  PortSet related_tcp, related_udp;  // data ports that belong to a control session
   Location where;
 };
 
-// --- People, approvals, dates -------------------------------------------------------------------------------------
+// --- People, approvals, dates
+// -------------------------------------------------------------------------------------
 
 struct Person {
   std::string name;
@@ -135,7 +138,8 @@ struct ReviewPolicy {
   bool approver_is_not_owner = false;
 };
 
-// --- Rules --------------------------------------------------------------------------------------------------------
+// --- Rules
+// --------------------------------------------------------------------------------------------------------
 
 enum class Use : std::uint8_t { unspecified, required, optional, rare };
 enum class Expectation : std::uint8_t { open, blocked };
@@ -144,11 +148,11 @@ enum class VerifyBy : std::uint8_t { any, probe, witness, configuration, flows }
 
 struct Rule {
   std::string id;
-  std::vector<std::uint32_t> services;   // into RuleSet::services
+  std::vector<std::uint32_t> services;  // into RuleSet::services
   EndpointSet from, to;
   std::string application, owner, reason, ticket;
   std::vector<std::string> references, tags;
-  bool proposed = false;                 // `status: proposed`: not in force
+  bool proposed = false;  // `status: proposed`: not in force
   std::vector<Approval> approved;
   std::optional<Date> review_by, expires, temporary_until;
   std::vector<ReviewEntry> reviewed;
@@ -184,7 +188,8 @@ struct RetiredId {
 
 /// A known finding that does not fail a verdict.
 struct AcceptedFinding {
-  std::string kind, rule, target, id;  // what is empty is not constrained; `target` is a host, nic, address or prefix
+  std::string kind, rule, target,
+      id;  // what is empty is not constrained; `target` is a host, nic, address or prefix
   AddressSet target_addresses;
   std::string reason, compensating;
   std::vector<Approval> approved;
@@ -192,14 +197,15 @@ struct AcceptedFinding {
   Location where;
 };
 
-// --- What is measured, from where, how fast -----------------------------------------------------------------------
+// --- What is measured, from where, how fast
+// -----------------------------------------------------------------------
 
 /// A weekly or a single span of local time.
 struct Window {
   bool weekly = false;
-  int day_from = 0, day_to = 0;                      // weekly: 0 = Sunday
-  std::chrono::minutes from{0}, to{0};               // weekly: time of day
-  LocalTime begin, end;                              // single: [begin, end)
+  int day_from = 0, day_to = 0;         // weekly: 0 = Sunday
+  std::chrono::minutes from{0}, to{0};  // weekly: time of day
+  LocalTime begin, end;                 // single: [begin, end)
   std::string text, ticket, reason;
   Location where;
 };
@@ -211,7 +217,7 @@ struct ScopePolicy {
   std::uint32_t rate_max = 1000;             // packets/s over all vantage points
   std::uint32_t rate_max_per_target = 200;
   std::uint32_t states_max_per_path = 2000;
-  std::vector<Window> windows;               // none: any time
+  std::vector<Window> windows;  // none: any time
   std::vector<Window> blackouts;
   std::string authorised_by, authorised_ticket;
   std::optional<Date> authorised_on, valid_until;
@@ -270,8 +276,8 @@ struct Device {
 };
 struct Path {
   std::string from, to;
-  bool none = false;                               // isolated by design
-  std::vector<std::vector<std::string>> via;       // hops; each hop one device or alternatives
+  bool none = false;                          // isolated by design
+  std::vector<std::vector<std::string>> via;  // hops; each hop one device or alternatives
   Location where;
 };
 
@@ -280,7 +286,7 @@ struct RuleSetIndex;  // rule_set.cpp: names and addresses, made at the first lo
 struct RuleSet {
   std::string name;
   std::string file;
-  std::string sha256;         // of all files together, in reading order
+  std::string sha256;  // of all files together, in reading order
   TimeZone time_zone;
   ReviewPolicy review;
   std::vector<Zone> zones;
@@ -310,9 +316,11 @@ struct RuleSet {
   const Service* service(std::string_view name) const;
   const Rule* rule(std::string_view id) const;  // exceptions' rules too
   const Person* person(std::string_view name) const;
-  /// The zone an address belongs to: the longest prefix that holds it, else the `any` zone if it is global unicast; otherwise none.
+  /// The zone an address belongs to: the longest prefix that holds it, else the `any` zone if it is global unicast;
+  /// otherwise none.
   const Zone* zone_of(const Address& address) const;
-  /// "web1.front", "sql1", "vantage:external", or empty: what the rule set calls the address. Hosts come before vantage points.
+  /// "web1.front", "sql1", "vantage:external", or empty: what the rule set calls the address. Hosts come before
+  /// vantage points.
   std::string name_of(const Address& address) const;
   /// The host that has the address, on itself or on a card.
   const Host* host_of(const Address& address) const;
@@ -321,7 +329,8 @@ struct RuleSet {
 
   /// To call after names or addresses were changed in place; adding and removing is noticed.
   void reindex() const { index.reset(); }
-  mutable std::shared_ptr<const RuleSetIndex> index;  // of positions, so a copy may share it; not for several threads at once
+  mutable std::shared_ptr<const RuleSetIndex>
+      index;  // of positions, so a copy may share it; not for several threads at once
 };
 
 }  // namespace demarc

@@ -85,7 +85,8 @@ constexpr const char* kDefinitions = R"json(
       "required": ["between", "via"], "additionalProperties": false })json";
 
 // What rules and exceptions have in common.
-constexpr const char* kRuleCommon = R"json("id": { "$ref": "#/definitions/id" }, "service": { "$ref": "#/definitions/names" }, "services": { "$ref": "#/definitions/names" },
+constexpr const char* kRuleCommon =
+    R"json("id": { "$ref": "#/definitions/id" }, "service": { "$ref": "#/definitions/names" }, "services": { "$ref": "#/definitions/names" },
       "from": { "$ref": "#/definitions/endpoints" }, "to": { "$ref": "#/definitions/endpoints" },
       "application": { "$ref": "#/definitions/text", "description": "The business service; reports group by it" },
       "owner": { "$ref": "#/definitions/text", "description": "The team that answers for it" }, "reason": { "$ref": "#/definitions/text" }, "ticket": { "$ref": "#/definitions/text" },
@@ -136,7 +137,8 @@ constexpr const char* kTop = R"json(
 std::string rules_json_schema() {
   std::string definitions = kDefinitions;
   const std::string marker = "@COMMON@";
-  for (std::size_t at = definitions.find(marker); at != std::string::npos; at = definitions.find(marker)) definitions.replace(at, marker.size(), kRuleCommon);
+  for (std::size_t at = definitions.find(marker); at != std::string::npos; at = definitions.find(marker))
+    definitions.replace(at, marker.size(), kRuleCommon);
   return std::string(R"json({
   "$schema": "http://json-schema.org/draft-07/schema#",
   "$id": "https://demarc.example/schema/rules-1.json",
@@ -145,7 +147,8 @@ std::string rules_json_schema() {
   "type": "object",
   "additionalProperties": false,
   "required": ["demarc"],
-  "properties": {)json") + kTop + "\n  },\n  \"definitions\": {" + definitions + "\n  }\n}\n";
+  "properties": {)json") +
+         kTop + "\n  },\n  \"definitions\": {" + definitions + "\n  }\n}\n";
 }
 
 }  // namespace demarc

@@ -5,8 +5,8 @@
 
 namespace demarc {
 
-/// It knows every key, form and unit of the rule set. What needs names resolved (a zone that nobody defined, an exception
-/// outside its entry) is beyond JSON Schema: read_rule_set() says those.
+/// It knows every key, form and unit of the rule set. What needs names resolved (a zone that nobody defined, an
+/// exception outside its entry) is beyond JSON Schema: read_rule_set() says those.
 std::string rules_json_schema();
 
 }  // namespace demarc

@@ -25,7 +25,8 @@ bool names_single(const RuleSet& rules, std::string_view written) {
 }
 
 std::vector<Address> addresses_of_name(const RuleSet& rules, std::string_view written) {
-  if (Result<Prefix> prefix = parse_prefix(written)) return prefix->is_host() ? std::vector<Address>{prefix->base()} : std::vector<Address>{};
+  if (Result<Prefix> prefix = parse_prefix(written))
+    return prefix->is_host() ? std::vector<Address>{prefix->base()} : std::vector<Address>{};
   std::size_t dot = written.find('.');
   const Host* host = rules.host(written.substr(0, dot));
   if (host == nullptr) host = rules.host(written);
@@ -46,8 +47,8 @@ const PortSet& fragile_ports() {
 }
 
 void Scope::learn_prefixes(std::span<const Prefix> prefixes) {
-  // The last address of an IPv4 prefix is its broadcast, the first its network (RFC 919, RFC 922); a /31 has neither
-  // (RFC 3021). IPv6 has no broadcast; its first address is the routers' anycast and harmless.
+  // The last address of an IPv4 prefix is its broadcast, the first its network (RFC 919, RFC 922); a /31 has
+  // neither (RFC 3021). IPv6 has no broadcast; its first address is the routers' anycast and harmless.
   std::vector<AddressRange> first, last;
   for (const Prefix& prefix : prefixes) {
     if (prefix.family() != Family::ipv4 || prefix.length() > 30) continue;
@@ -94,8 +95,8 @@ Result<Scope> Scope::from_rules(const RuleSet& rules, std::span<const Prefix> ex
       scope.names_.try_emplace(a, rules.name_of(a));
     }
   }
-  // Whoever may ask a host may ask the address under which he sees it: the packets go to the host. Its care goes along. An
-  // address that is a device's own stays a device's.
+  // Whoever may ask a host may ask the address under which he sees it: the packets go to the host. Its care goes
+  // along. An address that is a device's own stays a device's.
   for (const Translation& translation : rules.translations) {
     for (const Address& real : translation.real) {
       if (!scope.targets_.contains(real)) continue;
@@ -108,7 +109,8 @@ Result<Scope> Scope::from_rules(const RuleSet& rules, std::span<const Prefix> ex
     }
   }
   if (scope.targets_.empty()) {
-    return std::unexpected(Error{policy.where, "the scope has no targets, so nothing may be asked", "name zones, hosts or prefixes under `targets`"});
+    return std::unexpected(Error{policy.where, "the scope has no targets, so nothing may be asked",
+                                 "name zones, hosts or prefixes under `targets`"});
   }
   for (const Zone& zone : rules.zones) scope.learn_prefixes(zone.cidrs);
   std::vector<Prefix> written;
@@ -151,7 +153,8 @@ Result<Scope> Scope::from_prefixes(std::span<const Prefix> targets, std::span<co
 
 Scope::Refusal Scope::refusal(const Address& address) const {
   // ::ffff:192.0.2.1 would leave the machine as IPv4: judge what would be sent.
-  if (const Address plain = address.unmapped(); plain != address) return refusal(plain) == Refusal::none ? Refusal::reserved : refusal(plain);
+  if (const Address plain = address.unmapped(); plain != address)
+    return refusal(plain) == Refusal::none ? Refusal::reserved : refusal(plain);
   switch (classify(address)) {
     case AddressClass::unspecified: return Refusal::unspecified;
     case AddressClass::multicast: return Refusal::multicast;
@@ -166,7 +169,8 @@ Scope::Refusal Scope::refusal(const Address& address) const {
   }
   if (excluded_.contains(address)) return Refusal::excluded;
   if (!targets_.contains(address)) return Refusal::outside;
-  if (auto care = care_.find(address); care != care_.end() && care->second == Care::never) return Refusal::care_never;
+  if (auto care = care_.find(address); care != care_.end() && care->second == Care::never)
+    return Refusal::care_never;
   if (edges_network_.contains(address)) return Refusal::network_address;
   if (edges_broadcast_.contains(address)) return Refusal::broadcast_address;
   if (devices_.contains(address) && !named_.contains(address)) return Refusal::device;
@@ -175,29 +179,37 @@ Scope::Refusal Scope::refusal(const Address& address) const {
 
 Result<Target> Scope::admit(const Address& address) const {
   std::string who = to_string(address);
-  if (auto name = names_.find(address); name != names_.end() && !name->second.empty()) who = fmt::format("{} ({})", name->second, who);
+  if (auto name = names_.find(address); name != names_.end() && !name->second.empty())
+    who = fmt::format("{} ({})", name->second, who);
   switch (refusal(address)) {
     case Refusal::none: break;
     case Refusal::unspecified: return failure(who + " is the unspecified address and never a target");
     case Refusal::multicast: return failure(who + " is a multicast address and never a target");
     case Refusal::broadcast: return failure(who + " is the broadcast address and never a target");
     case Refusal::link_local: return failure(who + " is link-local and never a target");
-    case Refusal::loopback: return failure(who + " is this machine itself", "loopback may be asked with --scope 127.0.0.1 only");
+    case Refusal::loopback:
+      return failure(who + " is this machine itself", "loopback may be asked with --scope 127.0.0.1 only");
     case Refusal::reserved: return failure(who + " is reserved and never a target");
-    case Refusal::excluded: return failure(who + " is excluded from the scope", "see `scope.exclude` and --exclude");
-    case Refusal::outside: return failure(who + " is outside the authorised scope", "add it to `scope.targets` if somebody authorised it");
+    case Refusal::excluded:
+      return failure(who + " is excluded from the scope", "see `scope.exclude` and --exclude");
+    case Refusal::outside:
+      return failure(who + " is outside the authorised scope",
+                     "add it to `scope.targets` if somebody authorised it");
     case Refusal::care_never: return failure(who + " has `care: never` and is never asked");
     case Refusal::device:
       return failure(fmt::format("{} is an address of the filtering device {}", who, devices_.at(address)),
                      "name the device in `scope.targets` itself if it may be asked");
-    case Refusal::network_address: return failure(who + " is the network address of a known prefix and never a target");
-    case Refusal::broadcast_address: return failure(who + " is the broadcast address of a known prefix and never a target");
+    case Refusal::network_address:
+      return failure(who + " is the network address of a known prefix and never a target");
+    case Refusal::broadcast_address:
+      return failure(who + " is the broadcast address of a known prefix and never a target");
   }
   auto care = care_.find(address);
   return Target(address, care == care_.end() ? Care::normal : care->second);
 }
 
-Result<Scope::Enumeration> Scope::enumerate(std::span<const Address> known, std::size_t targets_max, const AddressSet* within) const {
+Result<Scope::Enumeration> Scope::enumerate(std::span<const Address> known, std::size_t targets_max,
+                                            const AddressSet* within) const {
   Enumeration out;
   std::set<Address> chosen;
   std::vector<std::string> notes;
@@ -205,7 +217,8 @@ Result<Scope::Enumeration> Scope::enumerate(std::span<const Address> known, std:
     if (notes.size() < kNotesMax) notes.push_back(std::move(text));
   };
   auto too_many = [&] {
-    return failure(fmt::format("the scope has more than {} targets", targets_max), "narrow `scope.targets` or give fewer targets");
+    return failure(fmt::format("the scope has more than {} targets", targets_max),
+                   "narrow `scope.targets` or give fewer targets");
   };
   // Bounds are checked before anything is laid out: a /0 must not cost what it contains.
   Uint128 enumerable = 0;
@@ -254,9 +267,10 @@ Result<Scope::Enumeration> Scope::enumerate(std::span<const Address> known, std:
     for (const Address& a : known)
       if (wide.contains(a) && refusal(a) == Refusal::none && chosen.insert(a).second) ++from_evidence;
     if (chosen.size() > targets_max) return too_many();
-    note(fmt::format("{} {} too large to ask address by address: {} named {} and {} known from evidence stand for {}",
-                     to_string(wide), short_prefixes.size() == 1 ? "is" : "are", from_names, from_names == 1 ? "host" : "hosts", from_evidence,
-                     short_prefixes.size() == 1 ? "it" : "them"));
+    note(fmt::format(
+        "{} {} too large to ask address by address: {} named {} and {} known from evidence stand for {}",
+        to_string(wide), short_prefixes.size() == 1 ? "is" : "are", from_names, from_names == 1 ? "host" : "hosts",
+        from_evidence, short_prefixes.size() == 1 ? "it" : "them"));
   }
   for (std::string& text : withheld) note(std::move(text));
   out.targets.reserve(chosen.size());
@@ -271,9 +285,11 @@ Result<Scope::Enumeration> Scope::enumerate(std::span<const Address> known, std:
 bool Scope::speak_allowed(const Target& target, Port port) const {
   if (target.care() == Care::discovery_only || target.care() == Care::never) return false;
   if (!fragile_ports().contains(port)) return true;
-  if (auto spoken = spoken_.find(target.address()); spoken != spoken_.end() && spoken->second.contains(port)) return true;
-  return std::any_of(spoken_wide_.begin(), spoken_wide_.end(),
-                     [&](const auto& wide) { return wide.second.contains(port) && wide.first.contains(target.address()); });
+  if (auto spoken = spoken_.find(target.address()); spoken != spoken_.end() && spoken->second.contains(port))
+    return true;
+  return std::any_of(spoken_wide_.begin(), spoken_wide_.end(), [&](const auto& wide) {
+    return wide.second.contains(port) && wide.first.contains(target.address());
+  });
 }
 
 Result<RateShare> Scope::rate_share(std::uint32_t rate, std::uint32_t processes) const {
@@ -282,10 +298,13 @@ Result<RateShare> Scope::rate_share(std::uint32_t rate, std::uint32_t processes)
     return failure(fmt::format("--rate {} is above the scope's max_rate of {} packets/s", rate, policy_.rate_max),
                    "the scope is what somebody authorised: ask less, or have it raised there");
   }
-  // Without a rule set a rate that was asked for is meant; what was not asked for is gentle, except towards oneself.
-  bool own_machine = loopback_allowed_ && std::all_of(addresses_.ranges().begin(), addresses_.ranges().end(), [](const AddressRange& r) {
-    return classify(r.first) == AddressClass::loopback && classify(r.last) == AddressClass::loopback;
-  });
+  // Without a rule set a rate that was asked for is meant; what was not asked for is gentle, except towards
+  // oneself.
+  bool own_machine =
+      loopback_allowed_ &&
+      std::all_of(addresses_.ranges().begin(), addresses_.ranges().end(), [](const AddressRange& r) {
+        return classify(r.first) == AddressClass::loopback && classify(r.last) == AddressClass::loopback;
+      });
   constexpr std::uint32_t kOwnMachineRate = 1'000'000, kOwnMachineStates = 60'000;
   std::uint32_t whole = rate;
   std::uint32_t per_target = policy_.rate_max_per_target;
@@ -297,20 +316,24 @@ Result<RateShare> Scope::rate_share(std::uint32_t rate, std::uint32_t processes)
     if (own_machine) per_target = whole;
   }
   if (whole < processes) {
-    return failure(fmt::format("{} packets/s cannot be divided among {} processes", whole, processes), "use fewer shards or a higher --rate");
+    return failure(fmt::format("{} packets/s cannot be divided among {} processes", whole, processes),
+                   "use fewer shards or a higher --rate");
   }
   RateShare share;
   share.packets_per_second = whole / processes;
   // The limits of a target and of a path hold for all processes together as well.
-  share.packets_per_second_per_target = std::max<std::uint32_t>(1, std::min(per_target / processes, share.packets_per_second));
-  share.states_per_path = std::max<std::uint32_t>(1, (own_machine ? kOwnMachineStates : policy_.states_max_per_path) / processes);
+  share.packets_per_second_per_target =
+      std::max<std::uint32_t>(1, std::min(per_target / processes, share.packets_per_second));
+  share.states_per_path =
+      std::max<std::uint32_t>(1, (own_machine ? kOwnMachineStates : policy_.states_max_per_path) / processes);
   return share;
 }
 
 std::string Scope::text() const {
   std::string out = "demarc scope 1\n";
   auto add = [&](std::string_view name, const AddressSet& set) {
-    for (const AddressRange& r : set.ranges()) out += fmt::format("{} {}-{}\n", name, to_string(r.first), to_string(r.last));
+    for (const AddressRange& r : set.ranges())
+      out += fmt::format("{} {}-{}\n", name, to_string(r.first), to_string(r.last));
   };
   add("target", targets_);
   add("exclude", excluded_);
@@ -331,13 +354,15 @@ std::string Scope::text() const {
       if (w.weekly) {
         out += fmt::format("{} weekly {} {} {} {}\n", what, w.day_from, w.from.count(), w.day_to, w.to.count());
       } else {
-        out += fmt::format("{} {} {} {} {}\n", what, to_string(w.begin.date), w.begin.time_of_day.count(), to_string(w.end.date), w.end.time_of_day.count());
+        out += fmt::format("{} {} {} {} {}\n", what, to_string(w.begin.date), w.begin.time_of_day.count(),
+                           to_string(w.end.date), w.end.time_of_day.count());
       }
     }
   };
   windows("window", policy_.windows);
   windows("blackout", policy_.blackouts);
-  if (!policy_.authorised_by.empty()) out += fmt::format("authorised {} {}\n", policy_.authorised_by, policy_.authorised_ticket);
+  if (!policy_.authorised_by.empty())
+    out += fmt::format("authorised {} {}\n", policy_.authorised_by, policy_.authorised_ticket);
   if (policy_.valid_until) out += fmt::format("valid-until {}\n", to_string(*policy_.valid_until));
   out += fmt::format("time-zone {}\n", time_zone_.name());
   return out;

@@ -4,7 +4,8 @@
 
 namespace demarc {
 
-Standing::Standing(const RuleSet& rules, const Vantage& vantage) : rules_(&rules), host_(rules.host_of(vantage.address)), own_(vantage.address) {
+Standing::Standing(const RuleSet& rules, const Vantage& vantage)
+    : rules_(&rules), host_(rules.host_of(vantage.address)), own_(vantage.address) {
   for (Family family : {Family::ipv4, Family::ipv6}) {
     std::optional<Address>& source = family == Family::ipv4 ? ipv4_ : ipv6_;
     if (own_.family() == family) {
@@ -28,7 +29,8 @@ LeftOut Standing::left_out(const Address& target) const {
   if (!source) return LeftOut::no_address;
   const Zone* zone = rules_->zone_of(*source);
   if (zone == nullptr || !zone->intra_allowed || zone != rules_->zone_of(target)) return LeftOut::nothing;
-  bool one_subnet = std::any_of(zone->cidrs.begin(), zone->cidrs.end(), [&](const Prefix& p) { return p.contains(*source) && p.contains(target); });
+  bool one_subnet = std::any_of(zone->cidrs.begin(), zone->cidrs.end(),
+                                [&](const Prefix& p) { return p.contains(*source) && p.contains(target); });
   return one_subnet ? LeftOut::own_subnet : LeftOut::nothing;
 }
 

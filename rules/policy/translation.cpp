@@ -17,13 +17,16 @@ std::vector<SeenAs> Translator::as_seen(const Address& real, const Address& sour
     for (std::uint32_t t : at->second) {
       const Translation& translation = rules_->translations[t];
       bool same_family = translation.seen_as.family() == source.family();
-      bool already = std::any_of(out.begin(), out.end(), [&](const SeenAs& s) { return s.address == translation.seen_as; });
-      if (same_family && !already && translation.from.addresses.contains(source)) out.push_back({translation.seen_as, &translation});
+      bool already =
+          std::any_of(out.begin(), out.end(), [&](const SeenAs& s) { return s.address == translation.seen_as; });
+      if (same_family && !already && translation.from.addresses.contains(source))
+        out.push_back({translation.seen_as, &translation});
     }
   }
   bool private_target = classify(real) == AddressClass::private_use;
   bool private_source = classify(source) == AddressClass::private_use || classify(source) == AddressClass::loopback;
-  if (out.empty() && real.family() == source.family() && (!private_target || private_source)) out.push_back({real, nullptr});
+  if (out.empty() && real.family() == source.family() && (!private_target || private_source))
+    out.push_back({real, nullptr});
   return out;
 }
 
@@ -36,7 +39,8 @@ std::optional<Endpoint> Translator::real_of(const Address& seen, Port port, cons
     if (!translation.from.addresses.contains(source) || translation.real.empty()) continue;
     is_a_face = true;
     // A host with an address in each family has one of them behind this face.
-    auto real = std::find_if(translation.real.begin(), translation.real.end(), [&](const Address& a) { return a.family() == seen.family(); });
+    auto real = std::find_if(translation.real.begin(), translation.real.end(),
+                             [&](const Address& a) { return a.family() == seen.family(); });
     const Address& behind = real == translation.real.end() ? translation.real.front() : *real;
     if (translation.ports.empty()) return Endpoint{behind, port};
     for (const auto& [outside, inside] : translation.ports)
@@ -49,8 +53,8 @@ std::optional<Endpoint> Translator::real_of(const Address& seen, Port port, cons
 bool Translator::is_face(const Address& seen, const Address& source) const {
   auto at = by_seen_.find(seen);
   return at != by_seen_.end() && std::any_of(at->second.begin(), at->second.end(), [&](std::uint32_t t) {
-    return rules_->translations[t].from.addresses.contains(source);
-  });
+           return rules_->translations[t].from.addresses.contains(source);
+         });
 }
 
 std::vector<Address> Translator::vip_members(const Address& address) const {
@@ -70,7 +74,8 @@ std::vector<Address> Translator::vip_members(const Address& address) const {
 
 Address Translator::source_as_seen(const Address& real, const Address& destination) const {
   for (const SourceTranslation& translation : rules_->source_translations) {
-    if (translation.seen_as.family() == real.family() && translation.real.addresses.contains(real) && translation.to.addresses.contains(destination)) {
+    if (translation.seen_as.family() == real.family() && translation.real.addresses.contains(real) &&
+        translation.to.addresses.contains(destination)) {
       return translation.seen_as;
     }
   }

@@ -1,5 +1,5 @@
-// Windows are local wall-clock times, so they are turned into spans of instants first; what is allowed is then plain
-// arithmetic on spans: windows, less blackouts, within the days of the authorisation.
+// Windows are local wall-clock times, so they are turned into spans of instants first; what is allowed is then
+// plain arithmetic on spans: windows, less blackouts, within the days of the authorisation.
 #include "rules/policy/window.h"
 
 #include <fmt/format.h>
@@ -114,8 +114,10 @@ WindowDecision window_at(const ScopePolicy& scope, const TimeZone& zone, Timesta
     cuts.insert(cuts.end(), spans.begin(), spans.end());
   }
   // The days of the authorisation as two more blackouts.
-  if (scope.valid_until && zone.end_of(*scope.valid_until) < to) cuts.push_back({std::max(from, zone.end_of(*scope.valid_until)), to + days(1)});
-  if (scope.authorised_on && from < zone.start_of(*scope.authorised_on)) cuts.push_back({from - days(1), std::min(to + days(1), zone.start_of(*scope.authorised_on))});
+  if (scope.valid_until && zone.end_of(*scope.valid_until) < to)
+    cuts.push_back({std::max(from, zone.end_of(*scope.valid_until)), to + days(1)});
+  if (scope.authorised_on && from < zone.start_of(*scope.authorised_on))
+    cuts.push_back({from - days(1), std::min(to + days(1), zone.start_of(*scope.authorised_on))});
   allowed = minus(merged(std::move(allowed)), merged(std::move(cuts)));
 
   WindowDecision decision;

@@ -1,4 +1,5 @@
-// When a scan may run: change windows, blackouts and the days of the authorisation, all in the rule set's time zone.
+// When a scan may run: change windows, blackouts and the days of the authorisation, all in the rule set's time
+// zone.
 #pragma once
 
 #include <optional>
@@ -19,8 +20,8 @@ struct WindowDecision {
   std::optional<Timestamp> next;   // refused: the next instant at which it is allowed, within a year
 };
 
-/// Without windows any time is allowed; blackouts win over windows; the authorisation ends with the day `valid_until`
-/// and begins with the day it was given.
+/// Without windows any time is allowed; blackouts win over windows; the authorisation ends with the day
+/// `valid_until` and begins with the day it was given.
 WindowDecision window_at(const ScopePolicy& scope, const TimeZone& zone, Timestamp at);
 
 /// [begin, end) as instants.

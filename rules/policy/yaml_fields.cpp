@@ -44,7 +44,8 @@ std::string shown(const YamlNode& node) {
 Fields::Fields(Reading& reading, const YamlNode& map, std::string_view what, std::span<const std::string_view> keys)
     : reading_(reading), map_(map), what_(what) {
   if (!map.is_mapping()) {
-    std::string hint = map.kind == YamlNode::Kind::sequence ? "write { key: value } without the list" : fmt::format("write {{ {}: ... }}", keys.front());
+    std::string hint = map.kind == YamlNode::Kind::sequence ? "write { key: value } without the list"
+                                                            : fmt::format("write {{ {}: ... }}", keys.front());
     reading.error(map, fmt::format("{} is {}, not a mapping", what, describe(map.kind)), std::move(hint));
     return;
   }
@@ -76,11 +77,14 @@ const YamlNode* Fields::get(std::string_view key) const {
 
 const YamlNode* Fields::need(std::string_view key) const {
   const YamlNode* value = get(key);
-  if (value == nullptr && usable_ && !misspelt(key)) reading_.error(map_, fmt::format("{} has no '{}'", what_, key), fmt::format("add `{}: ...`", key));
+  if (value == nullptr && usable_ && !misspelt(key))
+    reading_.error(map_, fmt::format("{} has no '{}'", what_, key), fmt::format("add `{}: ...`", key));
   return value;
 }
 
-bool Fields::misspelt(std::string_view key) const { return std::find(meant_.begin(), meant_.end(), key) != meant_.end(); }
+bool Fields::misspelt(std::string_view key) const {
+  return std::find(meant_.begin(), meant_.end(), key) != meant_.end();
+}
 
 // --- Values ---
 
@@ -116,7 +120,9 @@ std::optional<bool> read_truth(Reading& reading, const YamlNode& node, std::stri
 }
 
 std::optional<NumberTrap> number_trap(std::string_view text) {
-  auto trap = [&](std::string_view why, std::string hint) { return NumberTrap{fmt::format("'{}' {}", text, why), std::move(hint)}; };
+  auto trap = [&](std::string_view why, std::string hint) {
+    return NumberTrap{fmt::format("'{}' {}", text, why), std::move(hint)};
+  };
   std::string word = lower(text);
   if (std::find(std::begin(kTruthLookalikes), std::end(kTruthLookalikes), word) != std::end(kTruthLookalikes)) {
     return trap("is a truth value to some YAML readers, not a number", "write a decimal number");
@@ -124,31 +130,43 @@ std::optional<NumberTrap> number_trap(std::string_view text) {
   if (text.size() > 1 && text.front() == '0' && is_digits(text)) {
     std::string_view digits = text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
     std::optional<std::uint64_t> octal = to_number(text, 8);
-    std::string hint = octal && std::to_string(*octal) != digits ? fmt::format("write {} or {}", digits, *octal) : fmt::format("write {}", digits);
+    std::string hint = octal && std::to_string(*octal) != digits ? fmt::format("write {} or {}", digits, *octal)
+                                                                 : fmt::format("write {}", digits);
     return trap("has a leading zero, which is octal to some YAML readers", std::move(hint));
   }
   if (word.starts_with("0x") || word.starts_with("0o") || word.starts_with("0b")) {
-    std::optional<std::uint64_t> number = to_number(std::string_view(word).substr(2), word[1] == 'x' ? 16 : word[1] == 'o' ? 8 : 2);
+    std::optional<std::uint64_t> number = to_number(std::string_view(word).substr(2), word[1] == 'x'   ? 16
+                                                                                      : word[1] == 'o' ? 8
+                                                                                                       : 2);
     if (number) return trap("is not a decimal number", fmt::format("write {}", *number));
   }
   std::string without = word;
   std::erase(without, '_');
-  if (without.size() != word.size() && is_digits(without)) return trap("is not a decimal number", fmt::format("write {}", without));
-  if (!word.empty() && word.front() == '+' && is_digits(std::string_view(word).substr(1))) return trap("is not a decimal number", fmt::format("write {}", word.substr(1)));
-  bool number_like = !word.empty() && (is_digits(word.substr(0, 1)) || word.front() == '-' || word.front() == '.') &&
-                     word.find_first_not_of("0123456789.e+-") == std::string::npos && word.find_first_of(".e") != std::string::npos;
+  if (without.size() != word.size() && is_digits(without))
+    return trap("is not a decimal number", fmt::format("write {}", without));
+  if (!word.empty() && word.front() == '+' && is_digits(std::string_view(word).substr(1)))
+    return trap("is not a decimal number", fmt::format("write {}", word.substr(1)));
+  bool number_like = !word.empty() &&
+                     (is_digits(word.substr(0, 1)) || word.front() == '-' || word.front() == '.') &&
+                     word.find_first_not_of("0123456789.e+-") == std::string::npos &&
+                     word.find_first_of(".e") != std::string::npos;
   if (number_like) {
     char* end = nullptr;
     double value = std::strtod(word.c_str(), &end);
-    bool whole = *end == '\0' && value >= 0 && value < 4e9 && value == static_cast<double>(static_cast<std::uint64_t>(value));
-    if (*end == '\0') return trap("is not a whole decimal number", whole ? fmt::format("write {}", static_cast<std::uint64_t>(value)) : "write a whole number");
+    bool whole = *end == '\0' && value >= 0 && value < 4e9 &&
+                 value == static_cast<double>(static_cast<std::uint64_t>(value));
+    if (*end == '\0')
+      return trap("is not a whole decimal number",
+                  whole ? fmt::format("write {}", static_cast<std::uint64_t>(value)) : "write a whole number");
   }
   return std::nullopt;
 }
 
-std::optional<std::uint32_t> read_number(Reading& reading, const YamlNode& node, std::string_view what, std::uint32_t min, std::uint32_t max) {
+std::optional<std::uint32_t> read_number(Reading& reading, const YamlNode& node, std::string_view what,
+                                         std::uint32_t min, std::uint32_t max) {
   if (node.is_scalar() && !node.is_plain() && is_digits(node.scalar)) {
-    reading.error(node, fmt::format("{} is a text, not a number", what), fmt::format("write {} without quotes", node.scalar));
+    reading.error(node, fmt::format("{} is a text, not a number", what),
+                  fmt::format("write {} without quotes", node.scalar));
     return std::nullopt;
   }
   if (node.is_scalar()) {
@@ -160,7 +178,8 @@ std::optional<std::uint32_t> read_number(Reading& reading, const YamlNode& node,
     if (is_digits(node.scalar) || negative) {
       std::optional<std::uint64_t> number = negative ? std::nullopt : to_number(node.scalar);
       if (number && *number >= min && *number <= max) return static_cast<std::uint32_t>(*number);
-      reading.error(node, fmt::format("{} is {}, out of range", what, node.scalar), fmt::format("a number from {} to {}", min, max));
+      reading.error(node, fmt::format("{} is {}, out of range", what, node.scalar),
+                    fmt::format("a number from {} to {}", min, max));
       return std::nullopt;
     }
   }
@@ -188,7 +207,8 @@ std::optional<Date> read_date(Reading& reading, const YamlNode& node, std::strin
 }
 
 std::optional<Period> read_period(Reading& reading, const YamlNode& node, std::string_view what) {
-  std::optional<Period> period = read_by<Period>(reading, node, what, [](std::string_view text) { return parse_period(text); });
+  std::optional<Period> period =
+      read_by<Period>(reading, node, what, [](std::string_view text) { return parse_period(text); });
   if (period && *period == Period{}) {
     reading.error(node, fmt::format("{} is no time at all", what), "write 12 months, 45 days or 36 hours");
     return std::nullopt;
@@ -203,7 +223,7 @@ std::optional<Address> read_address(Reading& reading, const YamlNode& node, std:
   bool prefix = text->find('/') != std::string::npos && parse_address(text->substr(0, text->find('/')));
   bool zeros = text->find_first_not_of("0123456789.") == std::string::npos;
   reading.error(node, fmt::format("'{}' is not an address", *text),
-                prefix ? fmt::format("without the prefix length: {}", text->substr(0, text->find('/')))
+                prefix  ? fmt::format("without the prefix length: {}", text->substr(0, text->find('/')))
                 : zeros ? "four decimal numbers up to 255 without leading zeros"
                         : "write 192.0.2.10 or \"2001:db8::10\"");
   return std::nullopt;
@@ -216,11 +236,13 @@ std::vector<const YamlNode*> read_list(Reading& reading, const YamlNode& node, s
   } else if (node.is_sequence()) {
     out.reserve(node.count);
     for (const YamlNode* item = node.first; item != nullptr; item = item->next) out.push_back(item);
-    if (out.empty()) reading.error(node, fmt::format("{} is an empty list", what), "name at least one, or leave the key out");
+    if (out.empty())
+      reading.error(node, fmt::format("{} is an empty list", what), "name at least one, or leave the key out");
   } else if (node.kind == YamlNode::Kind::null) {
     reading.error(node, fmt::format("{} is empty", what), "give it a value or leave the key out");
   } else {
-    reading.error(node, fmt::format("{} is a mapping, not a list", what), "write [a, b]; IPv6 addresses need quotes");
+    reading.error(node, fmt::format("{} is a mapping, not a list", what),
+                  "write [a, b]; IPv6 addresses need quotes");
   }
   return out;
 }
@@ -242,7 +264,8 @@ std::vector<std::string> read_texts(Reading& reading, const YamlNode& node, std:
 
 std::optional<PortRange> read_port_range(Reading& reading, const YamlNode& node) {
   if (!node.is_scalar()) {
-    reading.error(node, fmt::format("a port must be a number or a range, not {}", describe(node.kind)), "write 443 or \"1024-5000\"");
+    reading.error(node, fmt::format("a port must be a number or a range, not {}", describe(node.kind)),
+                  "write 443 or \"1024-5000\"");
     return std::nullopt;
   }
   std::string_view text = node.scalar;
@@ -258,18 +281,23 @@ std::optional<PortRange> read_port_range(Reading& reading, const YamlNode& node)
     if (!is_digits(digits)) {
       bool blanks = text.find(' ') != std::string_view::npos, comma = text.find(',') != std::string_view::npos;
       reading.error(node, fmt::format("'{}' is neither a port nor a range of ports", text),
-                    comma ? "write a list: [80, 443]" : blanks ? "without blanks: \"1024-5000\"" : "write 443 or \"1024-5000\"");
+                    comma    ? "write a list: [80, 443]"
+                    : blanks ? "without blanks: \"1024-5000\""
+                             : "write 443 or \"1024-5000\"");
       return std::nullopt;
     }
     std::optional<std::uint64_t> number = to_number(ends[i]);
     if (!number || *number > 65535 || *number == 0) {
-      reading.error(node, fmt::format("{} is no port", ends[i]), number && *number == 0 ? "port 0 is reserved (RFC 6335); ports go from 1 to 65535" : "ports go from 1 to 65535");
+      reading.error(node, fmt::format("{} is no port", ends[i]),
+                    number && *number == 0 ? "port 0 is reserved (RFC 6335); ports go from 1 to 65535"
+                                           : "ports go from 1 to 65535");
       return std::nullopt;
     }
     numbers[i] = static_cast<std::uint16_t>(*number);
   }
   if (numbers[1] < numbers[0]) {
-    reading.error(node, fmt::format("the range '{}' runs backwards", text), fmt::format("write \"{}-{}\"", numbers[1], numbers[0]));
+    reading.error(node, fmt::format("the range '{}' runs backwards", text),
+                  fmt::format("write \"{}-{}\"", numbers[1], numbers[0]));
     return std::nullopt;
   }
   return PortRange{Port(numbers[0]), Port(numbers[1])};
@@ -285,7 +313,8 @@ PortSet read_ports(Reading& reading, const YamlNode& node, std::string_view what
   return PortSet::of(std::move(ranges));
 }
 
-std::optional<std::size_t> read_word_index(Reading& reading, const YamlNode& node, std::string_view what, std::span<const std::string_view> words) {
+std::optional<std::size_t> read_word_index(Reading& reading, const YamlNode& node, std::string_view what,
+                                           std::span<const std::string_view> words) {
   if (node.is_scalar()) {
     auto found = std::find(words.begin(), words.end(), node.scalar);
     if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
@@ -298,19 +327,29 @@ std::optional<std::size_t> read_word_index(Reading& reading, const YamlNode& nod
   return std::nullopt;
 }
 
-const Word<Severity> kSeverityWords[5] = {
-    {"critical", Severity::critical}, {"high", Severity::high}, {"medium", Severity::medium}, {"low", Severity::low}, {"info", Severity::info}};
+const Word<Severity> kSeverityWords[5] = {{"critical", Severity::critical},
+                                          {"high", Severity::high},
+                                          {"medium", Severity::medium},
+                                          {"low", Severity::low},
+                                          {"info", Severity::info}};
 
 bool check_new_name(Reading& reading, const YamlNode& key, std::string_view what) {
   if (!key.is_scalar()) return false;  // the tree has said it
   std::string_view name = key.scalar;
-  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || static_cast<unsigned char>(c) >= 0x80; };
-  if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), plain) || name.front() == '-' || name.front() == '.' || name.back() == '.') {
-    reading.error(key, fmt::format("'{}' cannot be the name of a {}", name.size() > 128 ? name.substr(0, 128) : name, what), "letters, digits, '-', '_' and '.', up to 128 of them");
+  auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.' || static_cast<unsigned char>(c) >= 0x80;
+  };
+  if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), plain) || name.front() == '-' ||
+      name.front() == '.' || name.back() == '.') {
+    reading.error(
+        key, fmt::format("'{}' cannot be the name of a {}", name.size() > 128 ? name.substr(0, 128) : name, what),
+        "letters, digits, '-', '_' and '.', up to 128 of them");
     return false;
   }
   if (parse_address(name)) {
-    reading.error(key, fmt::format("'{}' cannot be the name of a {}: it is an address", name, what), "give it a name, and the address under `addresses`");
+    reading.error(key, fmt::format("'{}' cannot be the name of a {}: it is an address", name, what),
+                  "give it a name, and the address under `addresses`");
     return false;
   }
   return true;

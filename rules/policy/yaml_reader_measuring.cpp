@@ -22,8 +22,10 @@ std::optional<std::uint32_t> read_rate(Reading& reading, const YamlNode& node, s
     break;
   }
   if (text.find_first_not_of("0123456789") != std::string_view::npos || text.empty()) {
-    if (std::optional<NumberTrap> trap = number_trap(text)) reading.error(node, std::move(trap->what), std::move(trap->hint));
-    else reading.error(node, fmt::format("{}: '{}' is no rate", what, node.scalar), "write 5000 packets/s");
+    if (std::optional<NumberTrap> trap = number_trap(text))
+      reading.error(node, std::move(trap->what), std::move(trap->hint));
+    else
+      reading.error(node, fmt::format("{}: '{}' is no rate", what, node.scalar), "write 5000 packets/s");
     return std::nullopt;
   }
   YamlNode number = node;
@@ -79,7 +81,8 @@ std::optional<Window> read_weekly(Reading& reading, const YamlNode& node) {
       std::optional<int> number = read_day(day);
       if (!number) {
         std::string hint = suggest(day, kDays);
-        return wrong(fmt::format("'{}' is no day of the week", day), hint.empty() ? "Mon, Tue, Wed, Thu, Fri, Sat or Sun" : hint);
+        return wrong(fmt::format("'{}' is no day of the week", day),
+                     hint.empty() ? "Mon, Tue, Wed, Thu, Fri, Sat or Sun" : hint);
       }
       days[i] = *number;
     } else {
@@ -91,10 +94,13 @@ std::optional<Window> read_weekly(Reading& reading, const YamlNode& node) {
     clocks[i] = *time;
     bool second_day_left_out = day.empty();
     if (i == 1 && second_day_left_out && clocks[1] < clocks[0]) {
-      return wrong("it ends before it begins", fmt::format("name the second day: \"{} {}-{} {}\"", kDays[days[0]], text.substr(text.find(' ') + 1, 5), kDays[(days[0] + 1) % 7], clock));
+      return wrong("it ends before it begins",
+                   fmt::format("name the second day: \"{} {}-{} {}\"", kDays[days[0]],
+                               text.substr(text.find(' ') + 1, 5), kDays[(days[0] + 1) % 7], clock));
     }
   }
-  if (days[0] == days[1] && clocks[0] == clocks[1]) return wrong("it is empty", "a window that is always open: leave `windows` out");
+  if (days[0] == days[1] && clocks[0] == clocks[1])
+    return wrong("it is empty", "a window that is always open: leave `windows` out");
   for (int i = 0; i < 2; ++i) {
     if (clocks[i] == std::chrono::hours(24)) {  // the end of a day is the beginning of the next
       clocks[i] = std::chrono::minutes(0);
@@ -113,19 +119,24 @@ std::optional<LocalTime> read_local(Reading& reading, const YamlNode& node, std:
   std::size_t at = text->find_first_of("T ");
   Result<Date> date = parse_date(std::string_view(*text).substr(0, at));
   if (!date) {
-    reading.error(node, fmt::format("{}: {}", what, date.error().what), "write 2026-11-25 or 2026-11-25T00:30, in the rule set's time zone");
+    reading.error(node, fmt::format("{}: {}", what, date.error().what),
+                  "write 2026-11-25 or 2026-11-25T00:30, in the rule set's time zone");
     return std::nullopt;
   }
-  if (at == std::string::npos) return LocalTime{is_end ? Date(std::chrono::sys_days(*date) + std::chrono::days(1)) : *date, std::chrono::seconds(0)};
+  if (at == std::string::npos)
+    return LocalTime{is_end ? Date(std::chrono::sys_days(*date) + std::chrono::days(1)) : *date,
+                     std::chrono::seconds(0)};
   std::string clock = text->substr(at + 1);
   if (clock.size() == 8 && clock.ends_with(":00")) clock.resize(5);
   std::optional<std::chrono::minutes> time = read_clock(clock);
   if (!time) {
     bool zone = clock.find_first_of("Zz+") != std::string::npos;
-    reading.error(node, fmt::format("{}: '{}' is no time of day", what, clock), zone ? "without an offset: times are in the rule set's time zone" : "write 2026-11-25T00:30");
+    reading.error(node, fmt::format("{}: '{}' is no time of day", what, clock),
+                  zone ? "without an offset: times are in the rule set's time zone" : "write 2026-11-25T00:30");
     return std::nullopt;
   }
-  if (*time == std::chrono::hours(24)) return LocalTime{Date(std::chrono::sys_days(*date) + std::chrono::days(1)), std::chrono::seconds(0)};
+  if (*time == std::chrono::hours(24))
+    return LocalTime{Date(std::chrono::sys_days(*date) + std::chrono::days(1)), std::chrono::seconds(0)};
   return LocalTime{*date, *time};
 }
 
@@ -154,12 +165,16 @@ std::vector<Window> read_windows(Reading& reading, const YamlNode& node, std::st
   std::vector<Window> out;
   auto take = [&](const YamlNode& item) {
     std::optional<Window> window;
-    if (item.is_scalar()) window = read_weekly(reading, item);
-    else window = read_span(reading, item);
+    if (item.is_scalar())
+      window = read_weekly(reading, item);
+    else
+      window = read_span(reading, item);
     if (window) out.push_back(std::move(*window));
   };
-  if (node.is_mapping()) take(node);
-  else for (const YamlNode* item : read_list(reading, node, what)) take(*item);
+  if (node.is_mapping())
+    take(node);
+  else
+    for (const YamlNode* item : read_list(reading, node, what)) take(*item);
   return out;
 }
 
@@ -168,7 +183,9 @@ std::vector<Window> read_windows(Reading& reading, const YamlNode& node, std::st
 // --- Scope ---
 
 void read_scope(Reading& reading) {
-  static constexpr std::string_view kKeys[] = {"targets", "exclude", "max_rate", "max_rate_per_target", "max_states_per_path", "windows", "blackouts", "authorised_by"};
+  static constexpr std::string_view kKeys[] = {
+      "targets", "exclude",   "max_rate",     "max_rate_per_target", "max_states_per_path",
+      "windows", "blackouts", "authorised_by"};
   static constexpr std::string_view kAuthorKeys[] = {"by", "date", "ticket", "valid_until"};
   const YamlNode* node = reading.only("scope");
   if (node == nullptr) return;
@@ -185,27 +202,45 @@ void read_scope(Reading& reading) {
       if (item->scalar.starts_with("vantage:")) scope.vantage_targets.emplace_back(item->scalar.substr(8));
       auto zone = reading.names.zones.find(item->scalar);
       if (zone != reading.names.zones.end() && reading.rules.zones[zone->second].any) {
-        reading.error(*item, fmt::format("the scope cannot hold '{}', which is everybody else's network", item->scalar), "name networks and hosts that you are authorised to test");
+        reading.error(*item,
+                      fmt::format("the scope cannot hold '{}', which is everybody else's network", item->scalar),
+                      "name networks and hosts that you are authorised to test");
       }
       Result<Prefix> prefix = parse_prefix(item->scalar);
-      if (prefix && (prefix->is_host() ? classify(prefix->base()) == AddressClass::multicast || classify(prefix->base()) == AddressClass::broadcast : prefix->length() < (prefix->family() == Family::ipv4 ? 8U : 16U))) {
-        reading.error(*item, fmt::format("the scope cannot hold {}", to_string(*prefix)), "name the networks and hosts that you are authorised to test");
+      if (prefix && (prefix->is_host() ? classify(prefix->base()) == AddressClass::multicast ||
+                                             classify(prefix->base()) == AddressClass::broadcast
+                                       : prefix->length() < (prefix->family() == Family::ipv4 ? 8U : 16U))) {
+        reading.error(*item, fmt::format("the scope cannot hold {}", to_string(*prefix)),
+                      "name the networks and hosts that you are authorised to test");
       }
     }
   }
-  if (const YamlNode* exclude = fields.get("exclude")) scope.exclude = reading.endpoints(*exclude, "'exclude'", true);
-  if (const YamlNode* rate = fields.get("max_rate")) scope.rate_max = read_rate(reading, *rate, "'max_rate'").value_or(scope.rate_max);
+  if (const YamlNode* exclude = fields.get("exclude"))
+    scope.exclude = reading.endpoints(*exclude, "'exclude'", true);
+  if (const YamlNode* rate = fields.get("max_rate"))
+    scope.rate_max = read_rate(reading, *rate, "'max_rate'").value_or(scope.rate_max);
   if (const YamlNode* rate = fields.get("max_rate_per_target")) {
-    scope.rate_max_per_target = read_rate(reading, *rate, "'max_rate_per_target'").value_or(scope.rate_max_per_target);
-    if (scope.rate_max_per_target > scope.rate_max) reading.warning(*rate, fmt::format("{} packets/s for one target is more than {} for the whole scan", scope.rate_max_per_target, scope.rate_max), "`max_rate` wins");
+    scope.rate_max_per_target =
+        read_rate(reading, *rate, "'max_rate_per_target'").value_or(scope.rate_max_per_target);
+    if (scope.rate_max_per_target > scope.rate_max)
+      reading.warning(*rate,
+                      fmt::format("{} packets/s for one target is more than {} for the whole scan",
+                                  scope.rate_max_per_target, scope.rate_max),
+                      "`max_rate` wins");
   }
   scope.rate_max_per_target = std::min(scope.rate_max_per_target, scope.rate_max);
-  if (const YamlNode* states = fields.get("max_states_per_path")) scope.states_max_per_path = read_number(reading, *states, "'max_states_per_path'", 1, kRateMax).value_or(scope.states_max_per_path);
+  if (const YamlNode* states = fields.get("max_states_per_path"))
+    scope.states_max_per_path =
+        read_number(reading, *states, "'max_states_per_path'", 1, kRateMax).value_or(scope.states_max_per_path);
   if (const YamlNode* windows = fields.get("windows")) scope.windows = read_windows(reading, *windows, "'windows'");
-  if (const YamlNode* blackouts = fields.get("blackouts")) scope.blackouts = read_windows(reading, *blackouts, "'blackouts'");
+  if (const YamlNode* blackouts = fields.get("blackouts"))
+    scope.blackouts = read_windows(reading, *blackouts, "'blackouts'");
   const YamlNode* authorised = fields.get("authorised_by");
   if (authorised == nullptr) {
-    if (fields.usable() && !scope.targets.names.empty()) reading.warning(*node, "nobody has authorised this scope", "add `authorised_by: { by: NAME, date: 2026-02-05, ticket: CHG-1, valid_until: 2027-02-05 }`");
+    if (fields.usable() && !scope.targets.names.empty())
+      reading.warning(
+          *node, "nobody has authorised this scope",
+          "add `authorised_by: { by: NAME, date: 2026-02-05, ticket: CHG-1, valid_until: 2027-02-05 }`");
     return;
   }
   if (authorised->is_scalar()) {
@@ -213,14 +248,18 @@ void read_scope(Reading& reading) {
   } else {
     Fields author(reading, *authorised, "'authorised_by'", kAuthorKeys);
     if (const YamlNode* by = author.need("by")) {
-      std::optional<std::string> person = reading.names.people.empty() ? read_text(reading, *by, "'by'") : read_known(reading, *by, "person", reading.names.people);
+      std::optional<std::string> person = reading.names.people.empty()
+                                              ? read_text(reading, *by, "'by'")
+                                              : read_known(reading, *by, "person", reading.names.people);
       scope.authorised_by = person.value_or("");
     }
     if (const YamlNode* date = author.get("date")) scope.authorised_on = read_date(reading, *date, "'date'");
     read_text_field(reading, author, "ticket", scope.authorised_ticket);
     if (const YamlNode* until = author.get("valid_until")) {
       scope.valid_until = read_date(reading, *until, "'valid_until'");
-      if (scope.valid_until && scope.authorised_on && *scope.valid_until < *scope.authorised_on) reading.error(*until, "the authorisation ends before it begins", fmt::format("it was given on {}", to_string(*scope.authorised_on)));
+      if (scope.valid_until && scope.authorised_on && *scope.valid_until < *scope.authorised_on)
+        reading.error(*until, "the authorisation ends before it begins",
+                      fmt::format("it was given on {}", to_string(*scope.authorised_on)));
     }
   }
 }
@@ -246,9 +285,13 @@ void read_canary(Reading& reading, const YamlNode& node, std::vector<CanaryTarge
   std::string host = text->substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   std::vector<Address> addresses;
-  if (auto known = reading.names.nics.find(host); known != reading.names.nics.end()) addresses = known->second;
-  else if (std::optional<Address> address = parse_address(host)) addresses.push_back(*address);
-  else reading.error(node, fmt::format("unknown host '{}' in a canary", host), reading.flooded() ? "" : suggest_name(host, keys_of(reading.names.nics), std::string(kForm)));
+  if (auto known = reading.names.nics.find(host); known != reading.names.nics.end())
+    addresses = known->second;
+  else if (std::optional<Address> address = parse_address(host))
+    addresses.push_back(*address);
+  else
+    reading.error(node, fmt::format("unknown host '{}' in a canary", host),
+                  reading.flooded() ? "" : suggest_name(host, keys_of(reading.names.nics), std::string(kForm)));
   if (port->size() != 1) {
     reading.error(node, "a canary is one port", std::string(kForm));
     return;
@@ -265,11 +308,15 @@ std::optional<Vantage::Ssh> read_ssh(Reading& reading, const YamlNode& node) {
   ssh.host = read_text(reading, *host, "'host'").value_or("");
   read_text_field(reading, fields, "identity", ssh.identity);
   read_text_field(reading, fields, "jump", ssh.jump);
-  if (const YamlNode* port = fields.get("port")) ssh.port = static_cast<std::uint16_t>(read_number(reading, *port, "'port'", 1, 65535).value_or(22));
+  if (const YamlNode* port = fields.get("port"))
+    ssh.port = static_cast<std::uint16_t>(read_number(reading, *port, "'port'", 1, 65535).value_or(22));
   // These become arguments of ssh: one that begins with '-' would be an option, and -oProxyCommand runs anything.
-  for (auto [key, value] : {std::pair("host", &ssh.host), std::pair("identity", &ssh.identity), std::pair("jump", &ssh.jump)}) {
+  for (auto [key, value] :
+       {std::pair("host", &ssh.host), std::pair("identity", &ssh.identity), std::pair("jump", &ssh.jump)}) {
     bool blanks = value->find_first_of(" \t\n") != std::string::npos && std::string_view(key) != "identity";
-    if (value->starts_with('-') || blanks) reading.error(*fields.get(key), fmt::format("'{}' cannot be an argument of ssh", *value), "it begins with '-' or holds blanks");
+    if (value->starts_with('-') || blanks)
+      reading.error(*fields.get(key), fmt::format("'{}' cannot be an argument of ssh", *value),
+                    "it begins with '-' or holds blanks");
   }
   return ssh;
 }
@@ -293,17 +340,22 @@ void read_vantages(Reading& reading) {
       vantage.address = *address;
       const Zone* real = reading.rules.zone_of(*address);
       if (zone && (real == nullptr || real->name != *zone)) {
-        reading.error(*fields.get("address"), fmt::format("{} says it stands in '{}', and {} {}", what, *zone, to_string(*address), real == nullptr ? "lies in no zone" : fmt::format("lies in '{}'", real->name)),
+        reading.error(*fields.get("address"),
+                      fmt::format("{} says it stands in '{}', and {} {}", what, *zone, to_string(*address),
+                                  real == nullptr ? "lies in no zone" : fmt::format("lies in '{}'", real->name)),
                       "what is open from one zone says nothing about another");
       } else if (zone_node == nullptr && real == nullptr) {
-        reading.error(*fields.get("address"), fmt::format("{} lies in no zone", to_string(*address)), "add its network to a zone");
+        reading.error(*fields.get("address"), fmt::format("{} lies in no zone", to_string(*address)),
+                      "add its network to a zone");
       } else if (real != nullptr) {
         vantage.zone = real->name;
       }
     }
-    if (const YamlNode* nat = fields.get("behind_nat")) vantage.behind_nat = read_truth(reading, *nat, "'behind_nat'").value_or(false);
+    if (const YamlNode* nat = fields.get("behind_nat"))
+      vantage.behind_nat = read_truth(reading, *nat, "'behind_nat'").value_or(false);
     if (const YamlNode* canaries = fields.get("canaries")) {
-      for (const YamlNode* item : read_list(reading, *canaries, "'canaries'")) read_canary(reading, *item, vantage.canaries);
+      for (const YamlNode* item : read_list(reading, *canaries, "'canaries'"))
+        read_canary(reading, *item, vantage.canaries);
     }
     if (const YamlNode* ssh = fields.get("ssh")) vantage.ssh = read_ssh(reading, *ssh);
     reading.names.vantages.emplace(vantage.name, reading.rules.vantages.size());
@@ -314,7 +366,8 @@ void read_vantages(Reading& reading) {
 // --- Sensors ---
 
 namespace {
-std::optional<std::pair<std::string, std::string>> read_zone_pair(Reading& reading, const YamlNode& node, std::string_view what) {
+std::optional<std::pair<std::string, std::string>> read_zone_pair(Reading& reading, const YamlNode& node,
+                                                                  std::string_view what) {
   if (!node.is_sequence() || node.count != 2) {
     reading.error(node, fmt::format("{} is no pair of zones", what), "write [internet, dmz]");
     return std::nullopt;
@@ -339,16 +392,23 @@ void read_sensors(Reading& reading) {
       } else {
         std::set<std::pair<std::string, std::string>> seen;
         for (const YamlNode* item = sees->first; item != nullptr; item = item->next) {
-          std::optional<std::pair<std::string, std::string>> pair = read_zone_pair(reading, *item, "an entry of 'sees'");
+          std::optional<std::pair<std::string, std::string>> pair =
+              read_zone_pair(reading, *item, "an entry of 'sees'");
           if (!pair) continue;
-          if (!seen.insert(*pair).second) reading.warning(*item, fmt::format("[{}, {}] is given twice", pair->first, pair->second), "once is enough");
-          else sensor.sees.push_back(std::move(*pair));
+          if (!seen.insert(*pair).second)
+            reading.warning(*item, fmt::format("[{}, {}] is given twice", pair->first, pair->second),
+                            "once is enough");
+          else
+            sensor.sees.push_back(std::move(*pair));
         }
       }
     }
-    if (const YamlNode* both = fields.get("both_directions")) sensor.both_directions = read_truth(reading, *both, "'both_directions'").value_or(false);
-    if (const YamlNode* sampling = fields.get("sampling")) sensor.sampling = read_number(reading, *sampling, "'sampling'", 1, 1'000'000).value_or(1);
-    if (const YamlNode* beyond = fields.get("beyond_filter")) sensor.beyond_filter = read_truth(reading, *beyond, "'beyond_filter'").value_or(false);
+    if (const YamlNode* both = fields.get("both_directions"))
+      sensor.both_directions = read_truth(reading, *both, "'both_directions'").value_or(false);
+    if (const YamlNode* sampling = fields.get("sampling"))
+      sensor.sampling = read_number(reading, *sampling, "'sampling'", 1, 1'000'000).value_or(1);
+    if (const YamlNode* beyond = fields.get("beyond_filter"))
+      sensor.beyond_filter = read_truth(reading, *beyond, "'beyond_filter'").value_or(false);
     reading.rules.sensors.push_back(std::move(sensor));
   }
 }
@@ -368,7 +428,8 @@ PortCoverage read_port_coverage(Reading& reading, const YamlNode& node, std::str
     if (!text) continue;
     bool number = (*text)[0] >= '0' && (*text)[0] <= '9';
     if (number && !has_ports) {
-      reading.error(*item, fmt::format("{} has no ports", what), "all, none, approved, forbidden, catalogue, or a sum of these");
+      reading.error(*item, fmt::format("{} has no ports", what),
+                    "all, none, approved, forbidden, catalogue, or a sum of these");
       continue;
     }
     if (number) {
@@ -387,12 +448,14 @@ PortCoverage read_port_coverage(Reading& reading, const YamlNode& node, std::str
         something |= word != "none";
       } else {
         std::string hint = suggest(word, kWords);
-        reading.error(*item, fmt::format("{}: '{}' is nothing that can be covered", what, word), hint.empty() ? "all, none, approved+forbidden+catalogue, or a list of ports" : hint);
+        reading.error(*item, fmt::format("{}: '{}' is nothing that can be covered", what, word),
+                      hint.empty() ? "all, none, approved+forbidden+catalogue, or a list of ports" : hint);
       }
     }
   }
   out.ports = PortSet::of(std::move(ranges));
-  if (out.none && something) reading.error(node, fmt::format("{} is `none` and something besides", what), "`none` stands alone");
+  if (out.none && something)
+    reading.error(node, fmt::format("{} is `none` and something besides", what), "`none` stands alone");
   return out;
 }
 
@@ -408,13 +471,16 @@ void read_coverage(Reading& reading) {
   Fields fields(reading, *node, "'coverage'", kKeys);
   if (const YamlNode* tcp = fields.get("tcp")) coverage.tcp = read_port_coverage(reading, *tcp, "'tcp'", true);
   if (const YamlNode* udp = fields.get("udp")) coverage.udp = read_port_coverage(reading, *udp, "'udp'", true);
-  if (const YamlNode* icmp = fields.get("icmp")) coverage.icmp = read_port_coverage(reading, *icmp, "'icmp'", false);
+  if (const YamlNode* icmp = fields.get("icmp"))
+    coverage.icmp = read_port_coverage(reading, *icmp, "'icmp'", false);
   if (const YamlNode* vantages = fields.get("vantages")) {
     for (const YamlNode* item : read_list(reading, *vantages, "'vantages'")) {
       std::optional<std::string> name = read_known(reading, *item, "vantage point", reading.names.vantages);
       if (!name) continue;
-      if (std::find(coverage.vantages.begin(), coverage.vantages.end(), *name) != coverage.vantages.end()) reading.warning(*item, fmt::format("'{}' is named twice", *name), "once is enough");
-      else coverage.vantages.push_back(std::move(*name));
+      if (std::find(coverage.vantages.begin(), coverage.vantages.end(), *name) != coverage.vantages.end())
+        reading.warning(*item, fmt::format("'{}' is named twice", *name), "once is enough");
+      else
+        coverage.vantages.push_back(std::move(*name));
     }
   }
   if (const YamlNode* age = fields.get("max_age")) coverage.age_max = read_period(reading, *age, "'max_age'");
@@ -429,7 +495,8 @@ std::vector<Filter> read_filters(Reading& reading, const YamlNode& node) {
   static constexpr Word<const char*> kDirections[] = {{"in", "in"}, {"out", "out"}};
   std::vector<Filter> out;
   if (!node.is_sequence()) {
-    reading.error(node, fmt::format("'filters' is {}, not a list", describe(node.kind)), "write [{ name: OUTSIDE-IN, interface: Gi0/0, direction: in }]");
+    reading.error(node, fmt::format("'filters' is {}, not a list", describe(node.kind)),
+                  "write [{ name: OUTSIDE-IN, interface: Gi0/0, direction: in }]");
     return out;
   }
   for (const YamlNode* item = node.first; item != nullptr; item = item->next) {
@@ -437,7 +504,8 @@ std::vector<Filter> read_filters(Reading& reading, const YamlNode& node) {
     Filter filter;
     if (const YamlNode* name = fields.need("name")) filter.name = read_text(reading, *name, "'name'").value_or("");
     read_text_field(reading, fields, "interface", filter.interface_name);
-    if (const YamlNode* direction = fields.get("direction")) filter.direction = read_word(reading, *direction, "'direction'", kDirections).value_or("");
+    if (const YamlNode* direction = fields.get("direction"))
+      filter.direction = read_word(reading, *direction, "'direction'", kDirections).value_or("");
     out.push_back(std::move(filter));
   }
   return out;
@@ -449,7 +517,8 @@ void read_hops(Reading& reading, const YamlNode& node, Path& path) {
     path.none = true;
     return;
   }
-  for (const YamlNode* hop = node.is_sequence() ? node.first : &node; hop != nullptr; hop = node.is_sequence() ? hop->next : nullptr) {
+  for (const YamlNode* hop = node.is_sequence() ? node.first : &node; hop != nullptr;
+       hop = node.is_sequence() ? hop->next : nullptr) {
     std::vector<std::string> alternatives;
     if (hop->is_scalar() && hop->scalar == "none") {
       reading.error(*hop, "'none' is no device", "write `via: none` for a pair that no path joins");
@@ -459,7 +528,8 @@ void read_hops(Reading& reading, const YamlNode& node, Path& path) {
     }
     if (!alternatives.empty()) path.via.push_back(std::move(alternatives));
   }
-  if (node.is_sequence() && node.count == 0) reading.error(node, "'via' is an empty list", "name the devices in order, or write `via: none` for isolation");
+  if (node.is_sequence() && node.count == 0)
+    reading.error(node, "'via' is an empty list", "name the devices in order, or write `via: none` for isolation");
 }
 
 }  // namespace
@@ -471,24 +541,31 @@ void read_enforcement(Reading& reading) {
   const YamlNode* node = reading.only("enforcement");
   if (node == nullptr) return;
   Fields fields(reading, *node, "'enforcement'", kKeys);
-  if (const YamlNode* devices = fields.get("devices"); devices != nullptr && devices->kind != YamlNode::Kind::null) {
-    if (!devices->is_mapping()) reading.error(*devices, fmt::format("'devices' is {}, not a mapping", describe(devices->kind)), "write `edge-rtr: { dialect: cisco-ios, config: edge.cfg }`");
-    for (const YamlNode* key = devices->is_mapping() ? devices->first : nullptr; key != nullptr; key = key->next->next) {
+  if (const YamlNode* devices = fields.get("devices");
+      devices != nullptr && devices->kind != YamlNode::Kind::null) {
+    if (!devices->is_mapping())
+      reading.error(*devices, fmt::format("'devices' is {}, not a mapping", describe(devices->kind)),
+                    "write `edge-rtr: { dialect: cisco-ios, config: edge.cfg }`");
+    for (const YamlNode* key = devices->is_mapping() ? devices->first : nullptr; key != nullptr;
+         key = key->next->next) {
       if (!check_new_name(reading, *key, "device")) continue;
       Device device;
       device.name = std::string(key->scalar);
       device.where = reading.where(*key);
       Fields entry(reading, *key->next, fmt::format("device '{}'", device.name), kDeviceKeys);
-      if (const YamlNode* dialect = entry.need("dialect")) device.dialect = read_text(reading, *dialect, "'dialect'").value_or("");
+      if (const YamlNode* dialect = entry.need("dialect"))
+        device.dialect = read_text(reading, *dialect, "'dialect'").value_or("");
       read_text_field(reading, entry, "config", device.config);
       if (const YamlNode* filters = entry.get("filters")) device.filters = read_filters(reading, *filters);
-      if (reading.names.devices.emplace(device.name, reading.rules.devices.size()).second) reading.rules.devices.push_back(std::move(device));
+      if (reading.names.devices.emplace(device.name, reading.rules.devices.size()).second)
+        reading.rules.devices.push_back(std::move(device));
     }
   }
   const YamlNode* paths = fields.get("paths");
   if (paths == nullptr || paths->kind == YamlNode::Kind::null) return;
   if (!paths->is_sequence()) {
-    reading.error(*paths, fmt::format("'paths' is {}, not a list", describe(paths->kind)), "write `- { between: [internet, dmz], via: [edge-rtr] }`");
+    reading.error(*paths, fmt::format("'paths' is {}, not a list", describe(paths->kind)),
+                  "write `- { between: [internet, dmz], via: [edge-rtr] }`");
     return;
   }
   std::map<std::pair<std::string, std::string>, const YamlNode*> seen;
@@ -503,7 +580,10 @@ void read_enforcement(Reading& reading) {
     if (!pair) continue;
     path.from = pair->first, path.to = pair->second;
     auto [first, fresh] = seen.emplace(*pair, item);
-    if (!fresh) reading.error(*between, fmt::format("the path between '{}' and '{}' is given twice", path.from, path.to), fmt::format("first at {}; alternatives are one hop: via: [[a, b]]", reading.place(*first->second)));
+    if (!fresh)
+      reading.error(
+          *between, fmt::format("the path between '{}' and '{}' is given twice", path.from, path.to),
+          fmt::format("first at {}; alternatives are one hop: via: [[a, b]]", reading.place(*first->second)));
     reading.rules.paths.push_back(std::move(path));
   }
 }

@@ -1,8 +1,8 @@
 // What the parts of the rule-set reader share. Private to yaml_reader*.cpp: everybody else includes yaml_reader.h.
 //
-// Reading goes in two steps. First every file is a tree, and the entries of each section are collected from all files.
-// Then the sections are read in the order in which they need each other: places, people and services before the rules
-// that name them. Every step reports what is wrong and goes on, so that all errors come out at once.
+// Reading goes in two steps. First every file is a tree, and the entries of each section are collected from all
+// files. Then the sections are read in the order in which they need each other: places, people and services before
+// the rules that name them. Every step reports what is wrong and goes on, so that all errors come out at once.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,9 @@ class Reading {
   static constexpr std::size_t kSuggestionsMax = 50;  // each may compare with ten thousand names
 
   // --- The sections of all files ---
-  std::vector<YamlTree> trees;                                // by YamlNode::file
-  std::map<std::string, std::vector<Entry>, std::less<>> sections;  // top-level key -> where it is given, in reading order
+  std::vector<YamlTree> trees;  // by YamlNode::file
+  std::map<std::string, std::vector<Entry>, std::less<>>
+      sections;  // top-level key -> where it is given, in reading order
   /// The entries of a mapping section of all files; a name given twice is reported.
   std::vector<Entry> entries(std::string_view section, std::string_view what);
   /// The items of a list section of all files.
@@ -69,7 +70,8 @@ class Reading {
   const YamlNode* only(std::string_view section);
 
   // --- Places by name (yaml_reader_places.cpp) ---
-  /// Zone, host, host.nic, group, address or prefix; with `vantages` also "vantage:x". Reports what it does not know.
+  /// Zone, host, host.nic, group, address or prefix; with `vantages` also "vantage:x". Reports what it does not
+  /// know.
   std::optional<AddressSet> resolve(const YamlNode& name, bool vantages = false);
   /// A name or a list of them.
   EndpointSet endpoints(const YamlNode& node, std::string_view what, bool vantages = false);
@@ -82,7 +84,7 @@ class Reading {
   std::size_t ranges_total_ = 0;
   bool ranges_refused_ = false;
   bool spend(const YamlNode& node, std::size_t ranges);
-  ByName<int> group_state_;                                // 1: being resolved, 2: done
+  ByName<int> group_state_;  // 1: being resolved, 2: done
   std::vector<std::string> group_chain_;
   std::optional<AddressSet> resolve_group(const YamlNode& use, std::string_view name);
 };
@@ -112,7 +114,8 @@ std::optional<std::string> read_text(Reading& reading, const YamlNode& node, std
 /// A text into `out`, if the key is there.
 void read_text_field(Reading& reading, const Fields& fields, std::string_view key, std::string& out);
 std::optional<bool> read_truth(Reading& reading, const YamlNode& node, std::string_view what);
-std::optional<std::uint32_t> read_number(Reading& reading, const YamlNode& node, std::string_view what, std::uint32_t min, std::uint32_t max);
+std::optional<std::uint32_t> read_number(Reading& reading, const YamlNode& node, std::string_view what,
+                                         std::uint32_t min, std::uint32_t max);
 std::optional<Date> read_date(Reading& reading, const YamlNode& node, std::string_view what);
 std::optional<Period> read_period(Reading& reading, const YamlNode& node, std::string_view what);
 std::optional<Address> read_address(Reading& reading, const YamlNode& node, std::string_view what);
@@ -123,7 +126,8 @@ std::vector<std::string> read_texts(Reading& reading, const YamlNode& node, std:
 std::optional<PortRange> read_port_range(Reading& reading, const YamlNode& node);
 PortSet read_ports(Reading& reading, const YamlNode& node, std::string_view what);
 
-/// What is wrong with a number that other YAML readers would take: octal, hexadecimal, 1e3, 1_000, yes. Empty: nothing.
+/// What is wrong with a number that other YAML readers would take: octal, hexadecimal, 1e3, 1_000, yes. Empty:
+/// nothing.
 struct NumberTrap {
   std::string what, hint;
 };
@@ -135,9 +139,11 @@ struct Word {
   std::string_view word;
   T meaning;
 };
-std::optional<std::size_t> read_word_index(Reading& reading, const YamlNode& node, std::string_view what, std::span<const std::string_view> words);
+std::optional<std::size_t> read_word_index(Reading& reading, const YamlNode& node, std::string_view what,
+                                           std::span<const std::string_view> words);
 template <typename T, std::size_t N>
-std::optional<T> read_word(Reading& reading, const YamlNode& node, std::string_view what, const Word<T> (&words)[N]) {
+std::optional<T> read_word(Reading& reading, const YamlNode& node, std::string_view what,
+                           const Word<T> (&words)[N]) {
   std::string_view names[N];
   for (std::size_t i = 0; i < N; ++i) names[i] = words[i].word;
   std::optional<std::size_t> index = read_word_index(reading, node, what, names);
@@ -158,21 +164,23 @@ std::vector<std::string> keys_of(const ByName<T>& map) {
 }
 /// A scalar that must be a key of the map: its text, or an error "unknown zone 'x'".
 template <typename T>
-std::optional<std::string> read_known(Reading& reading, const YamlNode& node, std::string_view kind, const ByName<T>& known) {
+std::optional<std::string> read_known(Reading& reading, const YamlNode& node, std::string_view kind,
+                                      const ByName<T>& known) {
   std::optional<std::string> text = read_text(reading, node, kind);
   if (!text || known.contains(*text)) return text;
-  reading.error(node, "unknown " + std::string(kind) + " '" + *text + "'", reading.flooded() ? "" : suggest_name(*text, keys_of(known), "none is defined"));
+  reading.error(node, "unknown " + std::string(kind) + " '" + *text + "'",
+                reading.flooded() ? "" : suggest_name(*text, keys_of(known), "none is defined"));
   return std::nullopt;
 }
 
 // --- The sections ---
 void read_general(Reading& reading, const RuleFiles& files);  // yaml_reader.cpp
-void read_places(Reading& reading);          // zones, hosts, groups
-void read_vantages(Reading& reading);        // before anything may name "vantage:x"
+void read_places(Reading& reading);                           // zones, hosts, groups
+void read_vantages(Reading& reading);                         // before anything may name "vantage:x"
 void read_translations(Reading& reading);
 void read_services(Reading& reading);
 void read_people(Reading& reading);
-void read_rules(Reading& reading);           // rules, forbidden, exceptions, retired, accepted
+void read_rules(Reading& reading);  // rules, forbidden, exceptions, retired, accepted
 void read_scope(Reading& reading);
 void read_sensors(Reading& reading);
 void read_coverage(Reading& reading);

@@ -38,7 +38,9 @@ std::optional<IcmpType> read_icmp_type(Reading& reading, const YamlNode& node, F
   }
   Family other = family == Family::ipv4 ? Family::ipv6 : Family::ipv4;
   std::string hint;
-  if (icmp_type_by_name(other, *text)) hint = fmt::format("it is a type of the other family: put it under `{}`", other == Family::ipv4 ? "icmp" : "icmpv6");
+  if (icmp_type_by_name(other, *text))
+    hint = fmt::format("it is a type of the other family: put it under `{}`",
+                       other == Family::ipv4 ? "icmp" : "icmpv6");
   if (hint.empty()) hint = suggest(*text, std::span<const std::string_view>(icmp_type_names(family)));
   if (hint.empty()) hint = "a name like echo-request, a number, or { type: 3, code: 4 }";
   reading.error(node, fmt::format("'{}' is no type of {}", *text, key), std::move(hint));
@@ -51,8 +53,11 @@ std::vector<IcmpType> read_icmp_types(Reading& reading, const YamlNode& node, Fa
     std::optional<IcmpType> type = read_icmp_type(reading, item, family);
     if (type && std::find(out.begin(), out.end(), *type) == out.end()) out.push_back(*type);
   };
-  if (node.is_mapping()) take(node);
-  else for (const YamlNode* item : read_list(reading, node, family == Family::ipv4 ? "'icmp'" : "'icmpv6'")) take(*item);
+  if (node.is_mapping())
+    take(node);
+  else
+    for (const YamlNode* item : read_list(reading, node, family == Family::ipv4 ? "'icmp'" : "'icmpv6'"))
+      take(*item);
   return out;
 }
 
@@ -67,12 +72,17 @@ std::vector<Protocol> read_protocols(Reading& reading, const YamlNode& node) {
     }
     std::optional<Protocol> protocol = parse_protocol(*text);
     if (!protocol) {
-      static constexpr std::string_view kNames[] = {"igmp", "ipip", "ipv6", "gre", "esp", "ah", "ospf", "pim", "vrrp"};
+      static constexpr std::string_view kNames[] = {"igmp", "ipip", "ipv6", "gre", "esp",
+                                                    "ah",   "ospf", "pim",  "vrrp"};
       std::string hint = suggest(*text, kNames);
-      reading.error(*item, fmt::format("'{}' is no IP protocol", *text), hint.empty() ? "a name like esp or gre, or a number from 0 to 255" : hint);
-    } else if (*protocol == Protocol::tcp || *protocol == Protocol::udp || *protocol == Protocol::sctp || protocol->is_icmp()) {
+      reading.error(*item, fmt::format("'{}' is no IP protocol", *text),
+                    hint.empty() ? "a name like esp or gre, or a number from 0 to 255" : hint);
+    } else if (*protocol == Protocol::tcp || *protocol == Protocol::udp || *protocol == Protocol::sctp ||
+               protocol->is_icmp()) {
       std::string key = to_string(*protocol);
-      reading.error(*item, fmt::format("'{}' as a whole protocol", *text), fmt::format("use `{}:` with its {}; `all: true` is everything", key, protocol->is_icmp() ? "types" : "ports"));
+      reading.error(*item, fmt::format("'{}' as a whole protocol", *text),
+                    fmt::format("use `{}:` with its {}; `all: true` is everything", key,
+                                protocol->is_icmp() ? "types" : "ports"));
     } else if (std::find(out.begin(), out.end(), *protocol) == out.end()) {
       out.push_back(*protocol);
     }
@@ -83,7 +93,8 @@ std::vector<Protocol> read_protocols(Reading& reading, const YamlNode& node) {
 }  // namespace
 
 void read_services(Reading& reading) {
-  static constexpr std::string_view kKeys[] = {"tcp", "udp", "sctp", "icmp", "icmpv6", "ip", "all", "speaks", "replies", "source_ports", "related"};
+  static constexpr std::string_view kKeys[] = {"tcp", "udp",    "sctp",    "icmp",         "icmpv6", "ip",
+                                               "all", "speaks", "replies", "source_ports", "related"};
   static constexpr std::string_view kRelatedKeys[] = {"tcp", "udp"};
   static constexpr Word<bool> kReplies[] = {{"none", true}, {"expected", false}};
   for (const Entry& entry : reading.entries("services", "service")) {
@@ -93,44 +104,62 @@ void read_services(Reading& reading) {
     service.where = reading.where(*entry.key);
     Fields fields(reading, *entry.value, what, kKeys);
     bool says_something = false;
-    for (auto [key, ports] : {std::pair("tcp", &service.tcp), std::pair("udp", &service.udp), std::pair("sctp", &service.sctp)}) {
+    for (auto [key, ports] :
+         {std::pair("tcp", &service.tcp), std::pair("udp", &service.udp), std::pair("sctp", &service.sctp)}) {
       if (const YamlNode* node = fields.get(key)) {
         *ports = read_ports(reading, *node, fmt::format("'{}'", key));
         says_something = true;
       }
     }
-    if (const YamlNode* node = fields.get("icmp")) service.icmp = read_icmp_types(reading, *node, Family::ipv4), says_something = true;
-    if (const YamlNode* node = fields.get("icmpv6")) service.icmpv6 = read_icmp_types(reading, *node, Family::ipv6), says_something = true;
+    if (const YamlNode* node = fields.get("icmp"))
+      service.icmp = read_icmp_types(reading, *node, Family::ipv4), says_something = true;
+    if (const YamlNode* node = fields.get("icmpv6"))
+      service.icmpv6 = read_icmp_types(reading, *node, Family::ipv6), says_something = true;
     if (const YamlNode* node = fields.get("ip")) service.ip = read_protocols(reading, *node), says_something = true;
     if (const YamlNode* node = fields.get("all")) {
       service.all = read_truth(reading, *node, "'all'").value_or(false);
-      if (service.all && says_something) reading.error(*node, fmt::format("{} is everything and has ports besides", what), "`all: true` stands alone");
+      if (service.all && says_something)
+        reading.error(*node, fmt::format("{} is everything and has ports besides", what),
+                      "`all: true` stands alone");
       says_something = true;
     }
-    bool slip = fields.misspelt("tcp") || fields.misspelt("udp") || fields.misspelt("sctp") || fields.misspelt("icmp") || fields.misspelt("icmpv6") || fields.misspelt("ip") || fields.misspelt("all");
-    if (fields.usable() && !says_something && !slip) reading.error(*entry.key, fmt::format("{} has no ports, types or protocols", what), "add `tcp: [443]`, `udp: [53]`, `icmp: [echo-request]` or `ip: [esp]`");
+    bool slip = fields.misspelt("tcp") || fields.misspelt("udp") || fields.misspelt("sctp") ||
+                fields.misspelt("icmp") || fields.misspelt("icmpv6") || fields.misspelt("ip") ||
+                fields.misspelt("all");
+    if (fields.usable() && !says_something && !slip)
+      reading.error(*entry.key, fmt::format("{} has no ports, types or protocols", what),
+                    "add `tcp: [443]`, `udp: [53]`, `icmp: [echo-request]` or `ip: [esp]`");
     if (const YamlNode* node = fields.get("speaks")) {
       std::optional<std::string> speaks = read_text(reading, *node, "'speaks'");
-      if (speaks && is_app_protocol(*speaks)) service.speaks = std::move(*speaks);
+      if (speaks && is_app_protocol(*speaks))
+        service.speaks = std::move(*speaks);
       else if (speaks) {
         std::string hint = suggest(*speaks, app_protocol_names());
-        reading.error(*node, fmt::format("demarc cannot recognise '{}'", *speaks), hint.empty() ? "leave `speaks` out, or see docs/rule-set.md for the protocols it knows" : hint);
+        reading.error(
+            *node, fmt::format("demarc cannot recognise '{}'", *speaks),
+            hint.empty() ? "leave `speaks` out, or see docs/rule-set.md for the protocols it knows" : hint);
       }
     }
     if (const YamlNode* node = fields.get("replies")) {
       service.one_way = read_word(reading, *node, "'replies'", kReplies).value_or(false);
-      if (service.one_way && (!service.tcp.empty() || !service.sctp.empty())) reading.error(*node, fmt::format("{} has TCP or SCTP ports, which always reply", what), "one service for the datagrams, one for the rest");
+      if (service.one_way && (!service.tcp.empty() || !service.sctp.empty()))
+        reading.error(*node, fmt::format("{} has TCP or SCTP ports, which always reply", what),
+                      "one service for the datagrams, one for the rest");
     }
     if (const YamlNode* node = fields.get("source_ports")) {
       service.source_ports = read_ports(reading, *node, "'source_ports'");
-      if (service.tcp.empty() && service.udp.empty() && service.sctp.empty()) reading.error(*node, fmt::format("{} has source ports and no ports", what), "source ports belong to tcp, udp or sctp");
+      if (service.tcp.empty() && service.udp.empty() && service.sctp.empty())
+        reading.error(*node, fmt::format("{} has source ports and no ports", what),
+                      "source ports belong to tcp, udp or sctp");
     }
     if (const YamlNode* node = fields.get("related")) {
       Fields related(reading, *node, "'related'", kRelatedKeys);
       if (const YamlNode* tcp = related.get("tcp")) service.related_tcp = read_ports(reading, *tcp, "'tcp'");
       if (const YamlNode* udp = related.get("udp")) service.related_udp = read_ports(reading, *udp, "'udp'");
-      if (related.usable() && related.get("tcp") == nullptr && related.get("udp") == nullptr) reading.error(*node, "'related' has no ports", "write { tcp: [\"50000-51000\"] }");
-      if (service.tcp.empty() && service.udp.empty()) reading.error(*node, fmt::format("{} has data ports and no control port", what), "add `tcp: [21]`");
+      if (related.usable() && related.get("tcp") == nullptr && related.get("udp") == nullptr)
+        reading.error(*node, "'related' has no ports", "write { tcp: [\"50000-51000\"] }");
+      if (service.tcp.empty() && service.udp.empty())
+        reading.error(*node, fmt::format("{} has data ports and no control port", what), "add `tcp: [21]`");
     }
     reading.names.services.emplace(service.name, reading.rules.services.size());
     reading.rules.services.push_back(std::move(service));
@@ -141,7 +170,8 @@ std::vector<std::uint32_t> read_service_names(Reading& reading, const Fields& fi
   std::vector<std::uint32_t> out;
   const YamlNode* one = fields.get("service");
   const YamlNode* several = fields.get("services");
-  if (one != nullptr && several != nullptr) reading.error(*several, "'service' and 'services' are both given", "put all of them in one list");
+  if (one != nullptr && several != nullptr)
+    reading.error(*several, "'service' and 'services' are both given", "put all of them in one list");
   if (one == nullptr && several == nullptr) {
     if (!fields.misspelt("services")) fields.need("service");
     return out;
@@ -150,8 +180,10 @@ std::vector<std::uint32_t> read_service_names(Reading& reading, const Fields& fi
     std::optional<std::string> name = read_known(reading, *item, "service", reading.names.services);
     if (!name) continue;
     auto index = static_cast<std::uint32_t>(reading.names.services.find(*name)->second);
-    if (std::find(out.begin(), out.end(), index) != out.end()) reading.warning(*item, fmt::format("the service '{}' is named twice", *name), "once is enough");
-    else out.push_back(index);
+    if (std::find(out.begin(), out.end(), index) != out.end())
+      reading.warning(*item, fmt::format("the service '{}' is named twice", *name), "once is enough");
+    else
+      out.push_back(index);
   }
   return out;
 }
@@ -170,7 +202,8 @@ void read_people(Reading& reading) {
         std::optional<std::string> role = read_text(reading, *item, "a role");
         if (!role) continue;
         if (!roles.empty() && std::find(roles.begin(), roles.end(), *role) == roles.end()) {
-          reading.warning(*item, fmt::format("no approval needs the role '{}'", *role), suggest_name(*role, roles, ""));
+          reading.warning(*item, fmt::format("no approval needs the role '{}'", *role),
+                          suggest_name(*role, roles, ""));
         }
         person.roles.push_back(std::move(*role));
       }

@@ -1,6 +1,6 @@
 // A YAML text as a tree that remembers where everything stood. The part of YAML that a rule set needs: mappings,
-// sequences and scalars in one document. What makes a rule set mean something else than it seems to (duplicate keys,
-// anchors, aliases, merge keys, tags) is refused here, with its place.
+// sequences and scalars in one document. What makes a rule set mean something else than it seems to (duplicate
+// keys, anchors, aliases, merge keys, tags) is refused here, with its place.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,14 @@ struct YamlNode {
   enum class Style : std::uint8_t { plain, quoted, block };
 
   Kind kind = Kind::null;
-  Style style = Style::plain;      // of a scalar
-  std::uint16_t file = 0;          // the number the tree was given
-  std::uint32_t offset = 0;        // where it begins in the text, in bytes
-  std::uint32_t length = 0;        // what a caret underlines: a scalar as far as it goes on its first line
-  std::uint32_t count = 0;         // items of a sequence, entries of a mapping
-  std::string_view scalar;         // lives as long as the tree
-  const YamlNode* first = nullptr; // the first item; in a mapping a key, whose `next` is its value, whose `next` is the next key
+  Style style = Style::plain;  // of a scalar
+  std::uint16_t file = 0;      // the number the tree was given
+  std::uint32_t offset = 0;    // where it begins in the text, in bytes
+  std::uint32_t length = 0;    // what a caret underlines: a scalar as far as it goes on its first line
+  std::uint32_t count = 0;     // items of a sequence, entries of a mapping
+  std::string_view scalar;     // lives as long as the tree
+  const YamlNode* first =
+      nullptr;  // the first item; in a mapping a key, whose `next` is its value, whose `next` is the next key
   const YamlNode* next = nullptr;
 
   bool is_scalar() const { return kind == Kind::scalar; }
@@ -45,7 +46,8 @@ struct YamlLimits {
 class YamlTree {
  public:
   /// Reads the text. Without a root, the diagnostics say why; duplicate keys and the like are reported all at once.
-  static YamlTree read(std::string file_name, std::string text, std::uint16_t file_number, Diagnostics& diagnostics, const YamlLimits& limits = {});
+  static YamlTree read(std::string file_name, std::string text, std::uint16_t file_number, Diagnostics& diagnostics,
+                       const YamlLimits& limits = {});
 
   YamlTree(YamlTree&&) = default;
   YamlTree& operator=(YamlTree&&) = default;
@@ -59,9 +61,9 @@ class YamlTree {
   friend class YamlTreeBuilder;
   explicit YamlTree(std::unique_ptr<Source> source) : source_(std::move(source)) {}
 
-  std::unique_ptr<Source> source_;   // at a fixed place: the nodes' scalars point into its text
+  std::unique_ptr<Source> source_;  // at a fixed place: the nodes' scalars point into its text
   std::deque<YamlNode> nodes_;
-  std::deque<std::string> folded_;   // scalars whose value is not what the text shows (escapes, folded lines)
+  std::deque<std::string> folded_;  // scalars whose value is not what the text shows (escapes, folded lines)
   const YamlNode* root_ = nullptr;
 };
 

@@ -18,7 +18,8 @@ constexpr std::string_view kFragmentNames[] = {"whole", "first", "last", "middle
 std::string numbers_text(const ByteSet& set) {
   std::vector<PortRange> ranges;
   for (unsigned n = 0; n < 256; ++n) {
-    if (set.contains(static_cast<std::uint8_t>(n))) ranges.push_back(PortRange::single(Port(static_cast<std::uint16_t>(n))));
+    if (set.contains(static_cast<std::uint8_t>(n)))
+      ranges.push_back(PortRange::single(Port(static_cast<std::uint16_t>(n))));
   }
   return to_string(PortSet::of(std::move(ranges)));
 }
@@ -134,14 +135,16 @@ std::string to_string(const Box& box) {
       if (r.first.family() == *box.family) kept.push_back(r);
     }
     if (kept.empty()) return "nowhere";
-    const bool whole = kept.size() == 1 && std::find(universe.ranges().begin(), universe.ranges().end(), kept.front()) !=
-                                               universe.ranges().end();
+    const bool whole = kept.size() == 1 && std::find(universe.ranges().begin(), universe.ranges().end(),
+                                                     kept.front()) != universe.ranges().end();
     return whole ? "any" : to_string(AddressSet::of_ranges(std::move(kept)));
   };
-  std::string text = fmt::format("{} > {} {}", end(box.sources), end(box.destinations), protocols_text(box.protocols));
+  std::string text =
+      fmt::format("{} > {} {}", end(box.sources), end(box.destinations), protocols_text(box.protocols));
   if (!is_all(box.ports)) text += "/" + (box.ports.empty() ? "never" : to_string(box.ports));
   if (box.icmp != IcmpSet::all()) text += " " + icmp_text(box.icmp);
-  if (!is_all(box.source_ports)) text += " from port " + (box.source_ports.empty() ? "never" : to_string(box.source_ports));
+  if (!is_all(box.source_ports))
+    text += " from port " + (box.source_ports.empty() ? "never" : to_string(box.source_ports));
   if (!box.flags.is_all()) text += " flags " + flags_text(box.flags);
   if (box.states != StateSet::all()) text += " state " + values_text(box.states, kStateNames);
   if (box.fragments != FragmentSet::all()) text += " fragment " + values_text(box.fragments, kFragmentNames);

@@ -1,5 +1,5 @@
-// A box: the readable shape of a set of packets, one constraint for each field, all of which must hold. An ACL line,
-// an approved service between two zones and a forbidden entry are each one box or a few.
+// A box: the readable shape of a set of packets, one constraint for each field, all of which must hold. An ACL
+// line, an approved service between two zones and a forbidden entry are each one box or a few.
 #pragma once
 
 #include <array>
@@ -39,10 +39,18 @@ class ByteSet {
     for (std::uint64_t w : words_) n += static_cast<unsigned>(std::popcount(w));
     return n;
   }
-  constexpr ByteSet unite(const ByteSet& o) const { return combine(o, [](auto a, auto b) { return a | b; }); }
-  constexpr ByteSet intersect(const ByteSet& o) const { return combine(o, [](auto a, auto b) { return a & b; }); }
-  constexpr ByteSet minus(const ByteSet& o) const { return combine(o, [](auto a, auto b) { return a & ~b; }); }
-  constexpr ByteSet complement() const { return combine(*this, [](auto a, auto) { return ~a; }); }
+  constexpr ByteSet unite(const ByteSet& o) const {
+    return combine(o, [](auto a, auto b) { return a | b; });
+  }
+  constexpr ByteSet intersect(const ByteSet& o) const {
+    return combine(o, [](auto a, auto b) { return a & b; });
+  }
+  constexpr ByteSet minus(const ByteSet& o) const {
+    return combine(o, [](auto a, auto b) { return a & ~b; });
+  }
+  constexpr ByteSet complement() const {
+    return combine(*this, [](auto a, auto) { return ~a; });
+  }
   constexpr bool operator==(const ByteSet&) const = default;
 
  private:
@@ -138,19 +146,19 @@ using InterfaceId = std::uint8_t;
 
 /// The packets that meet every constraint. Default: all packets.
 ///
-/// A constraint on a field that a packet does not have is not met: a box that names ports holds TCP, UDP, SCTP, DCCP and
-/// UDP-Lite only, one that names ICMP messages ICMP only, one that names flags TCP only; one that names ports and
-/// ICMP messages is empty. (The ports of a later fragment are those of its datagram. That a filter cannot see them is for
-/// the reader of that filter to say, by `fragments`.)
+/// A constraint on a field that a packet does not have is not met: a box that names ports holds TCP, UDP, SCTP,
+/// DCCP and UDP-Lite only, one that names ICMP messages ICMP only, one that names flags TCP only; one that names
+/// ports and ICMP messages is empty. (The ports of a later fragment are those of its datagram. That a filter cannot
+/// see them is for the reader of that filter to say, by `fragments`.)
 struct Box {
   std::optional<Family> family = {};  // none: both
   AddressSet sources = AddressSet::all();
   AddressSet destinations = AddressSet::all();
   ProtocolSet protocols = ProtocolSet::all();
-  PortSet ports = PortSet::all();         // of the destination
+  PortSet ports = PortSet::all();  // of the destination
   PortSet source_ports = PortSet::all();
   IcmpSet icmp = IcmpSet::all();
-  ByteSet flags = ByteSet::all();         // flag bytes, see tcp_flags()
+  ByteSet flags = ByteSet::all();  // flag bytes, see tcp_flags()
   StateSet states = StateSet::all();
   FragmentSet fragments = FragmentSet::all();
   ByteSet ingress = ByteSet::all();
@@ -158,7 +166,8 @@ struct Box {
 
   bool operator==(const Box&) const = default;
 };
-/// "192.0.2.0/24 > 198.51.100.10 tcp/80,443"; what is not constrained is not printed, sources and destinations are "any".
+/// "192.0.2.0/24 > 198.51.100.10 tcp/80,443"; what is not constrained is not printed, sources and destinations are
+/// "any".
 std::string to_string(const Box& box);
 
 }  // namespace demarc

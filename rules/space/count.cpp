@@ -58,7 +58,8 @@ std::strong_ordering Count::operator<=>(const Count& other) const {
 }
 
 Uint128 Count::saturated() const {
-  if (std::any_of(limbs_.begin() + 2, limbs_.end(), [](std::uint64_t limb) { return limb != 0; })) return ~Uint128{0};
+  if (std::any_of(limbs_.begin() + 2, limbs_.end(), [](std::uint64_t limb) { return limb != 0; }))
+    return ~Uint128{0};
   return static_cast<Uint128>(limbs_[1]) << 64 | limbs_[0];
 }
 

@@ -1,6 +1,6 @@
-// Readable boxes from a diagram. A difference of two lists may have 10^8 paths, so paths are never enumerated: the walk goes
-// field by field, groups a field's ranges by what remains below them, and stops when it has as many boxes as were asked for.
-// Every edge that is not false leads to a packet, so each step of the walk pays for a box.
+// Readable boxes from a diagram. A difference of two lists may have 10^8 paths, so paths are never enumerated: the
+// walk goes field by field, groups a field's ranges by what remains below them, and stops when it has as many boxes
+// as were asked for. Every edge that is not false leads to a packet, so each step of the walk pays for a box.
 #include <algorithm>
 
 #include "rules/space/packet_set.h"
@@ -8,7 +8,8 @@
 namespace demarc {
 namespace {
 
-constexpr std::size_t kRangesMax = 1024;  // of one field at one place; the rest of the field is left out of the cover
+constexpr std::size_t kRangesMax =
+    1024;  // of one field at one place; the rest of the field is left out of the cover
 
 /// Ranges of a field that lead to the same set.
 struct Group {
@@ -71,8 +72,10 @@ void constrain(Box& box, Field field, const Ranges& ranges, Family family) {
     case Field::destination: box.destinations = addresses_of(ranges, family); return;
     case Field::source: box.sources = addresses_of(ranges, family); return;
     case Field::port_or_icmp:
-      if (box.protocols.numbers().intersect(ProtocolSet::icmp().numbers()).empty()) box.ports = ports_of(ranges);
-      else box.icmp = IcmpSet::of_numbers(ports_of(ranges));
+      if (box.protocols.numbers().intersect(ProtocolSet::icmp().numbers()).empty())
+        box.ports = ports_of(ranges);
+      else
+        box.icmp = IcmpSet::of_numbers(ports_of(ranges));
       return;
   }
 }

@@ -5,9 +5,9 @@
 #include <cassert>
 #include <utility>
 
+#include <fmt/format.h>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
-#include <fmt/format.h>
 
 namespace demarc {
 namespace {
@@ -59,7 +59,8 @@ Diagram::Edge Diagram::make(Level level, Edge low, Edge high) {
     if (n.low == low && n.high == high && n.level == level) return number << 1;
   }
   if (nodes_.size() >= limits_.nodes_max || nodes_.size() >= std::size_t{1} << 31) {
-    throw SpaceExhausted(fmt::format("a comparison of packet sets needs more than {} diagram nodes", limits_.nodes_max));
+    throw SpaceExhausted(
+        fmt::format("a comparison of packet sets needs more than {} diagram nodes", limits_.nodes_max));
   }
   auto number = static_cast<std::uint32_t>(nodes_.size());
   nodes_.push_back({level, low, high});
@@ -91,7 +92,8 @@ Diagram::Edge Diagram::conjunction(Edge a, Edge b) {
   if (a == kFalse || b == kFalse || a == complement(b)) return kFalse;
   if (a > b) std::swap(a, b);
   constexpr std::uint32_t kConjunction = 1;
-  if (const CacheLine& known = line(kConjunction, a, b); known.operation == kConjunction && known.a == a && known.b == b) {
+  if (const CacheLine& known = line(kConjunction, a, b);
+      known.operation == kConjunction && known.a == a && known.b == b) {
     return known.result;
   }
   step();
@@ -109,7 +111,8 @@ Diagram::Edge Diagram::insert(Level at, Edge x, Edge y) {
   if (top > at) return make(at, x, y);
   if ((x & 1U) != 0) return complement(insert(at, complement(x), complement(y)));
   const std::uint32_t operation = at + 2;
-  if (const CacheLine& known = line(operation, x, y); known.operation == operation && known.a == x && known.b == y) {
+  if (const CacheLine& known = line(operation, x, y);
+      known.operation == operation && known.a == x && known.b == y) {
     return known.result;
   }
   step();

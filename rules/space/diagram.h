@@ -1,9 +1,9 @@
 // Reduced ordered binary decision diagrams with complement edges: the machine under PacketSet. It knows levels and
 // edges, nothing of packets.
 //
-// An edge is a node number and a complement bit. Every node exists once (unique table), and the high edge of a node is
-// never complemented, so each Boolean function is exactly one edge: equality is equality of numbers, and negation flips a
-// bit. All set operations are one recursion, conjunction, with a cache of its results.
+// An edge is a node number and a complement bit. Every node exists once (unique table), and the high edge of a node
+// is never complemented, so each Boolean function is exactly one edge: equality is equality of numbers, and
+// negation flips a bit. All set operations are one recursion, conjunction, with a cache of its results.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,12 @@ namespace demarc {
 
 /// How much a space may take before it gives up.
 struct SpaceLimits {
-  std::size_t nodes_max = 16'000'000;            // about 30 bytes each with their tables: half a gigabyte
-  std::uint64_t steps_max = 4'000'000'000;       // of the recursion, over the space's life: about two minutes
+  std::size_t nodes_max = 16'000'000;       // about 30 bytes each with their tables: half a gigabyte
+  std::uint64_t steps_max = 4'000'000'000;  // of the recursion, over the space's life: about two minutes
 };
 
-/// A comparison needs more nodes or steps than its space may have. The inputs are legal and nothing is wrong with them:
-/// whoever started the comparison catches this, says which comparison it was, and reports it as not decided.
+/// A comparison needs more nodes or steps than its space may have. The inputs are legal and nothing is wrong with
+/// them: whoever started the comparison catches this, says which comparison it was, and reports it as not decided.
 class SpaceExhausted : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -49,8 +49,8 @@ class Diagram {
   Edge conjunction(Edge a, Edge b);
   Edge disjunction(Edge a, Edge b) { return complement(conjunction(complement(a), complement(b))); }
   Edge difference(Edge a, Edge b) { return conjunction(a, complement(b)); }
-  /// "If the variable at that level is 1 then high else low", wherever the level lies; neither edge may test it. What both
-  /// have in common is not visited.
+  /// "If the variable at that level is 1 then high else low", wherever the level lies; neither edge may test it.
+  /// What both have in common is not visited.
   Edge insert(Level level, Edge low, Edge high);
   /// Is there an assignment under which both hold? Makes no nodes.
   bool overlap(Edge a, Edge b);
@@ -83,7 +83,8 @@ class Diagram {
   SpaceLimits limits_;
   std::uint64_t steps_ = 0;
   std::vector<Node> nodes_;
-  std::vector<std::uint64_t> table_;  // hash << 32 | node number, open addressing; 0 is empty (the constant is not in it)
+  std::vector<std::uint64_t>
+      table_;  // hash << 32 | node number, open addressing; 0 is empty (the constant is not in it)
   std::vector<CacheLine> cache_;
 };
 

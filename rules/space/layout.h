@@ -1,4 +1,5 @@
-// Shared by the files of this folder: fields as runs of levels, packets as bits, and the ranges of a field's numbers.
+// Shared by the files of this folder: fields as runs of levels, packets as bits, and the ranges of a field's
+// numbers.
 #pragma once
 
 #include <array>
@@ -52,9 +53,10 @@ class BitKey {
   std::array<std::uint64_t, 6> words_{};
 };
 
-/// The numbers of a field in ascending order, with what must hold below them; numbers for which nothing holds are left out
-/// and neighbours with the same edge are joined. `e` must not test a level above the field. Stops when `each` returns false
-/// and returns false then. Each range costs at most a walk down the field: whatever is not false leads somewhere.
+/// The numbers of a field in ascending order, with what must hold below them; numbers for which nothing holds are
+/// left out and neighbours with the same edge are joined. `e` must not test a level above the field. Stops when
+/// `each` returns false and returns false then. Each range costs at most a walk down the field: whatever is not
+/// false leads somewhere.
 template <typename Each>
 bool for_each_range(const Diagram& d, Diagram::Edge e, FieldSpan span, Each each) {
   std::optional<std::pair<Range, Diagram::Edge>> pending;
@@ -77,7 +79,8 @@ bool for_each_range(const Diagram& d, Diagram::Edge e, FieldSpan span, Each each
     const Diagram::Level here = span.end() - bits;
     const bool tested = at == here;
     const Uint128 middle = base | Uint128{1} << (bits - 1);
-    return self(self, tested ? d.low(x) : x, bits - 1, base) && self(self, tested ? d.high(x) : x, bits - 1, middle);
+    return self(self, tested ? d.low(x) : x, bits - 1, base) &&
+           self(self, tested ? d.high(x) : x, bits - 1, middle);
   };
   const bool whole = visit(visit, e, span.bits, 0);
   if (pending && !each(pending->first, pending->second)) return false;

@@ -1,9 +1,10 @@
 // How packets become assignments of diagram variables, and the algebra on top.
 //
-// A field is a run of levels, most significant bit first. Not every packet has every field: ESP has no ports, UDP no flags.
-// The levels of a field that a packet lacks are never tested for its protocol, in any set that this file can make: a box that
-// names the field narrows its protocols first. So equal sets stay equal nodes, and complement is the complement of packets.
-// ICMP's type and code share the levels of the destination port, since no protocol has both.
+// A field is a run of levels, most significant bit first. Not every packet has every field: ESP has no ports, UDP
+// no flags. The levels of a field that a packet lacks are never tested for its protocol, in any set that this file
+// can make: a box that names the field narrows its protocols first. So equal sets stay equal nodes, and complement
+// is the complement of packets. ICMP's type and code share the levels of the destination port, since no protocol
+// has both.
 #include "rules/space/packet_set.h"
 
 #include <algorithm>
@@ -18,10 +19,12 @@ namespace demarc {
 
 namespace {
 
-constexpr std::array<Field, 10> kPortsFirst = {Field::ingress, Field::egress, Field::state, Field::fragment,
-    Field::protocol, Field::flags, Field::port_or_icmp, Field::source_port, Field::destination, Field::source};
-constexpr std::array<Field, 10> kAddressesFirst = {Field::ingress, Field::egress, Field::state, Field::fragment,
-    Field::destination, Field::source, Field::protocol, Field::flags, Field::port_or_icmp, Field::source_port};
+constexpr std::array<Field, 10> kPortsFirst = {
+    Field::ingress, Field::egress,       Field::state,       Field::fragment,    Field::protocol,
+    Field::flags,   Field::port_or_icmp, Field::source_port, Field::destination, Field::source};
+constexpr std::array<Field, 10> kAddressesFirst = {
+    Field::ingress, Field::egress,   Field::state, Field::fragment,     Field::destination,
+    Field::source,  Field::protocol, Field::flags, Field::port_or_icmp, Field::source_port};
 
 constexpr std::uint32_t bits_of(Field field) {
   switch (field) {
@@ -41,7 +44,8 @@ constexpr std::uint32_t total_bits() {
   return total;
 }
 
-/// Mixing spaces is a mistake of the program that would give a wrong verdict, so it is refused in release builds too.
+/// Mixing spaces is a mistake of the program that would give a wrong verdict, so it is refused in release builds
+/// too.
 void require_same(const PacketSpace* a, const PacketSpace* b) {
   if (a == nullptr || a != b) throw std::logic_error("an operation on packet sets of different spaces");
 }
@@ -57,9 +61,9 @@ std::array<ProtocolClass, 4> protocol_classes() {
   const ByteSet tcp = ProtocolSet{Protocol::tcp}.numbers();
   const ByteSet ports = ProtocolSet::with_ports().numbers(), icmp = ProtocolSet::icmp().numbers();
   return {{{ProtocolSet(tcp), 0},
-           {ProtocolSet(ports.minus(tcp)), 8},                               // flags
-           {ProtocolSet(icmp), 8 + 16},                                      // flags, source port
-           {ProtocolSet(ports.unite(icmp).complement()), 8 + 16 + 16}}};     // and the other port
+           {ProtocolSet(ports.minus(tcp)), 8},                            // flags
+           {ProtocolSet(icmp), 8 + 16},                                   // flags, source port
+           {ProtocolSet(ports.unite(icmp).complement()), 8 + 16 + 16}}};  // and the other port
 }
 
 /// Sorted, disjoint and not touching, as the sets of rules/net are.
@@ -82,8 +86,10 @@ Ranges ranges_of_small(unsigned size, Contains contains) {
   Ranges ranges;
   for (unsigned n = 0; n < size; ++n) {
     if (!contains(n)) continue;
-    if (!ranges.empty() && ranges.back().last + 1 == n) ranges.back().last = n;
-    else ranges.push_back({n, n});
+    if (!ranges.empty() && ranges.back().last + 1 == n)
+      ranges.back().last = n;
+    else
+      ranges.push_back({n, n});
   }
   return ranges;
 }
@@ -99,13 +105,15 @@ Ranges ranges_of(const FourSet<E>& set) {
 }
 
 /// "The field's number is in one of the ranges, and then `below` holds", without any set operation.
-Diagram::Edge in_ranges(Diagram& diagram, Diagram::Level level, unsigned bits, Uint128 base, std::span<const Range> ranges,
-                        Diagram::Edge below) {
+Diagram::Edge in_ranges(Diagram& diagram, Diagram::Level level, unsigned bits, Uint128 base,
+                        std::span<const Range> ranges, Diagram::Edge below) {
   if (ranges.empty()) return Diagram::kFalse;
   if (ranges.front().first <= base && (base | low_mask(bits)) <= ranges.front().last) return below;
   const Uint128 middle = base | Uint128{1} << (bits - 1);
-  auto low_end = std::partition_point(ranges.begin(), ranges.end(), [&](const Range& r) { return r.first < middle; });
-  auto high_begin = std::partition_point(ranges.begin(), ranges.end(), [&](const Range& r) { return r.last < middle; });
+  auto low_end =
+      std::partition_point(ranges.begin(), ranges.end(), [&](const Range& r) { return r.first < middle; });
+  auto high_begin =
+      std::partition_point(ranges.begin(), ranges.end(), [&](const Range& r) { return r.last < middle; });
   const Diagram::Edge low = in_ranges(diagram, level + 1, bits - 1, base, {ranges.begin(), low_end}, below);
   const Diagram::Edge high = in_ranges(diagram, level + 1, bits - 1, middle, {high_begin, ranges.end()}, below);
   return diagram.make(level, low, high);
@@ -142,8 +150,8 @@ BitKey PacketSpace::key(const ConcretePacket& concrete) const {
   put(Field::fragment, static_cast<unsigned>(c.fragment));
   put(Field::protocol, p.protocol.number());
   put(Field::flags, c.flags);
-  put(Field::port_or_icmp, p.protocol.is_icmp() ? static_cast<unsigned>(p.icmp.type << 8 | p.icmp.code.value_or(0))
-                                                : p.port.number());
+  put(Field::port_or_icmp,
+      p.protocol.is_icmp() ? static_cast<unsigned>(p.icmp.type << 8 | p.icmp.code.value_or(0)) : p.port.number());
   put(Field::source_port, p.source_port.number());
   put(Field::destination, p.destination.number());
   put(Field::source, p.source.number());
@@ -199,7 +207,8 @@ PacketSet PacketSpace::address_bits(End end, Family family, Uint128 value, Uint1
   for (unsigned bit = 0; bit < s.bits; ++bit) {  // from the lowest level up
     if ((mask >> bit & 1) == 0) continue;
     const Level level = s.first + s.bits - 1 - bit;
-    e = (value >> bit & 1) != 0 ? diagram_.make(level, Diagram::kFalse, e) : diagram_.make(level, e, Diagram::kFalse);
+    e = (value >> bit & 1) != 0 ? diagram_.make(level, Diagram::kFalse, e)
+                                : diagram_.make(level, e, Diagram::kFalse);
   }
   return family == Family::ipv4 ? PacketSet{this, e, Diagram::kFalse} : PacketSet{this, Diagram::kFalse, e};
 }
@@ -272,7 +281,8 @@ VariableOrder choose_order(std::span<const Box> boxes) {
       return std::nullopt;
     }
   };
-  // A long list has more hosts than its sample and no more ports, so the ports may cost somewhat more in the sample.
+  // A long list has more hosts than its sample and no more ports, so the ports may cost somewhat more in the
+  // sample.
   const std::optional<std::uint64_t> addresses = cost(VariableOrder::addresses_first, 20'000'000);
   if (!addresses || cost(VariableOrder::ports_first, 2 * *addresses + 1000)) return VariableOrder::ports_first;
   return VariableOrder::addresses_first;
@@ -399,7 +409,8 @@ PacketSet PacketSet::fix(const SliceContext& context) const {
   if (context.egress) box.egress = {*context.egress};
   PacketSet result = *this & space.of(box);
   if (context.flags) result &= space.of(Box{.flags = {*context.flags}}) | ~tcp;
-  if (context.source_port) result &= space.of(Box{.source_ports = {PortRange::single(*context.source_port)}}) | ~with_ports;
+  if (context.source_port)
+    result &= space.of(Box{.source_ports = {PortRange::single(*context.source_port)}}) | ~with_ports;
   return result;
 }
 

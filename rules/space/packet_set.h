@@ -1,5 +1,5 @@
-// Sets of packets, exactly. What the rule set approves, what a configuration permits, what a scan must ask are each a
-// PacketSet, and every comparison of two views is an operation on two of them.
+// Sets of packets, exactly. What the rule set approves, what a configuration permits, what a scan must ask are each
+// a PacketSet, and every comparison of two views is an operation on two of them.
 //
 // A set is two decision diagrams, one for IPv4 and one for IPv6, kept canonical: equal sets are the same nodes, so
 // equality and emptiness cost nothing. README.md explains the order of the fields and what may be slow.
@@ -23,7 +23,8 @@ namespace demarc {
 
 class PacketSpace;
 
-/// What a Packet (rules/net/flow.h) leaves open. Default: the first packet of a conversation, whole, on interface 0.
+/// What a Packet (rules/net/flow.h) leaves open. Default: the first packet of a conversation, whole, on interface
+/// 0.
 struct PacketContext {
   std::uint8_t flags = tcp_flag::syn;
   ConnectionState state = ConnectionState::fresh;
@@ -39,7 +40,8 @@ struct ConcretePacket {
   bool operator==(const ConcretePacket&) const = default;
 };
 
-/// What a slice of a set fixes beside addresses and protocol; what is absent may have any value ("some packet passes").
+/// What a slice of a set fixes beside addresses and protocol; what is absent may have any value ("some packet
+/// passes").
 struct SliceContext {
   std::optional<Port> source_port = {};
   std::optional<std::uint8_t> flags = {};
@@ -61,20 +63,28 @@ struct Cover {
   bool complete() const { return left_out.is_zero(); }
 };
 
-/// Which fields come first in the diagrams. Lists with few ports and many hosts want ports_first, lists of unrelated
-/// address ranges addresses_first; the difference can be a factor of a thousand.
+/// Which fields come first in the diagrams. Lists with few ports and many hosts want ports_first, lists of
+/// unrelated address ranges addresses_first; the difference can be a factor of a thousand.
 enum class VariableOrder : std::uint8_t { ports_first, addresses_first };
 /// Builds a few hundred of the boxes both ways and keeps the cheaper.
 VariableOrder choose_order(std::span<const Box> boxes);
 
 /// The fields of a packet.
 enum class Field : std::uint8_t {
-  ingress, egress, state, fragment, protocol, flags, port_or_icmp, source_port, destination, source
+  ingress,
+  egress,
+  state,
+  fragment,
+  protocol,
+  flags,
+  port_or_icmp,
+  source_port,
+  destination,
+  source
 };
 
-/// A set of packets: a value, cheap to copy, that lives as long as its space. All operands belong to one space (otherwise
-/// std::logic_error).
-/// Operations that make new sets may throw SpaceExhausted.
+/// A set of packets: a value, cheap to copy, that lives as long as its space. All operands belong to one space
+/// (otherwise std::logic_error). Operations that make new sets may throw SpaceExhausted.
 class PacketSet {
  public:
   PacketSet() = default;  // belongs to no space: may only be assigned to and destroyed
@@ -102,26 +112,31 @@ class PacketSet {
   bool contains(const Packet& packet, const PacketContext& context = {}) const;
   bool contains(const ConcretePacket& p) const { return contains(p.packet, p.context); }
 
-  /// Exact. Two packets differ if a field that both have differs: the ports of an ESP packet count once, interfaces count.
+  /// Exact. Two packets differ if a field that both have differs: the ports of an ESP packet count once, interfaces
+  /// count.
   Count count() const;
-  /// One packet of it, the same each time: addresses, ports and flags that somebody would really send, where the set has
-  /// such a packet.
+  /// One packet of it, the same each time: addresses, ports and flags that somebody would really send, where the
+  /// set has such a packet.
   std::optional<ConcretePacket> sample() const;
   /// At most `boxes_max` disjoint boxes. Bounded work, however many paths the diagram has.
   Cover cover(std::size_t boxes_max = 32) const;
 
-  /// Destination ports (for ICMP: type << 8 | code) for which some packet between these two is in the set. Walks the
-  /// diagram: microseconds to milliseconds. For many questions to one set use PortSlices.
+  /// Destination ports (for ICMP: type << 8 | code) for which some packet between these two is in the set. Walks
+  /// the diagram: microseconds to milliseconds. For many questions to one set use PortSlices.
   PortSet ports_between(const Address& source, const Address& destination, Protocol protocol,
                         const SliceContext& fixed = {}) const;
   /// The addresses that some packet of the set has. SpaceExhausted beyond a million ranges.
   AddressSet sources() const;
   AddressSet destinations() const;
-  /// The packets that equal one of the set in all fields but these. Forgetting the protocol forgets ports and flags too.
+  /// The packets that equal one of the set in all fields but these. Forgetting the protocol forgets ports and flags
+  /// too.
   PacketSet forget(std::span<const Field> fields) const;
-  PacketSet forget(std::initializer_list<Field> fields) const { return forget(std::span(fields.begin(), fields.size())); }
+  PacketSet forget(std::initializer_list<Field> fields) const {
+    return forget(std::span(fields.begin(), fields.size()));
+  }
 
-  /// Its packets that have the context's values; what is absent stays free. Flags bind TCP, the source port what has ports.
+  /// Its packets that have the context's values; what is absent stays free. Flags bind TCP, the source port what
+  /// has ports.
   PacketSet fix(const SliceContext& context) const;
 
   PacketSpace* space() const { return space_; }
@@ -143,7 +158,8 @@ struct ListEntry {
   PacketSet match;
   bool permit = false;
 };
-/// What an ordered list decides: first match wins. `matched` is permitted plus denied; the rest is for the list's default.
+/// What an ordered list decides: first match wins. `matched` is permitted plus denied; the rest is for the list's
+/// default.
 struct ListDecision {
   PacketSet permitted, matched;
 };
@@ -163,8 +179,8 @@ class PacketSpace {
   PacketSet of(const Box& box);
   /// Their union.
   PacketSet of(std::span<const Box> boxes);
-  /// Packets of one family whose source or destination has the bits of `mask` as in `value`: Cisco wildcards (inverted),
-  /// holes allowed. For IPv4 the low 32 bits count.
+  /// Packets of one family whose source or destination has the bits of `mask` as in `value`: Cisco wildcards
+  /// (inverted), holes allowed. For IPv4 the low 32 bits count.
   enum class End : std::uint8_t { source, destination };
   PacketSet address_bits(End end, Family family, Uint128 value, Uint128 mask);
 
@@ -194,8 +210,8 @@ class PacketSpace {
   ConcretePacket sample(Edge root, Family family) const;
 
   VariableOrder order_;
-  std::array<Field, kFields> sequence_;        // from the top down
-  std::array<FieldSpan, kFields> spans_{};     // by field
+  std::array<Field, kFields> sequence_;     // from the top down
+  std::array<FieldSpan, kFields> spans_{};  // by field
   Diagram diagram_;
 };
 

@@ -1,7 +1,7 @@
-// With the ports on top of the diagram a slice visits every port; with the addresses on top it is one walk. So the set is
-// reduced to addresses, protocol and port, and copied once into a space with the addresses on top. Pairs that are treated
-// alike end at the same node, whose ports are listed once. Where the copy would grow too large, answers come from the set
-// itself: slower, and the same.
+// With the ports on top of the diagram a slice visits every port; with the addresses on top it is one walk. So the
+// set is reduced to addresses, protocol and port, and copied once into a space with the addresses on top. Pairs
+// that are treated alike end at the same node, whose ports are listed once. Where the copy would grow too large,
+// answers come from the set itself: slower, and the same.
 #include "rules/space/port_slices.h"
 
 #include <deque>

@@ -7,8 +7,8 @@
 
 namespace demarc {
 
-/// Answers as PacketSet::ports_between does, with the context fixed once. The first call for a kind of pair does the
-/// work, later ones look it up. Lives as long as the set's space; not for several threads at once.
+/// Answers as PacketSet::ports_between does, with the context fixed once. The first call for a kind of pair does
+/// the work, later ones look it up. Lives as long as the set's space; not for several threads at once.
 class PortSlices {
  public:
   /// `copy_limits` bound the prepared copy. A set that needs more is still answered, slowly.
@@ -18,7 +18,8 @@ class PortSlices {
   PortSlices(const PortSlices&) = delete;
   PortSlices& operator=(const PortSlices&) = delete;
 
-  /// Valid until the next call. For ICMP the numbers are type << 8 | code; a protocol without either has all or none.
+  /// Valid until the next call. For ICMP the numbers are type << 8 | code; a protocol without either has all or
+  /// none.
   const PortSet& between(const Address& source, const Address& destination, Protocol protocol);
   bool is_prepared() const;  // or does every answer walk the set
 

@@ -1,7 +1,7 @@
 // One packet out of a set, as somebody would really send it: a proof that a person believes at a glance.
 //
-// Field by field from the top of the diagram, the first wish that the set can grant is taken. Since every edge that is not
-// false leads to a packet, a granted wish is never regretted and nothing is tried twice.
+// Field by field from the top of the diagram, the first wish that the set can grant is taken. Since every edge that
+// is not false leads to a packet, a granted wish is never regretted and nothing is tried twice.
 #include <array>
 
 #include "rules/space/packet_set.h"
@@ -22,17 +22,19 @@ Wishes wishes(Field field, Family family, unsigned protocol) {
   const bool ipv4 = family == Family::ipv4;
   switch (field) {
     case Field::protocol: return {{6, true}, {17, true}, {ipv4 ? 1U : 58U, true}, {0, false}};
-    case Field::flags: return {{tcp_flag::syn, true}, {tcp_flag::ack, true}, {tcp_flag::syn | tcp_flag::ack, true}, {0, false}};
+    case Field::flags:
+      return {{tcp_flag::syn, true}, {tcp_flag::ack, true}, {tcp_flag::syn | tcp_flag::ack, true}, {0, false}};
     case Field::port_or_icmp:
       if (protocol == 1) return {{8 << 8, true}, {0, false}};
       if (protocol == 58) return {{128 << 8, true}, {0, false}};
-      return {{443, true}, {80, true}, {22, true}, {53, true}, {25, true}, {445, true}, {3389, true}, {1, false}, {0, false}};
+      return {{443, true}, {80, true},   {22, true}, {53, true}, {25, true},
+              {445, true}, {3389, true}, {1, false}, {0, false}};
     case Field::source_port: return {{40000, true}, {1024, false}, {1, false}, {0, false}};
     case Field::source:
-      if (ipv4) return {{0xC6336407, true}, {0x01000001, false}, {0, false}};                     // 198.51.100.7
+      if (ipv4) return {{0xC6336407, true}, {0x01000001, false}, {0, false}};  // 198.51.100.7
       return {{v6(0x20010DB800000000, 7), true}, {v6(0x2000000000000000, 1), false}, {1, false}, {0, false}};
     case Field::destination:
-      if (ipv4) return {{0xC000020A, true}, {0x01000001, false}, {0, false}};                     // 192.0.2.10
+      if (ipv4) return {{0xC000020A, true}, {0x01000001, false}, {0, false}};  // 192.0.2.10
       return {{v6(0x20010DB800000000, 0x10), true}, {v6(0x2000000000000000, 1), false}, {1, false}, {0, false}};
     default: return {{0, false}};  // state new, fragment whole, interface 0
   }
@@ -45,9 +47,10 @@ struct Found {
 
 /// The lowest number of the field, not below `least`, that is in the set.
 std::optional<Found> lowest(const Diagram& d, Diagram::Edge e, FieldSpan span, Uint128 least) {
-  // `tight`: the bits so far equal those of `least`. Once they do not, the first way that is not false is right, so the
-  // search goes back at most once a level.
-  auto search = [&](auto& self, Diagram::Edge x, unsigned bits, Uint128 number, bool tight) -> std::optional<Found> {
+  // `tight`: the bits so far equal those of `least`. Once they do not, the first way that is not false is right, so
+  // the search goes back at most once a level.
+  auto search = [&](auto& self, Diagram::Edge x, unsigned bits, Uint128 number,
+                    bool tight) -> std::optional<Found> {
     if (x == Diagram::kFalse) return std::nullopt;
     if (bits == 0) return Found{number, x};
     const bool tested = d.level(x) == span.end() - bits;
@@ -71,7 +74,8 @@ Diagram::Edge descend(const Diagram& d, Diagram::Edge e, FieldSpan span, Uint128
 Found grant(const Diagram& d, Diagram::Edge e, FieldSpan span, Field field, Family family, unsigned protocol) {
   for (const Wish& wish : wishes(field, family, protocol)) {
     if (wish.exactly) {
-      if (Diagram::Edge below = descend(d, e, span, wish.number); below != Diagram::kFalse) return {wish.number, below};
+      if (Diagram::Edge below = descend(d, e, span, wish.number); below != Diagram::kFalse)
+        return {wish.number, below};
     } else if (auto found = lowest(d, e, span, wish.number)) {
       const bool address = field == Field::source || field == Field::destination;
       if (address && (found->number & 3) == 0) {  // perhaps a network's own address: rather the first host
@@ -107,7 +111,8 @@ ConcretePacket PacketSpace::sample(Edge root, Family family) const {
   } else if (p.packet.protocol.is_icmp()) {
     p.packet.icmp = {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port & 0xFF)};
   }
-  p.context.flags = p.packet.protocol == Protocol::tcp ? static_cast<std::uint8_t>(number(Field::flags)) : std::uint8_t{0};
+  p.context.flags =
+      p.packet.protocol == Protocol::tcp ? static_cast<std::uint8_t>(number(Field::flags)) : std::uint8_t{0};
   p.context.state = static_cast<ConnectionState>(number(Field::state));
   p.context.fragment = static_cast<Fragment>(number(Field::fragment));
   p.context.ingress = static_cast<InterfaceId>(number(Field::ingress));

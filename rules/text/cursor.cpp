@@ -8,7 +8,8 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r";
 }
 
-Cursor::Cursor(std::string_view file, std::string_view line, std::uint32_t line_number) : file_(file), line_(line), line_number_(line_number) {}
+Cursor::Cursor(std::string_view file, std::string_view line, std::uint32_t line_number)
+    : file_(file), line_(line), line_number_(line_number) {}
 
 std::string_view Cursor::word() {
   std::size_t begin = line_.find_first_not_of(kBlanks, next_);

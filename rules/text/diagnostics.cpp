@@ -53,12 +53,15 @@ std::string render(const Error& error, DiagnosticLevel level) {
     out += ": ";
   }
   out += fmt::format("{}: {}\n", name(level), terminal_safe(error.what));
-  bool drawn = where.line != 0 && where.column != 0 && !where.line_text.empty() && where.column <= where.line_text.size() + 1;
+  bool drawn = where.line != 0 && where.column != 0 && !where.line_text.empty() &&
+               where.column <= where.line_text.size() + 1;
   if (drawn) {
     // The caret stands under the escaped text, so what precedes it is escaped alone to find its width.
     std::string_view line = where.line_text;
     std::size_t column = where.column - 1;
-    std::size_t length = std::min<std::size_t>(std::max<std::uint32_t>(where.length, 1), std::max<std::size_t>(line.size() - std::min(column, line.size()), 1));
+    std::size_t length =
+        std::min<std::size_t>(std::max<std::uint32_t>(where.length, 1),
+                              std::max<std::size_t>(line.size() - std::min(column, line.size()), 1));
     std::size_t indent = terminal_safe(line.substr(0, column)).size();
     std::size_t width = std::max<std::size_t>(terminal_safe(line.substr(column, length)).size(), 1);
     out += terminal_safe(line) + '\n';

@@ -36,8 +36,8 @@ class Diagnostics {
   std::size_t errors_ = 0, suppressed_ = 0;
 };
 
-/// `file:line:column: error: what`, then the line and a caret with the hint where they are known. Ends with a newline.
-/// Everything that came from the input is made terminal-safe.
+/// `file:line:column: error: what`, then the line and a caret with the hint where they are known. Ends with a
+/// newline. Everything that came from the input is made terminal-safe.
 std::string render(const Error& error, DiagnosticLevel level = DiagnosticLevel::error);
 std::string render(const Diagnostics& diagnostics);
 

@@ -46,8 +46,8 @@ bool is_control(std::uint32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
 // Characters that reorder, hide or break what a reader sees: bidirectional controls, line separators, zero width.
 bool is_treacherous(std::uint32_t c) {
-  return (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0x061C || c == 0xFEFF ||
-         (c >= 0xE0000 && c <= 0xE0FFF);
+  return (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+         c == 0x061C || c == 0xFEFF || (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -96,18 +96,29 @@ std::string bytes_escaped(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
   for (char c : bytes) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (c >= 0x20 && c < 0x7F) out += c;
-    else fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<std::uint8_t>(c));
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c >= 0x20 && c < 0x7F)
+      out += c;
+    else
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<std::uint8_t>(c));
   }
   return out;
 }
 
 std::string bytes_unescaped(std::string_view text) {
-  auto hex = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  auto hex = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -137,7 +148,8 @@ std::string html_escaped(std::string_view text) {
       case '\'': out += "&#39;"; return;
       default: break;
     }
-    bool allowed = c != kInvalid && c != 0xFFFE && c != 0xFFFF && (!is_control(c) || c == '\n' || c == '\t') && !is_treacherous(c);
+    bool allowed = c != kInvalid && c != 0xFFFE && c != 0xFFFF && (!is_control(c) || c == '\n' || c == '\t') &&
+                   !is_treacherous(c);
     out += allowed ? bytes : kReplacement;
   });
   return out;
@@ -146,8 +158,10 @@ std::string html_escaped(std::string_view text) {
 std::string csv_field(std::string_view text) {
   std::string clean;
   for_each_code_point(text, [&](std::uint32_t c, std::string_view bytes) {
-    if (c == kInvalid || is_treacherous(c) || (is_control(c) && c != '\n' && c != '\t' && c != '\r')) clean += kReplacement;
-    else clean += bytes;
+    if (c == kInvalid || is_treacherous(c) || (is_control(c) && c != '\n' && c != '\t' && c != '\r'))
+      clean += kReplacement;
+    else
+      clean += bytes;
   });
   bool formula = !clean.empty() && std::string_view("=+-@\t\r").find(clean.front()) != std::string_view::npos;
   if (formula) clean.insert(0, 1, '\'');
@@ -163,13 +177,20 @@ std::string csv_field(std::string_view text) {
 std::string markdown_escaped(std::string_view text) {
   std::string out;
   for_each_code_point(text, [&](std::uint32_t c, std::string_view bytes) {
-    if (c == '\n' || c == '\r' || c == '\t') out += ' ';
-    else if (c == kInvalid || is_control(c) || is_treacherous(c)) out += kReplacement;
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c < 0x80 && std::string_view("\\`*_{}[]|#~").find(static_cast<char>(c)) != std::string_view::npos) (out += '\\') += static_cast<char>(c);
-    else out += bytes;
+    if (c == '\n' || c == '\r' || c == '\t')
+      out += ' ';
+    else if (c == kInvalid || is_control(c) || is_treacherous(c))
+      out += kReplacement;
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c < 0x80 && std::string_view("\\`*_{}[]|#~").find(static_cast<char>(c)) != std::string_view::npos)
+      (out += '\\') += static_cast<char>(c);
+    else
+      out += bytes;
   });
   return out;
 }
@@ -177,7 +198,8 @@ std::string markdown_escaped(std::string_view text) {
 std::string utf8_repaired(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for_each_code_point(text, [&](std::uint32_t c, std::string_view bytes) { out += c == kInvalid ? kReplacement : bytes; });
+  for_each_code_point(
+      text, [&](std::uint32_t c, std::string_view bytes) { out += c == kInvalid ? kReplacement : bytes; });
   return out;
 }
 

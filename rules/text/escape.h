@@ -15,7 +15,8 @@ std::string terminal_safe(std::string_view text);
 /// C1 controls, U+2028 and U+2029 are escaped, so the JSON is also safe to print.
 std::string json_quoted(std::string_view text);
 
-/// Any bytes as a printable text that tells every byte: printable ASCII stays, the rest and '\' become \xNN or \n, \r, \t, \\.
+/// Any bytes as a printable text that tells every byte: printable ASCII stays, the rest and '\' become \xNN or \n,
+/// \r, \t, \\.
 std::string bytes_escaped(std::string_view bytes);
 /// The reverse of bytes_escaped; what is no escape stays as it is.
 std::string bytes_unescaped(std::string_view text);

@@ -67,7 +67,9 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 
 JsonWriter& JsonWriter::value(std::string_view text) { return raw(json_quoted(text)); }
 JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false"); }
-JsonWriter& JsonWriter::value(double number) { return raw(std::isfinite(number) ? fmt::format("{:.6g}", number) : "null"); }
+JsonWriter& JsonWriter::value(double number) {
+  return raw(std::isfinite(number) ? fmt::format("{:.6g}", number) : "null");
+}
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
   before_value();

@@ -1,4 +1,5 @@
-// Writes JSON without building a value tree: fields in the order they are given, so the same value gives the same bytes.
+// Writes JSON without building a value tree: fields in the order they are given, so the same value gives the same
+// bytes.
 #pragma once
 
 #include <concepts>
@@ -39,7 +40,9 @@ class JsonWriter {
     return key(name).value(v);
   }
   /// The field, unless the text is empty.
-  JsonWriter& field_unless_empty(std::string_view name, std::string_view text) { return text.empty() ? *this : field(name, text); }
+  JsonWriter& field_unless_empty(std::string_view name, std::string_view text) {
+    return text.empty() ? *this : field(name, text);
+  }
 
   /// What was written; the writer is empty afterwards.
   std::string take();
@@ -51,7 +54,9 @@ class JsonWriter {
 
   Style style_;
   std::string out_;
-  struct Level { bool empty = true; };
+  struct Level {
+    bool empty = true;
+  };
   std::vector<Level> levels_;
   bool after_key_ = false;
 };

@@ -9,12 +9,13 @@
 
 namespace demarc {
 
-/// A place in a text. Lines and columns count from 1, columns in bytes; 0 means "the whole file" (or the whole line).
+/// A place in a text. Lines and columns count from 1, columns in bytes; 0 means "the whole file" (or the whole
+/// line).
 struct Location {
   std::string file = {};
   std::uint32_t line = 0;
   std::uint32_t column = 0;
-  std::uint32_t length = 0;  // of what the caret underlines, in bytes
+  std::uint32_t length = 0;    // of what the caret underlines, in bytes
   std::string line_text = {};  // the line itself, without its end; empty where the input is binary
 
   auto operator<=>(const Location&) const = default;
@@ -43,7 +44,9 @@ inline std::unexpected<Error> file_failure(std::string_view file, std::string wh
 
 namespace detail {
 template <typename T>
-T take(Result<T>& result) { return std::move(*result); }
+T take(Result<T>& result) {
+  return std::move(*result);
+}
 inline void take(Result<void>&) {}
 }  // namespace detail
 
@@ -51,9 +54,9 @@ inline void take(Result<void>&) {}
 
 /// The value of a Result, or an early return of its error. One to a statement; none in a coroutine or inside
 /// aggregate braces, where GCC 12 leaks the temporaries.
-#define DEMARC_TRY(...)                                                        \
-  __extension__({                                                              \
-    auto demarc_try_result = (__VA_ARGS__);                                    \
+#define DEMARC_TRY(...)                                                                   \
+  __extension__({                                                                         \
+    auto demarc_try_result = (__VA_ARGS__);                                               \
     if (!demarc_try_result) return std::unexpected(std::move(demarc_try_result).error()); \
-    ::demarc::detail::take(demarc_try_result);                                 \
+    ::demarc::detail::take(demarc_try_result);                                            \
   })

@@ -8,8 +8,8 @@ namespace demarc {
 
 namespace {
 
-// The first 32 bits of the fractional parts of cube roots (round constants, FIPS 180-4 §4.2.2) and square roots (initial
-// value, §5.3.3) of the first primes. Computed when compiled: the definition is shorter than the table.
+// The first 32 bits of the fractional parts of cube roots (round constants, FIPS 180-4 §4.2.2) and square roots
+// (initial value, §5.3.3) of the first primes. Computed when compiled: the definition is shorter than the table.
 constexpr std::array<std::uint32_t, 64> first_primes() {
   std::array<std::uint32_t, 64> primes{};
   std::size_t found = 0;
@@ -48,7 +48,8 @@ constexpr std::array<std::uint32_t, 8> kInitial = [] {
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = root_fraction(primes[i], 2);
   return out;
 }();
-static_assert(kRound[0] == 0x428a2f98 && kRound[63] == 0xc67178f2 && kInitial[0] == 0x6a09e667 && kInitial[7] == 0x5be0cd19);
+static_assert(kRound[0] == 0x428a2f98 && kRound[63] == 0xc67178f2 && kInitial[0] == 0x6a09e667 &&
+              kInitial[7] == 0x5be0cd19);
 
 }  // namespace
 
@@ -57,8 +58,8 @@ Sha256::Sha256() : state_(kInitial) {}
 void Sha256::block(const std::uint8_t* bytes) {
   std::array<std::uint32_t, 64> w;
   for (std::size_t i = 0; i < 16; ++i)
-    w[i] = (std::uint32_t{bytes[4 * i]} << 24) | (std::uint32_t{bytes[4 * i + 1]} << 16) | (std::uint32_t{bytes[4 * i + 2]} << 8) |
-           bytes[4 * i + 3];
+    w[i] = (std::uint32_t{bytes[4 * i]} << 24) | (std::uint32_t{bytes[4 * i + 1]} << 16) |
+           (std::uint32_t{bytes[4 * i + 2]} << 8) | bytes[4 * i + 3];
   for (std::size_t i = 16; i < 64; ++i) {
     const std::uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
     const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
@@ -66,8 +67,10 @@ void Sha256::block(const std::uint8_t* bytes) {
   }
   auto [a, b, c, d, e, f, g, h] = state_;
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t t1 = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-    const std::uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    const std::uint32_t t1 =
+        h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const std::uint32_t t2 =
+        (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const std::array<std::uint32_t, 8> added{a, b, c, d, e, f, g, h};

@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4): names rule sets, scopes and evidence in journals and reports. Not used against an adversary who
-// needs secrecy, so no constant-time concerns.
+// SHA-256 (FIPS 180-4): names rule sets, scopes and evidence in journals and reports. Not used against an adversary
+// who needs secrecy, so no constant-time concerns.
 #pragma once
 
 #include <array>

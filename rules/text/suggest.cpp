@@ -50,8 +50,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
   return std::min(last[b.size()], limit + 1);
 }
 
-std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates) { return nearest_of(word, candidates); }
-std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string> candidates) { return nearest_of(word, candidates); }
+std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates) {
+  return nearest_of(word, candidates);
+}
+std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string> candidates) {
+  return nearest_of(word, candidates);
+}
 
 namespace {
 std::string question(std::optional<std::string_view> candidate) {
@@ -59,7 +63,11 @@ std::string question(std::optional<std::string_view> candidate) {
 }
 }  // namespace
 
-std::string suggest(std::string_view word, std::span<const std::string_view> candidates) { return question(nearest(word, candidates)); }
-std::string suggest(std::string_view word, std::span<const std::string> candidates) { return question(nearest(word, candidates)); }
+std::string suggest(std::string_view word, std::span<const std::string_view> candidates) {
+  return question(nearest(word, candidates));
+}
+std::string suggest(std::string_view word, std::span<const std::string> candidates) {
+  return question(nearest(word, candidates));
+}
 
 }  // namespace demarc

@@ -1,5 +1,5 @@
-// What had to be asked, and was not. The rule set's coverage says what a complete verdict needs; every way in which the
-// evidence falls short of it is one gap, however many ports it concerns.
+// What had to be asked, and was not. The rule set's coverage says what a complete verdict needs; every way in which
+// the evidence falls short of it is one gap, however many ports it concerns.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,7 +33,9 @@ PortSet queries(const std::vector<IcmpType>& types, Family family) {
   return icmp_numbers(kept);
 }
 
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
 
 struct Tally {
   std::uint64_t required = 0, asked = 0, answered = 0, missing = 0, unclear = 0, undetermined = 0;
@@ -59,9 +61,20 @@ class CoverageCheck {
       for (const Vantage& v : j_.rules.vantages) vantages.push_back(v.name);
     std::sort(vantages.begin(), vantages.end());
     vantages.erase(std::unique(vantages.begin(), vantages.end()), vantages.end());
-    if (!j_.rules.coverage.given) j_.note("The rule set has no `coverage`: complete means that every vantage point asked the TCP ports that rules approve or forbid and those of the catalogue.");
+    if (!j_.rules.coverage.given)
+      j_.note(
+          "The rule set has no `coverage`: complete means that every vantage point asked the TCP ports that rules "
+          "approve or forbid and those of the catalogue.");
     if (vantages.empty() && !targets.empty())
-      j_.add_gap({"the rule set has no vantage point", "Nothing says from where ports have to be asked.", "Declare `vantages`.", {}, {}, {}, std::nullopt, {}, {}});
+      j_.add_gap({"the rule set has no vantage point",
+                  "Nothing says from where ports have to be asked.",
+                  "Declare `vantages`.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  {}});
     for (const std::string& v : vantages) judge_vantage(v, targets);
     silent_hosts(vantages, targets);
   }
@@ -79,33 +92,60 @@ class CoverageCheck {
         continue;
       }
       if (!said.insert(u.words).second) continue;
-      j_.add_gap({u.words, "Its outcomes are not judged: no port is open, it is open from somewhere.", "Declare the vantage point in the rule set, or scan with `--vantage`.", {}, {}, {}, std::nullopt, {}, run.file});
+      j_.add_gap({u.words,
+                  "Its outcomes are not judged: no port is open, it is open from somewhere.",
+                  "Declare the vantage point in the rule set, or scan with `--vantage`.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  run.file});
     }
     for (auto& [vantage, words] : stale) {
       std::sort(words.begin(), words.end());
-      const bool renewed = std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(), [&, v = &vantage](const RunUse& u) { return j_.reachable.standpoints[u.standpoint].name == *v; });
-      const std::string title = fmt::format("evidence from {} is too old", vantage.empty() ? "an unnamed vantage point" : vantage);
+      const bool renewed = std::any_of(
+          j_.reachable.used.begin(), j_.reachable.used.end(),
+          [&, v = &vantage](const RunUse& u) { return j_.reachable.standpoints[u.standpoint].name == *v; });
+      const std::string title =
+          fmt::format("evidence from {} is too old", vantage.empty() ? "an unnamed vantage point" : vantage);
       if (renewed) {
         j_.note(fmt::format("{} and is not used: a later scan from there is.", list_some(words)));
         continue;
       }
       stale_.insert(vantage);
-      j_.add_gap({title, fmt::format("{}. The rule set wants evidence no older than {} (`coverage.max_age`).", list_some(words), to_string(*j_.rules.coverage.age_max)), "Scan again.",
-                  {}, {}, {}, std::nullopt, {vantage}, {}});
+      j_.add_gap({title,
+                  fmt::format("{}. The rule set wants evidence no older than {} (`coverage.max_age`).",
+                              list_some(words), to_string(*j_.rules.coverage.age_max)),
+                  "Scan again.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {vantage},
+                  {}});
     }
     bool without_canary = false;
     for (const RunUse& u : j_.reachable.used) {
       const ScanRun& run = j_.snapshot.scans[u.run];
       const std::string& vantage = j_.reachable.standpoints[u.standpoint].name;
       const ScanEnd* end = run.summary ? &run.summary->end : nullptr;
-      if (end == nullptr || *end != ScanEnd::complete) ends_[vantage].insert(end == nullptr ? "the run was interrupted" : *end == ScanEnd::canary_lost ? "the canary was lost: the scanner may be blocked"
-                                                                   : *end == ScanEnd::vantage_lost ? "the vantage point was lost"
-                                                                   : *end == ScanEnd::window_closed ? "the window closed" : *end == ScanEnd::runtime_reached ? "its time was up" : "the run was interrupted");
+      if (end == nullptr || *end != ScanEnd::complete)
+        ends_[vantage].insert(end == nullptr                     ? "the run was interrupted"
+                              : *end == ScanEnd::canary_lost     ? "the canary was lost: the scanner may be blocked"
+                              : *end == ScanEnd::vantage_lost    ? "the vantage point was lost"
+                              : *end == ScanEnd::window_closed   ? "the window closed"
+                              : *end == ScanEnd::runtime_reached ? "its time was up"
+                                                                 : "the run was interrupted");
       if (run.canaries.empty() && !run.outcomes.empty()) without_canary = true;
     }
     if (without_canary)
-      j_.note("Some scans had no canary on their path: their loss is unknown, and silence counts there only because every try was made.");
-    if (!j_.reachable.used.empty()) j_.note("Each vantage point is one sample of its zone: another address of the zone may be treated differently.");
+      j_.note(
+          "Some scans had no canary on their path: their loss is unknown, and silence counts there only because "
+          "every try was made.");
+    if (!j_.reachable.used.empty())
+      j_.note(
+          "Each vantage point is one sample of its zone: another address of the zone may be treated differently.");
   }
 
   std::vector<Address> all_targets() {
@@ -123,7 +163,15 @@ class CoverageCheck {
           for (const std::string& n : all->notes) j_.note(n);
           return out;
         }
-        j_.add_gap({"the scope cannot be enumerated", all.error().what, "Narrow `scope.targets`.", {}, {}, {}, std::nullopt, {}, {}});
+        j_.add_gap({"the scope cannot be enumerated",
+                    all.error().what,
+                    "Narrow `scope.targets`.",
+                    {},
+                    {},
+                    {},
+                    std::nullopt,
+                    {},
+                    {}});
         return out;
       }
     }
@@ -142,7 +190,8 @@ class CoverageCheck {
     if (faces.empty()) return std::nullopt;
     PortSet out;
     for (const SeenAs& face : faces) {
-      if (face.translation == nullptr || face.translation->ports.empty() || !protocol.has_ports()) return PortSet::all();
+      if (face.translation == nullptr || face.translation->ports.empty() || !protocol.has_ports())
+        return PortSet::all();
       std::vector<PortRange> ranges;
       for (const auto& [seen, behind] : face.translation->ports) ranges.push_back(PortRange::single(behind));
       out = out.unite(PortSet::of(std::move(ranges)));
@@ -162,17 +211,20 @@ class CoverageCheck {
       }
     }
     for (const auto& [why, names] : reasons)
-      j_.note(fmt::format("From {} these cannot be asked: {} ({}).", j_.reachable.standpoints[standpoint].name, list_some({names.begin(), names.end()}), why));
+      j_.note(fmt::format("From {} these cannot be asked: {} ({}).", j_.reachable.standpoints[standpoint].name,
+                          list_some({names.begin(), names.end()}), why));
     return out;
   }
 
   void judge_vantage(const std::string& name, const std::vector<Address>& targets) {
     std::optional<std::uint16_t> index;
     for (std::size_t i = 0; i < j_.reachable.standpoints.size(); ++i)
-      if (j_.reachable.standpoints[i].vantage != nullptr && j_.reachable.standpoints[i].name == name) index = static_cast<std::uint16_t>(i);
+      if (j_.reachable.standpoints[i].vantage != nullptr && j_.reachable.standpoints[i].name == name)
+        index = static_cast<std::uint16_t>(i);
     if (!index) return;  // the reader of the rule set refuses unknown names
     const Standpoint& s = j_.reachable.standpoints[*index];
-    const bool ran = std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(), [&](const RunUse& u) { return u.standpoint == *index; });
+    const bool ran = std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(),
+                                 [&](const RunUse& u) { return u.standpoint == *index; });
 
     const Standing standing(j_.rules, *s.vantage);
     const std::set<Address> unroutable = unroutable_from(*index);
@@ -181,8 +233,13 @@ class CoverageCheck {
       if (standing.left_out(real) != LeftOut::nothing || unroutable.contains(real)) continue;
       const RequiredPorts& required = required_.required(real);
       for (auto& [what, tally] : tallies) {
-        const Protocol protocol = what == "tcp" ? Protocol::tcp : what == "udp" ? Protocol::udp : real.is_ipv4() ? Protocol::icmp : Protocol::icmpv6;
-        const PortSet wanted = what == "tcp" ? required.tcp : what == "udp" ? required.udp : queries(required.icmp, real.family());
+        const Protocol protocol = what == "tcp"    ? Protocol::tcp
+                                  : what == "udp"  ? Protocol::udp
+                                  : real.is_ipv4() ? Protocol::icmp
+                                                   : Protocol::icmpv6;
+        const PortSet wanted = what == "tcp"   ? required.tcp
+                               : what == "udp" ? required.udp
+                                               : queries(required.icmp, real.family());
         if (wanted.empty()) continue;
         const std::optional<PortSet> reach = addressable(real, s.source_for(real), protocol);
         if (!reach) continue;
@@ -198,7 +255,8 @@ class CoverageCheck {
       row.required = tally.required;
       row.asked = tally.asked + tally.unclear;
       row.answered = tally.answered;
-      row.met = tally.missing == 0 && tally.unclear == 0 && !(j_.options.require_passage && tally.undetermined != 0);
+      row.met =
+          tally.missing == 0 && tally.unclear == 0 && !(j_.options.require_passage && tally.undetermined != 0);
       if (!row.met) row.gap = gap_words(tally, ran);
       j_.verdict.coverage.push_back(std::move(row));
     }
@@ -206,8 +264,18 @@ class CoverageCheck {
       std::uint64_t required = 0;
       for (const auto& [what, tally] : tallies) required += tally.required;
       if (required != 0 && !stale_.contains(name))
-        j_.add_gap({fmt::format("{} never ran", name), fmt::format("The rule set's coverage wants a scan from vantage point {} (zone {}): {} ports of {} targets.", name, s.zone, tallies[0].second.required, tallies[0].second.targets),
-                    fmt::format("Run `demarc scan --vantage {}`.", name), s.zone, {}, {}, std::nullopt, {name}, {}});
+        j_.add_gap(
+            {fmt::format("{} never ran", name),
+             fmt::format(
+                 "The rule set's coverage wants a scan from vantage point {} (zone {}): {} ports of {} targets.",
+                 name, s.zone, tallies[0].second.required, tallies[0].second.targets),
+             fmt::format("Run `demarc scan --vantage {}`.", name),
+             s.zone,
+             {},
+             {},
+             std::nullopt,
+             {name},
+             {}});
       return;
     }
     missing_gaps(name, s, tallies);
@@ -246,7 +314,8 @@ class CoverageCheck {
     return text.empty() ? fmt::format("{} of undetermined passage", t.undetermined) : text;
   }
 
-  void missing_gaps(const std::string& name, const Standpoint& s, const std::array<std::pair<std::string_view, Tally>, 3>& tallies) {
+  void missing_gaps(const std::string& name, const Standpoint& s,
+                    const std::array<std::pair<std::string_view, Tally>, 3>& tallies) {
     const Tally &tcp = tallies[0].second, &udp = tallies[1].second, &icmp = tallies[2].second;
     std::string ends;
     if (const auto found = ends_.find(name); found != ends_.end())
@@ -254,9 +323,19 @@ class CoverageCheck {
     if (tcp.missing != 0) {
       const std::vector<std::string> where(tcp.targets_missing.begin(), tcp.targets_missing.end());
       j_.add_gap({fmt::format("{} of {} TCP ports not asked from {}", tcp.missing, tcp.required, name),
-                  fmt::format("{}Concerned: {}.", ends.empty() ? std::string() : static_cast<char>(ends.front() - 'a' + 'A') + ends.substr(1) + ". ", list_some(where)),
-                  ends.empty() ? fmt::format("Scan again from {} with the coverage of the rule set (leave out -p).", name) : std::string("Find out why the run ended early, then resume it: `--resume`."),
-                  s.zone, {}, {}, Protocol::tcp, {name}, {}});
+                  fmt::format("{}Concerned: {}.",
+                              ends.empty() ? std::string()
+                                           : static_cast<char>(ends.front() - 'a' + 'A') + ends.substr(1) + ". ",
+                              list_some(where)),
+                  ends.empty()
+                      ? fmt::format("Scan again from {} with the coverage of the rule set (leave out -p).", name)
+                      : std::string("Find out why the run ended early, then resume it: `--resume`."),
+                  s.zone,
+                  {},
+                  {},
+                  Protocol::tcp,
+                  {name},
+                  {}});
     } else if (!ends.empty()) {
       j_.note(fmt::format("From {}: {}; what coverage requires was asked all the same.", name, ends));
     }
@@ -264,19 +343,43 @@ class CoverageCheck {
     if (unasked(udp) != 0 || unasked(icmp) != 0) {
       std::string what;
       if (unasked(udp) != 0) what = counted(unasked(udp), "UDP port", "UDP ports");
-      if (unasked(icmp) != 0) what += (what.empty() ? "" : " and ") + counted(unasked(icmp), "ICMP query", "ICMP queries");
-      j_.add_gap({fmt::format("{} not measured from {}", what, name), "A connect scan cannot ask them, and silence over UDP proves nothing either way.",
-                  "Use a witness, conversations or the configuration; or set `coverage.udp` and `coverage.icmp` to what can be measured.", s.zone, {}, {},
-                  unasked(udp) == 0 ? std::optional(Protocol::icmp) : std::optional(Protocol::udp), {name}, {}});
+      if (unasked(icmp) != 0)
+        what += (what.empty() ? "" : " and ") + counted(unasked(icmp), "ICMP query", "ICMP queries");
+      j_.add_gap({fmt::format("{} not measured from {}", what, name),
+                  "A connect scan cannot ask them, and silence over UDP proves nothing either way.",
+                  "Use a witness, conversations or the configuration; or set `coverage.udp` and `coverage.icmp` to "
+                  "what can be measured.",
+                  s.zone,
+                  {},
+                  {},
+                  unasked(udp) == 0 ? std::optional(Protocol::icmp) : std::optional(Protocol::udp),
+                  {name},
+                  {}});
     }
     if (tcp.unclear != 0) {
       const std::vector<std::string> where(tcp.targets_unclear.begin(), tcp.targets_unclear.end());
-      j_.add_gap({fmt::format("{} from {} in doubt: {}", counted(tcp.unclear, "TCP port", "TCP ports"), name, doubts(s)), fmt::format("Concerned: {}.", list_some(where)),
-                  "Scan them again, more slowly or with more tries.", s.zone, {}, {}, Protocol::tcp, {name}, {}});
+      j_.add_gap(
+          {fmt::format("{} from {} in doubt: {}", counted(tcp.unclear, "TCP port", "TCP ports"), name, doubts(s)),
+           fmt::format("Concerned: {}.", list_some(where)),
+           "Scan them again, more slowly or with more tries.",
+           s.zone,
+           {},
+           {},
+           Protocol::tcp,
+           {name},
+           {}});
     }
     if (j_.options.require_passage && tcp.undetermined != 0)
-      j_.add_gap({fmt::format("passage of {} from {} undetermined", counted(tcp.undetermined, "TCP port", "TCP ports"), name), "Neither a raw scan nor a witness says whether a filter let the probes by.",
-                  "Run `demarc witness` behind the filter, or scan with raw packets.", s.zone, {}, {}, Protocol::tcp, {name}, {}});
+      j_.add_gap({fmt::format("passage of {} from {} undetermined",
+                              counted(tcp.undetermined, "TCP port", "TCP ports"), name),
+                  "Neither a raw scan nor a witness says whether a filter let the probes by.",
+                  "Run `demarc witness` behind the filter, or scan with raw packets.",
+                  s.zone,
+                  {},
+                  {},
+                  Protocol::tcp,
+                  {name},
+                  {}});
   }
 
   std::string doubts(const Standpoint& s) const {
@@ -286,10 +389,14 @@ class CoverageCheck {
       const ScanRun& run = j_.snapshot.scans[u.run];
       for (const Outcome& o : run.outcomes) {
         if (o.protocol != Protocol::tcp) continue;
-        if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary) names.insert(std::string(name(o.doubt)));
-        else if (o.answer == Answer::local_refusal) names.insert("refused by the scanner's own machine");
-        else if (o.answer == Answer::no_neighbour) names.insert("no neighbour answered");
-        else if (o.answer == Answer::silence && o.tries < run.header.tries_max) names.insert("not every try was made");
+        if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary)
+          names.insert(std::string(name(o.doubt)));
+        else if (o.answer == Answer::local_refusal)
+          names.insert("refused by the scanner's own machine");
+        else if (o.answer == Answer::no_neighbour)
+          names.insert("no neighbour answered");
+        else if (o.answer == Answer::silence && o.tries < run.header.tries_max)
+          names.insert("not every try was made");
       }
     }
     std::string text;
@@ -297,8 +404,8 @@ class CoverageCheck {
     return text.empty() ? "no clear answer" : text;
   }
 
-  /// A documented host that answered nobody: switched off, or everything in front of it is shut. Either way nothing is
-  /// known about what it would expose.
+  /// A documented host that answered nobody: switched off, or everything in front of it is shut. Either way nothing
+  /// is known about what it would expose.
   void silent_hosts(const std::vector<std::string>& vantages, const std::vector<Address>& targets) {
     std::map<std::string, std::set<std::string>> silent;  // host -> vantage points
     for (const Address& real : targets) {
@@ -314,8 +421,17 @@ class CoverageCheck {
     }
     for (const auto& [host, from] : silent) {
       const std::vector<std::string> names(from.begin(), from.end());
-      j_.add_gap({fmt::format("{} answered nothing", host), fmt::format("Asked from {}. Whether it was switched off or everything to it is blocked cannot be told.", list_some(names)),
-                  "Scan again while it runs, or ask it from a vantage point beside it.", {}, {}, host, std::nullopt, names, {}});
+      j_.add_gap(
+          {fmt::format("{} answered nothing", host),
+           fmt::format("Asked from {}. Whether it was switched off or everything to it is blocked cannot be told.",
+                       list_some(names)),
+           "Scan again while it runs, or ask it from a vantage point beside it.",
+           {},
+           {},
+           host,
+           std::nullopt,
+           names,
+           {}});
     }
   }
 

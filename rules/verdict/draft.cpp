@@ -7,9 +7,11 @@
 namespace demarc {
 
 std::size_t DraftKeyHash::operator()(const DraftKey& k) const noexcept {
-  std::uint64_t h = static_cast<std::uint64_t>(k.kind) | (static_cast<std::uint64_t>(k.cause) << 8) | (static_cast<std::uint64_t>(k.protocol.number()) << 16) |
-                    (static_cast<std::uint64_t>(k.service) << 24) | (static_cast<std::uint64_t>(k.rule.kind) << 40) |
-                    (static_cast<std::uint64_t>(k.has_initiator) << 48) | (static_cast<std::uint64_t>(k.has_target) << 49);
+  std::uint64_t h =
+      static_cast<std::uint64_t>(k.kind) | (static_cast<std::uint64_t>(k.cause) << 8) |
+      (static_cast<std::uint64_t>(k.protocol.number()) << 16) | (static_cast<std::uint64_t>(k.service) << 24) |
+      (static_cast<std::uint64_t>(k.rule.kind) << 40) | (static_cast<std::uint64_t>(k.has_initiator) << 48) |
+      (static_cast<std::uint64_t>(k.has_target) << 49);
   const auto mix = [&h](std::uint64_t v) {
     h = (h ^ v) * 0x9E3779B97F4A7C15ULL;
     h ^= h >> 29;

@@ -1,5 +1,5 @@
-// Findings in the making. A million outcomes or conversations become drafts that hold numbers only; names and sentences
-// are made once, at the end, for what is left after grouping.
+// Findings in the making. A million outcomes or conversations become drafts that hold numbers only; names and
+// sentences are made once, at the end, for what is left after grouping.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,14 @@
 namespace demarc {
 
 /// Why something is undocumented.
-enum class Cause : std::uint8_t { none, no_rule, rule_not_in_force, exception_not_in_force, expected_blocked, host_unknown };
+enum class Cause : std::uint8_t {
+  none,
+  no_rule,
+  rule_not_in_force,
+  exception_not_in_force,
+  expected_blocked,
+  host_unknown
+};
 
 /// What a finding points to in the rule set.
 struct RuleRef {
@@ -44,21 +51,22 @@ struct DraftKeyHash {
 /// A place in the evidence; the smallest one of a draft is shown, so that the order of files does not matter.
 struct EvidencePlace {
   enum class View : std::uint8_t { probe, flow } view = View::probe;
-  std::uint32_t file = 0;    // rank of the file's name, see Judging::file_names
+  std::uint32_t file = 0;  // rank of the file's name, see Judging::file_names
   std::uint32_t record = 0;
-  std::uint32_t owner = 0;   // run or flow evidence
-  std::uint32_t index = 0;   // outcome or flow in it
+  std::uint32_t owner = 0;  // run or flow evidence
+  std::uint32_t index = 0;  // outcome or flow in it
   auto operator<=>(const EvidencePlace&) const = default;
 };
 
 struct Draft {
-  std::vector<PortRange> ports;       // for ICMP: type << 8 | code
+  std::vector<PortRange> ports;  // for ICMP: type << 8 | code
   std::vector<std::uint16_t> vantages;
-  std::vector<EvidencePlace> places;  // the smallest few
+  std::vector<EvidencePlace> places;      // the smallest few
   std::vector<Address> sources, targets;  // the smallest few, for people
-  std::size_t sources_more = 0, targets_more = 0;  // how many were not kept; an upper bound where the same one came again
+  std::size_t sources_more = 0,
+              targets_more = 0;  // how many were not kept; an upper bound where the same one came again
   std::optional<Packet> sample;
-  std::string detail;                 // what else the title needs: what spoke instead, who refused
+  std::string detail;  // what else the title needs: what spoke instead, who refused
   std::uint64_t records = 0, conversations = 0, established = 0;
   bool uncertain_direction = false, beyond_filter = false, scans = false;
 
@@ -76,8 +84,8 @@ struct Draft {
 class Drafts {
  public:
   Draft& at(const DraftKey& key) { return all_[key]; }
-  /// In the order of keys. Where one kind between two zones concerns more than `targets_max` targets, they become one
-  /// draft without a target: a list that long is nobody's finding.
+  /// In the order of keys. Where one kind between two zones concerns more than `targets_max` targets, they become
+  /// one draft without a target: a list that long is nobody's finding.
   std::vector<std::pair<DraftKey, Draft>> take(std::size_t targets_max);
 
  private:

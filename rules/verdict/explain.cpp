@@ -27,7 +27,8 @@ std::string_view name(RuleOpinion::Kind kind) {
 namespace {
 
 std::uint16_t number_of(const Packet& p) {
-  return p.protocol.is_icmp() ? static_cast<std::uint16_t>((p.icmp.type << 8) | p.icmp.code.value_or(0)) : p.port.number();
+  return p.protocol.is_icmp() ? static_cast<std::uint16_t>((p.icmp.type << 8) | p.icmp.code.value_or(0))
+                              : p.port.number();
 }
 
 std::string service_names(const RuleSet& rules, const std::vector<std::uint32_t>& services) {
@@ -39,9 +40,13 @@ std::string service_names(const RuleSet& rules, const std::vector<std::uint32_t>
 /// Of source, destination and service, what a rule does not match; one thing off is a near miss.
 std::vector<std::string> differences(const RuleSet& rules, const Rule& rule, const Packet& p) {
   std::vector<std::string> out;
-  if (!rule.from.addresses.contains(p.source)) out.push_back(fmt::format("the source lies outside `from` ({})", list_some(rule.from.names)));
-  if (!rule.to.addresses.contains(p.destination)) out.push_back(fmt::format("the destination lies outside `to` ({})", list_some(rule.to.names)));
-  const bool service = std::any_of(rule.services.begin(), rule.services.end(), [&](std::uint32_t s) { return service_has(rules.services[s], p.protocol, number_of(p)); });
+  if (!rule.from.addresses.contains(p.source))
+    out.push_back(fmt::format("the source lies outside `from` ({})", list_some(rule.from.names)));
+  if (!rule.to.addresses.contains(p.destination))
+    out.push_back(fmt::format("the destination lies outside `to` ({})", list_some(rule.to.names)));
+  const bool service = std::any_of(rule.services.begin(), rule.services.end(), [&](std::uint32_t s) {
+    return service_has(rules.services[s], p.protocol, number_of(p));
+  });
   if (!service) out.push_back(fmt::format("it approves {}", service_names(rules, rule.services)));
   return out;
 }
@@ -50,22 +55,41 @@ void opinions(const RuleSet& rules, const Documented& doc, Explanation& e, std::
   const Judgement verdict = doc.judge(e.packet);
   e.approved = verdict.approved;
   e.forbidden = !verdict.forbidden_by.empty();
-  for (const std::uint32_t r : verdict.approved_by) e.rules.push_back({RuleOpinion::Kind::approves, rules.rules[r].id, service_names(rules, rules.rules[r].services), doc.state(r).words, rules.rules[r].where});
+  for (const std::uint32_t r : verdict.approved_by)
+    e.rules.push_back({RuleOpinion::Kind::approves, rules.rules[r].id,
+                       service_names(rules, rules.rules[r].services), doc.state(r).words, rules.rules[r].where});
   for (const std::uint32_t x : verdict.approved_by_exception) {
     const Exception& exception = rules.exceptions[x];
-    e.rules.push_back({RuleOpinion::Kind::exception_approves, exception.rule.id, service_names(rules, exception.rule.services), fmt::format("{}; lifts {}", doc.exception_state(x).words, exception.of), exception.rule.where});
+    e.rules.push_back(
+        {RuleOpinion::Kind::exception_approves, exception.rule.id, service_names(rules, exception.rule.services),
+         fmt::format("{}; lifts {}", doc.exception_state(x).words, exception.of), exception.rule.where});
   }
-  for (const std::uint32_t f : verdict.forbidden_by) e.rules.push_back({RuleOpinion::Kind::forbids, rules.forbidden[f].id, service_names(rules, rules.forbidden[f].services), rules.forbidden[f].reason.empty() ? rules.forbidden[f].remedy : rules.forbidden[f].reason, rules.forbidden[f].where});
+  for (const std::uint32_t f : verdict.forbidden_by)
+    e.rules.push_back({RuleOpinion::Kind::forbids, rules.forbidden[f].id,
+                       service_names(rules, rules.forbidden[f].services),
+                       rules.forbidden[f].reason.empty() ? rules.forbidden[f].remedy : rules.forbidden[f].reason,
+                       rules.forbidden[f].where});
   for (const std::uint32_t f : verdict.forbidden_lifted) {
     std::string why = "does not touch the rule that approves it";
     for (const std::uint32_t x : verdict.approved_by_exception)
-      if (rules.exceptions[x].of == rules.forbidden[f].id) why = fmt::format("{} lifts it", rules.exceptions[x].rule.id);
-    e.rules.push_back({RuleOpinion::Kind::lifted, rules.forbidden[f].id, service_names(rules, rules.forbidden[f].services), why, rules.forbidden[f].where});
+      if (rules.exceptions[x].of == rules.forbidden[f].id)
+        why = fmt::format("{} lifts it", rules.exceptions[x].rule.id);
+    e.rules.push_back({RuleOpinion::Kind::lifted, rules.forbidden[f].id,
+                       service_names(rules, rules.forbidden[f].services), why, rules.forbidden[f].where});
   }
-  for (const std::uint32_t r : verdict.overruled) e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id, service_names(rules, rules.rules[r].services), "matches, and a forbidden entry overrules it", rules.rules[r].where});
-  for (const std::uint32_t r : verdict.not_in_force) e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id, service_names(rules, rules.rules[r].services), fmt::format("matches, but: {}", doc.state(r).words), rules.rules[r].where});
+  for (const std::uint32_t r : verdict.overruled)
+    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id,
+                       service_names(rules, rules.rules[r].services), "matches, and a forbidden entry overrules it",
+                       rules.rules[r].where});
+  for (const std::uint32_t r : verdict.not_in_force)
+    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id,
+                       service_names(rules, rules.rules[r].services),
+                       fmt::format("matches, but: {}", doc.state(r).words), rules.rules[r].where});
   for (const std::uint32_t x : verdict.exceptions_not_in_force)
-    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.exceptions[x].rule.id, service_names(rules, rules.exceptions[x].rule.services), fmt::format("matches, but: {}", doc.exception_state(x).words), rules.exceptions[x].rule.where});
+    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.exceptions[x].rule.id,
+                       service_names(rules, rules.exceptions[x].rule.services),
+                       fmt::format("matches, but: {}", doc.exception_state(x).words),
+                       rules.exceptions[x].rule.where});
   // Rules that are one thing off; those in force first, in the rule set's order.
   if (verdict.approved) return;
   std::size_t near = 0;
@@ -74,19 +98,24 @@ void opinions(const RuleSet& rules, const Documented& doc, Explanation& e, std::
     if (off.size() != 1) continue;
     std::string why = off.front();
     if (!doc.state(r).in_force()) why += fmt::format("; and it is not in force: {}", doc.state(r).words);
-    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id, service_names(rules, rules.rules[r].services), std::move(why), rules.rules[r].where});
+    e.rules.push_back({RuleOpinion::Kind::near_miss, rules.rules[r].id,
+                       service_names(rules, rules.rules[r].services), std::move(why), rules.rules[r].where});
     ++near;
   }
 }
 
-void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& translator, Explanation& e, Timestamp as_of, std::size_t shown) {
+void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& translator, Explanation& e,
+            Timestamp as_of, std::size_t shown) {
   std::optional<Timestamp> stale_before;
   if (rules.coverage.given && rules.coverage.age_max) stale_before = as_of - nominal(*rules.coverage.age_max);
   const PortRange asked = PortRange::single(Port{number_of(e.packet)});
   for (const ScanRun& run : snapshot.scans) {
     const Vantage* vantage = run.header.vantage.empty() ? nullptr : rules.vantage(run.header.vantage);
-    const std::optional<Address> source = vantage != nullptr ? std::optional(vantage->address) : run.header.source_address;
-    const Zone* zone = vantage != nullptr ? rules.zone(vantage->zone) : source ? rules.zone_of(*source) : rules.zone(run.header.zone);
+    const std::optional<Address> source =
+        vantage != nullptr ? std::optional(vantage->address) : run.header.source_address;
+    const Zone* zone = vantage != nullptr ? rules.zone(vantage->zone)
+                       : source           ? rules.zone_of(*source)
+                                          : rules.zone(run.header.zone);
     for (const Outcome& o : run.outcomes) {
       if (o.protocol != e.packet.protocol) continue;
       const PortRange numbers = outcome_numbers(o);
@@ -95,14 +124,19 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
         matches = false;
         // Another port may stand in front of the one that is asked about.
         for (const Translation& t : rules.translations) {
-          if (t.seen_as != o.target || std::find(t.real.begin(), t.real.end(), e.packet.destination) == t.real.end()) continue;
+          if (t.seen_as != o.target ||
+              std::find(t.real.begin(), t.real.end(), e.packet.destination) == t.real.end())
+            continue;
           if (t.ports.empty()) matches = matches || numbers.contains(asked.first);
-          for (const auto& [seen, behind] : t.ports) matches = matches || (behind == asked.first && numbers.contains(seen));
+          for (const auto& [seen, behind] : t.ports)
+            matches = matches || (behind == asked.first && numbers.contains(seen));
         }
       }
       if (!matches) continue;
       ProbeOpinion p;
-      p.vantage = vantage != nullptr ? vantage->name : run.header.vantage.empty() && source ? to_string(*source) : run.header.vantage;
+      p.vantage = vantage != nullptr                     ? vantage->name
+                  : run.header.vantage.empty() && source ? to_string(*source)
+                                                         : run.header.vantage;
       p.zone = zone == nullptr ? run.header.zone : zone->name;
       p.file = run.file;
       p.state = name(o.state);
@@ -112,7 +146,8 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
       p.doubt = name(o.doubt);
       if (o.service != kNoService && o.service < run.services.size()) {
         const ServiceSeen& s = run.services[o.service];
-        p.service = s.name + (s.product.empty() ? "" : " " + s.product) + (s.version.empty() ? "" : " " + s.version);
+        p.service =
+            s.name + (s.product.empty() ? "" : " " + s.product) + (s.version.empty() ? "" : " " + s.version);
       }
       if (o.target != e.packet.destination) p.asked_as = to_string(o.target);
       p.record = o.record;
@@ -126,9 +161,11 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
     if (a.same_zone != b.same_zone) return a.same_zone;
     return std::tie(b.at, a.vantage, a.file, a.record) < std::tie(a.at, b.vantage, b.file, b.record);
   });
-  e.probes.erase(std::unique(e.probes.begin(), e.probes.end(), [](const ProbeOpinion& a, const ProbeOpinion& b) {
-                   return std::tie(a.vantage, a.zone, a.state, a.answer, a.at, a.record) == std::tie(b.vantage, b.zone, b.state, b.answer, b.at, b.record);
-                 }),
+  e.probes.erase(std::unique(e.probes.begin(), e.probes.end(),
+                             [](const ProbeOpinion& a, const ProbeOpinion& b) {
+                               return std::tie(a.vantage, a.zone, a.state, a.answer, a.at, a.record) ==
+                                      std::tie(b.vantage, b.zone, b.state, b.answer, b.at, b.record);
+                             }),
                  e.probes.end());
   if (e.probes.size() > shown) e.probes.resize(shown);
 }
@@ -147,7 +184,9 @@ void flows(const RuleSet& rules, const Snapshot& snapshot, Explanation& e, std::
       o.file = f.source < evidence.sources.size() ? evidence.sources[f.source].file : evidence.file;
       o.sensor = f.source < evidence.sources.size() ? evidence.sources[f.source].sensor : std::string();
       for (std::size_t s = 0; s < kConnStates; ++s)
-        if (f.states[s] != 0) o.states += fmt::format("{}{} {}", o.states.empty() ? "" : ", ", f.states[s], name(static_cast<ConnState>(s)));
+        if (f.states[s] != 0)
+          o.states +=
+              fmt::format("{}{} {}", o.states.empty() ? "" : ", ", f.states[s], name(static_cast<ConnState>(s)));
       o.record = f.record;
       o.conversations = f.conversations;
       o.established = f.established;
@@ -166,23 +205,30 @@ void flows(const RuleSet& rules, const Snapshot& snapshot, Explanation& e, std::
 
 std::string conclusion(const Explanation& e) {
   std::string text = e.forbidden ? "Forbidden" : e.approved ? "Approved" : "Not approved by any rule in force";
-  const auto from_here = std::find_if(e.probes.begin(), e.probes.end(), [](const ProbeOpinion& p) { return p.same_zone && !p.stale; });
-  if (from_here == e.probes.end()) text += fmt::format("; not measured from zone {}", e.source_zone.empty() ? "unclaimed" : e.source_zone);
-  else text += fmt::format("; {} from {}", from_here->state, from_here->vantage);
+  const auto from_here =
+      std::find_if(e.probes.begin(), e.probes.end(), [](const ProbeOpinion& p) { return p.same_zone && !p.stale; });
+  if (from_here == e.probes.end())
+    text += fmt::format("; not measured from zone {}", e.source_zone.empty() ? "unclaimed" : e.source_zone);
+  else
+    text += fmt::format("; {} from {}", from_here->state, from_here->vantage);
   std::uint64_t established = 0, conversations = 0;
   for (const FlowOpinion& f : e.flows) {
     established += f.established;
     conversations += f.conversations;
   }
-  if (established != 0) text += fmt::format("; used ({} conversations established)", established);
-  else if (conversations != 0) text += "; tried and never established";
-  else text += "; no conversation seen";
+  if (established != 0)
+    text += fmt::format("; used ({} conversations established)", established);
+  else if (conversations != 0)
+    text += "; tried and never established";
+  else
+    text += "; no conversation seen";
   return text + ".";
 }
 
 }  // namespace
 
-Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of, std::size_t shown) {
+Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of,
+                    std::size_t shown) {
   Explanation e;
   e.packet = packet;
   const auto zone_name = [&](const Address& a) {
@@ -212,19 +258,25 @@ std::string explanation_text(const Explanation& e) {
     out += terminal_safe(text);
     out += '\n';
   };
-  const auto end = [](const std::string& name, const std::string& zone) { return fmt::format("{}zone {}", name.empty() ? "" : name + ", ", zone.empty() ? "unclaimed" : zone); };
+  const auto end = [](const std::string& name, const std::string& zone) {
+    return fmt::format("{}zone {}", name.empty() ? "" : name + ", ", zone.empty() ? "unclaimed" : zone);
+  };
   line("", to_string(e.packet));
   line("  ", "source: " + end(e.source_name, e.source_zone));
-  line("  ", "destination: " + end(e.destination_name, e.destination_zone) + (e.seen_as.empty() ? "" : fmt::format(", seen from there as {}", e.seen_as)));
+  line("  ", "destination: " + end(e.destination_name, e.destination_zone) +
+                 (e.seen_as.empty() ? "" : fmt::format(", seen from there as {}", e.seen_as)));
   line("", "documented: " + std::string(e.forbidden ? "forbidden" : e.approved ? "approved" : "not approved"));
   for (const RuleOpinion& r : e.rules) {
-    const std::string where = r.where.line == 0 ? std::string() : fmt::format(" ({}:{})", r.where.file, r.where.line);
-    line("  ", fmt::format("{} {} [{}]{}{}", name(r.kind), r.id, r.service, r.why.empty() ? "" : ": " + r.why, where));
+    const std::string where =
+        r.where.line == 0 ? std::string() : fmt::format(" ({}:{})", r.where.file, r.where.line);
+    line("  ",
+         fmt::format("{} {} [{}]{}{}", name(r.kind), r.id, r.service, r.why.empty() ? "" : ": " + r.why, where));
   }
   line("", "configured: " + e.configured);
   line("", std::string("reachable:") + (e.probes.empty() ? " not measured" : ""));
   for (const ProbeOpinion& p : e.probes) {
-    std::string text = fmt::format("{} from {} (zone {}): {}, passage {}", p.state, p.vantage, p.zone, p.answer, p.passage);
+    std::string text =
+        fmt::format("{} from {} (zone {}): {}, passage {}", p.state, p.vantage, p.zone, p.answer, p.passage);
     if (!p.answered_by.empty()) text += ", answered by " + p.answered_by;
     if (!p.asked_as.empty()) text += ", asked as " + p.asked_as;
     if (!p.service.empty()) text += ", " + p.service;
@@ -235,8 +287,9 @@ std::string explanation_text(const Explanation& e) {
   }
   line("", std::string("observed:") + (e.flows.empty() ? " no conversation" : ""));
   for (const FlowOpinion& f : e.flows)
-    line("  ", fmt::format("{} > {}: {} conversations, {} established ({}), last {} [{} {}{}]", f.initiator, f.responder, f.conversations, f.established, f.states, to_string(f.last), f.file, f.record,
-                           f.sensor.empty() ? "" : ", sensor " + f.sensor));
+    line("  ", fmt::format("{} > {}: {} conversations, {} established ({}), last {} [{} {}{}]", f.initiator,
+                           f.responder, f.conversations, f.established, f.states, to_string(f.last), f.file,
+                           f.record, f.sensor.empty() ? "" : ", sensor " + f.sensor));
   line("", e.conclusion);
   return out;
 }
@@ -244,16 +297,26 @@ std::string explanation_text(const Explanation& e) {
 std::string explanation_json(const Explanation& e) {
   JsonWriter w(JsonWriter::Style::indented);
   w.begin_object().field("demarc", "explanation").field("version", 1);
-  w.key("packet").begin_object().field("source", to_string(e.packet.source)).field("destination", to_string(e.packet.destination)).field("protocol", to_string(e.packet.protocol));
+  w.key("packet")
+      .begin_object()
+      .field("source", to_string(e.packet.source))
+      .field("destination", to_string(e.packet.destination))
+      .field("protocol", to_string(e.packet.protocol));
   if (e.packet.protocol.has_ports()) w.field("port", e.packet.port.number());
   if (e.packet.protocol.is_icmp()) w.field("icmp", to_string(e.packet.icmp));
   w.end_object();
   w.field_unless_empty("source_name", e.source_name).field_unless_empty("source_zone", e.source_zone);
-  w.field_unless_empty("destination_name", e.destination_name).field_unless_empty("destination_zone", e.destination_zone).field_unless_empty("seen_as", e.seen_as);
+  w.field_unless_empty("destination_name", e.destination_name)
+      .field_unless_empty("destination_zone", e.destination_zone)
+      .field_unless_empty("seen_as", e.seen_as);
   w.field("approved", e.approved).field("forbidden", e.forbidden);
   w.key("rules").begin_array();
   for (const RuleOpinion& r : e.rules) {
-    w.begin_object().field("opinion", name(r.kind)).field("id", r.id).field("service", r.service).field_unless_empty("why", r.why);
+    w.begin_object()
+        .field("opinion", name(r.kind))
+        .field("id", r.id)
+        .field("service", r.service)
+        .field_unless_empty("why", r.why);
     if (r.where.line != 0) w.field("file", r.where.file).field("line", r.where.line);
     w.end_object();
   }
@@ -261,16 +324,35 @@ std::string explanation_json(const Explanation& e) {
   w.field("configured", e.configured);
   w.key("probes").begin_array();
   for (const ProbeOpinion& p : e.probes) {
-    w.begin_object().field("vantage", p.vantage).field("zone", p.zone).field("state", p.state).field("passage", p.passage).field("answer", p.answer);
-    w.field_unless_empty("answered_by", p.answered_by).field_unless_empty("doubt", p.doubt).field_unless_empty("service", p.service).field_unless_empty("asked_as", p.asked_as);
+    w.begin_object()
+        .field("vantage", p.vantage)
+        .field("zone", p.zone)
+        .field("state", p.state)
+        .field("passage", p.passage)
+        .field("answer", p.answer);
+    w.field_unless_empty("answered_by", p.answered_by)
+        .field_unless_empty("doubt", p.doubt)
+        .field_unless_empty("service", p.service)
+        .field_unless_empty("asked_as", p.asked_as);
     if (p.at) w.field("at", to_string(*p.at));
-    w.field("same_zone", p.same_zone).field("stale", p.stale).field("file", p.file).field("record", p.record).end_object();
+    w.field("same_zone", p.same_zone)
+        .field("stale", p.stale)
+        .field("file", p.file)
+        .field("record", p.record)
+        .end_object();
   }
   w.end_array();
   w.key("flows").begin_array();
   for (const FlowOpinion& f : e.flows) {
-    w.begin_object().field("initiator", f.initiator).field("responder", f.responder).field("conversations", f.conversations).field("established", f.established);
-    w.field("states", f.states).field("first", to_string(f.first)).field("last", to_string(f.last)).field("same_source", f.same_source);
+    w.begin_object()
+        .field("initiator", f.initiator)
+        .field("responder", f.responder)
+        .field("conversations", f.conversations)
+        .field("established", f.established);
+    w.field("states", f.states)
+        .field("first", to_string(f.first))
+        .field("last", to_string(f.last))
+        .field("same_source", f.same_source);
     w.field_unless_empty("sensor", f.sensor).field("file", f.file).field("record", f.record).end_object();
   }
   w.end_array();

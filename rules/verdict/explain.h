@@ -1,5 +1,5 @@
-// One packet through the views: which rules approve it and which nearly do, what forbids it, what probes and captures
-// say about it. Configurations join as a fourth view when they are read.
+// One packet through the views: which rules approve it and which nearly do, what forbids it, what probes and
+// captures say about it. Configurations join as a fourth view when they are read.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,16 @@ namespace demarc {
 
 /// A rule, exception or forbidden entry beside the packet.
 struct RuleOpinion {
-  enum class Kind : std::uint8_t { approves, exception_approves, forbids, lifted, near_miss } kind = Kind::near_miss;
+  enum class Kind : std::uint8_t {
+    approves,
+    exception_approves,
+    forbids,
+    lifted,
+    near_miss
+  } kind = Kind::near_miss;
   std::string id;
   std::string service;
-  std::string why;   // "in force", "expired 2026-03-31", "the source lies outside `from`", "X-001 lifts it"
+  std::string why;  // "in force", "expired 2026-03-31", "the source lies outside `from`", "X-001 lifts it"
   Location where;
 };
 std::string_view name(RuleOpinion::Kind kind);
@@ -44,17 +50,18 @@ struct FlowOpinion {
 struct Explanation {
   Packet packet;
   std::string source_name, source_zone, destination_name, destination_zone;
-  std::string seen_as;                // the address the source's zone sees for the destination, if it differs
+  std::string seen_as;  // the address the source's zone sees for the destination, if it differs
   bool approved = false, forbidden = false;
-  std::vector<RuleOpinion> rules;     // approving, then forbidding, then near misses
-  std::vector<ProbeOpinion> probes;   // those from the packet's own zone first
+  std::vector<RuleOpinion> rules;    // approving, then forbidding, then near misses
+  std::vector<ProbeOpinion> probes;  // those from the packet's own zone first
   std::vector<FlowOpinion> flows;
   std::string configured = "not measured";
-  std::string conclusion;             // one sentence
+  std::string conclusion;  // one sentence
 };
 
 /// `as_of` decides what is in force. At most `shown` near misses, probes and flows each.
-Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of, std::size_t shown = 10);
+Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of,
+                    std::size_t shown = 10);
 
 /// Lines for a terminal, foreign text made safe.
 std::string explanation_text(const Explanation& explanation);

@@ -1,5 +1,6 @@
 // What answers and nobody approved, and what is approved and does not answer. One slice at a time: all that one
-// standpoint found at one address, brought to the host's real address, against what was approved when it was measured.
+// standpoint found at one address, brought to the host's real address, against what was approved when it was
+// measured.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +48,8 @@ class Exposure {
     return o.state == PortState::open && (o.doubt == Doubt::none || o.doubt == Doubt::no_canary);
   }
 
-  // --- Who stands behind what was probed ---------------------------------------------------------------------------
+  // --- Who stands behind what was probed
+  // ---------------------------------------------------------------------------
 
   std::vector<Piece> pieces(const Slice& slice) const {
     const Address& source = standpoint(slice.standpoint).source_for(slice.target);
@@ -56,7 +58,8 @@ class Exposure {
     std::vector<PortRange> taken;
     for (const Translation& t : j_.rules.translations) {
       if (t.seen_as != slice.target || !t.from.addresses.contains(source)) continue;
-      const auto real = std::find_if(t.real.begin(), t.real.end(), [&](const Address& a) { return a.family() == slice.target.family(); });
+      const auto real = std::find_if(t.real.begin(), t.real.end(),
+                                     [&](const Address& a) { return a.family() == slice.target.family(); });
       const Address host = real != t.real.end() ? *real : t.real.empty() ? slice.target : t.real.front();
       Piece piece{slice.standpoint, host, slice.target, slice.protocol, {}, {}, nullptr};
       if (t.ports.empty() || !slice.protocol.has_ports()) {
@@ -64,11 +67,14 @@ class Exposure {
         taken.push_back(PortRange::all());
       } else {
         for (const auto& [seen, behind] : t.ports) {
-          if (const Segment* s = find_segment(slice.segments, seen)) piece.segments.push_back({PortRange::single(behind), s->run, s->outcome});
+          if (const Segment* s = find_segment(slice.segments, seen))
+            piece.segments.push_back({PortRange::single(behind), s->run, s->outcome});
           taken.push_back(PortRange::single(seen));
         }
-        std::sort(piece.segments.begin(), piece.segments.end(), [](const Segment& a, const Segment& b) { return a.ports < b.ports; });
-        piece.segments.erase(std::unique(piece.segments.begin(), piece.segments.end(), [](const Segment& a, const Segment& b) { return a.ports == b.ports; }),
+        std::sort(piece.segments.begin(), piece.segments.end(),
+                  [](const Segment& a, const Segment& b) { return a.ports < b.ports; });
+        piece.segments.erase(std::unique(piece.segments.begin(), piece.segments.end(),
+                                         [](const Segment& a, const Segment& b) { return a.ports == b.ports; }),
                              piece.segments.end());
       }
       if (!piece.segments.empty()) out.push_back(std::move(piece));
@@ -81,20 +87,23 @@ class Exposure {
     } else {
       const PortSet gone = PortSet::of(taken);
       for (const Segment& s : slice.segments)
-        for (const PortSet left = PortSet{s.ports}.minus(gone); const PortRange& range : left.ranges()) rest.segments.push_back({range, s.run, s.outcome});
+        for (const PortSet left = PortSet{s.ports}.minus(gone); const PortRange& range : left.ranges())
+          rest.segments.push_back({range, s.run, s.outcome});
     }
     if (!rest.segments.empty()) out.push_back(std::move(rest));
     return out;
   }
 
   static const Segment* find_segment(const std::vector<Segment>& segments, Port port) {
-    auto it = std::upper_bound(segments.begin(), segments.end(), port, [](Port p, const Segment& s) { return p < s.ports.first; });
+    auto it = std::upper_bound(segments.begin(), segments.end(), port,
+                               [](Port p, const Segment& s) { return p < s.ports.first; });
     if (it == segments.begin()) return nullptr;
     --it;
     return it->ports.contains(port) ? &*it : nullptr;
   }
 
-  // --- First pass: who is alive, what was asked, what is open from anywhere ------------------------------------------
+  // --- First pass: who is alive, what was asked, what is open from anywhere
+  // ------------------------------------------
 
   void learn(const Piece& piece) {
     Asked& asked = j_.asked[{piece.standpoint, piece.protocol, piece.real}];
@@ -104,26 +113,33 @@ class Exposure {
       const bool opens_unproven = o.state == PortState::open && !is_proven_open(o);
       const bool clear = is_conclusive(run, o) && !opens_unproven && o.answer != Answer::no_neighbour;
       std::vector<PortRange>& list = clear ? asked.clear : asked.unclear;
-      if (!list.empty() && std::uint32_t{list.back().last.number()} + 1 == s.ports.first.number()) list.back().last = s.ports.last;
-      else list.push_back(s.ports);
-      if (o.answer != Answer::silence && o.answer != Answer::no_neighbour && o.answer != Answer::local_refusal) asked.answered += s.ports.size();
+      if (!list.empty() && std::uint32_t{list.back().last.number()} + 1 == s.ports.first.number())
+        list.back().last = s.ports.last;
+      else
+        list.push_back(s.ports);
+      if (o.answer != Answer::silence && o.answer != Answer::no_neighbour && o.answer != Answer::local_refusal)
+        asked.answered += s.ports.size();
       if (o.passage == Passage::undetermined) asked.undetermined += s.ports.size();
-      const bool from_itself = o.state == PortState::open || o.state == PortState::closed || o.answer == Answer::reply ||
+      const bool from_itself = o.state == PortState::open || o.state == PortState::closed ||
+                               o.answer == Answer::reply ||
                                (o.answered_by && (*o.answered_by == piece.probed || *o.answered_by == piece.real));
       if (from_itself) j_.alive.insert(piece.real);
       if (is_proven_open(o) && s.ports.size() <= 64)
-        for (std::uint32_t p = s.ports.first.number(); p <= s.ports.last.number(); ++p) open_anywhere_.insert(open_key(piece.real, piece.protocol, p));
+        for (std::uint32_t p = s.ports.first.number(); p <= s.ports.last.number(); ++p)
+          open_anywhere_.insert(open_key(piece.real, piece.protocol, p));
     }
   }
 
   static std::uint64_t open_key(const Address& a, Protocol protocol, std::uint32_t port) {
-    return (static_cast<std::uint64_t>(std::hash<Address>()(a)) & ~0xFFFFFFULL) ^ (std::uint64_t{protocol.number()} << 16) ^ port;
+    return (static_cast<std::uint64_t>(std::hash<Address>()(a)) & ~0xFFFFFFULL) ^
+           (std::uint64_t{protocol.number()} << 16) ^ port;
   }
 
-  // --- What is expected where -----------------------------------------------------------------------------------------
+  // --- What is expected where
+  // -----------------------------------------------------------------------------------------
 
-  /// Addresses that a rule names as hosts are expected to answer one by one; of a whole zone or prefix it is enough that
-  /// somebody does.
+  /// Addresses that a rule names as hosts are expected to answer one by one; of a whole zone or prefix it is enough
+  /// that somebody does.
   void index_expectations() {
     const RuleSet& rules = j_.rules;
     AddressSet zones;
@@ -139,7 +155,8 @@ class Exposure {
         if (single) {
           expected_[range.first].push_back(r);
         } else if (size < 64 && names_only_hosts(rule.to)) {
-          for (Uint128 n = 0; n <= size; ++n) expected_[Address::of(range.first.family(), range.first.number() + n)].push_back(r);
+          for (Uint128 n = 0; n <= size; ++n)
+            expected_[Address::of(range.first.family(), range.first.number() + n)].push_back(r);
         } else {
           wide_[r].is_wide = true;
         }
@@ -153,7 +170,8 @@ class Exposure {
     if (depth > 16) return false;
     for (const std::string& n : set.names) {
       if (j_.rules.zone(n) != nullptr || n.find('/') != std::string::npos) return false;
-      if (j_.rules.host(n) != nullptr || n.find('.') != std::string::npos || n.find(':') != std::string::npos) continue;
+      if (j_.rules.host(n) != nullptr || n.find('.') != std::string::npos || n.find(':') != std::string::npos)
+        continue;
       for (const Group& g : j_.rules.groups)
         if (g.name == n && !names_only_hosts(g.members, depth + 1)) return false;
     }
@@ -166,7 +184,8 @@ class Exposure {
     return found == rule.expect.end() ? std::nullopt : std::optional(found->second);
   }
 
-  // --- Second pass ----------------------------------------------------------------------------------------------------
+  // --- Second pass
+  // ----------------------------------------------------------------------------------------------------
 
   struct Permission {
     PortSet approved, forbidden;
@@ -181,7 +200,8 @@ class Exposure {
       PortSet served;
       if (piece.vip != nullptr && !piece.vip->services.empty()) {
         for (const std::string& s : piece.vip->services)
-          if (const Service* service = j_.rules.service(s)) served = served.unite(service_ports(*service, piece.protocol));
+          if (const Service* service = j_.rules.service(s))
+            served = served.unite(service_ports(*service, piece.protocol));
       } else {
         served = PortSet::all();
       }
@@ -197,12 +217,15 @@ class Exposure {
       if (!e || !rule.to.addresses.contains(piece.real)) continue;
       const bool inside = rule.from.addresses.contains(source);
       if (*e == Expectation::open && !inside && doc.state(r).in_force()) {
-        for (const std::uint32_t s : rule.services) p.approved = p.approved.unite(service_ports(j_.rules.services[s], piece.protocol).minus(p.forbidden));
+        for (const std::uint32_t s : rule.services)
+          p.approved = p.approved.unite(service_ports(j_.rules.services[s], piece.protocol).minus(p.forbidden));
       } else if (*e == Expectation::blocked && inside) {
         for (const std::uint32_t s : rule.services) {
-          for (const PortSet ports = service_ports(j_.rules.services[s], piece.protocol); const PortRange& range : ports.ranges()) {
+          for (const PortSet ports = service_ports(j_.rules.services[s], piece.protocol);
+               const PortRange& range : ports.ranges()) {
             const Judgement& verdict = doc.judge(packet(piece, range.first.number()));
-            if (verdict.approved_by.size() == 1 && verdict.approved_by.front() == r && verdict.approved_by_exception.empty())
+            if (verdict.approved_by.size() == 1 && verdict.approved_by.front() == r &&
+                verdict.approved_by_exception.empty())
               p.approved = p.approved.minus(PortSet{range});
           }
         }
@@ -216,8 +239,10 @@ class Exposure {
     p.source = standpoint(piece.standpoint).source_for(piece.real);
     p.destination = piece.real;
     p.protocol = piece.protocol;
-    if (piece.protocol.is_icmp()) p.icmp = {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number & 0xFF)};
-    else p.port = Port{number};
+    if (piece.protocol.is_icmp())
+      p.icmp = {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number & 0xFF)};
+    else
+      p.port = Port{number};
     return p;
   }
 
@@ -225,7 +250,8 @@ class Exposure {
     return {EvidencePlace::View::probe, j_.run_file_rank[s.run], outcome_of(s).record, s.run, s.outcome};
   }
 
-  void note_draft(const DraftKey& key, const Piece& piece, const Segment& s, PortRange ports, std::string detail = {}) {
+  void note_draft(const DraftKey& key, const Piece& piece, const Segment& s, PortRange ports,
+                  std::string detail = {}) {
     Draft& d = j_.drafts.at(key);
     d.add_port(ports);
     d.add_vantage(piece.standpoint);
@@ -248,12 +274,15 @@ class Exposure {
 
   ZoneIndex zone_of_standpoint(std::uint16_t index) const {
     const Zone* zone = j_.rules.zone(standpoint(index).zone);
-    return zone == nullptr ? j_.trust.zone_of(standpoint(index).address) : static_cast<ZoneIndex>(zone - j_.rules.zones.data());
+    return zone == nullptr ? j_.trust.zone_of(standpoint(index).address)
+                           : static_cast<ZoneIndex>(zone - j_.rules.zones.data());
   }
 
   void judge(const Piece& piece) {
     const ZoneIndex from = zone_of_standpoint(piece.standpoint), to = j_.trust.zone_of(piece.real);
-    const bool crosses_nothing = from == to && j_.trust.intra_allowed(to) && j_.trust.same_subnet(standpoint(piece.standpoint).source_for(piece.real), piece.real, to);
+    const bool crosses_nothing =
+        from == to && j_.trust.intra_allowed(to) &&
+        j_.trust.same_subnet(standpoint(piece.standpoint).source_for(piece.real), piece.real, to);
 
     // What was measured under one state of the rule set is judged together.
     std::vector<std::pair<std::size_t, std::vector<const Segment*>>> by_epoch;
@@ -273,11 +302,13 @@ class Exposure {
     }
     const bool everything = doubtful_opens || (opens >= kEverythingPortsMin && opens * 2 >= asked);
     for (const auto& [epoch, segments] : by_epoch) {
-      const Documented& doc = j_.documented.at(measured_at(run_of(*segments.front()), outcome_of(*segments.front())));
+      const Documented& doc =
+          j_.documented.at(measured_at(run_of(*segments.front()), outcome_of(*segments.front())));
       const Permission allowed = permission(piece, doc);
       if (everything) {
         for (const Segment* s : segments)
-          if (outcome_of(*s).state == PortState::open) note_draft(key(FindingKind::answers_everything, piece), piece, *s, s->ports);
+          if (outcome_of(*s).state == PortState::open)
+            note_draft(key(FindingKind::answers_everything, piece), piece, *s, s->ports);
       } else if (!crosses_nothing) {
         for (const Segment* s : segments) judge_answer(piece, *s, doc, allowed);
       }
@@ -295,7 +326,8 @@ class Exposure {
     const PortSet here{s.ports};
     if (open) {
       for (const PortSet fine = here.intersect(allowed.approved); const PortRange& range : fine.ranges())
-        for (std::uint32_t p = range.first.number(); p <= range.last.number(); ++p) approved_open(piece, s, doc, static_cast<std::uint16_t>(p));
+        for (std::uint32_t p = range.first.number(); p <= range.last.number(); ++p)
+          approved_open(piece, s, doc, static_cast<std::uint16_t>(p));
       note_unknown_host(piece, s);
     }
     for (const PortSet left = here.minus(allowed.approved); const PortRange& range : left.ranges()) {
@@ -308,18 +340,21 @@ class Exposure {
         const Judgement verdict = judge_through(piece, doc, number);
         if (!verdict.forbidden_by.empty() || allowed.forbidden.contains(Port{number})) {
           if (open) k.kind = FindingKind::exposed_forbidden;
-          if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by)) k.rule = {RuleRef::Kind::forbidden, *worst};
+          if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by))
+            k.rule = {RuleRef::Kind::forbidden, *worst};
           k.cause = Cause::none;
           std::string lapsed;
           for (const std::uint32_t x : verdict.exceptions_not_in_force) {
             const Exception& exception = j_.rules.exceptions[x];
             j_.cited_rules.insert(exception.rule.id);
-            lapsed += fmt::format("{}exception {} would lift it, but its state is: {}", lapsed.empty() ? "" : "; ", exception.rule.id, doc.exception_state(x).words);
+            lapsed += fmt::format("{}exception {} would lift it, but its state is: {}", lapsed.empty() ? "" : "; ",
+                                  exception.rule.id, doc.exception_state(x).words);
           }
           note_draft(k, piece, s, one, std::move(lapsed));
           continue;
         } else if (verdict.approved) {
-          k.cause = Cause::expected_blocked;  // approved from here in general, and `expect` says otherwise for this vantage point
+          k.cause = Cause::expected_blocked;  // approved from here in general, and `expect` says otherwise for this
+                                              // vantage point
           if (!verdict.approved_by.empty()) k.rule = {RuleRef::Kind::rule, verdict.approved_by.front()};
         } else if (!verdict.not_in_force.empty()) {
           k.cause = Cause::rule_not_in_force;
@@ -358,7 +393,8 @@ class Exposure {
   void approved_open(const Piece& piece, const Segment& s, const Documented& doc, std::uint16_t number) {
     const Judgement verdict = judge_through(piece, doc, number);
     const ZoneIndex from = zone_of_standpoint(piece.standpoint), to = j_.trust.zone_of(piece.real);
-    const ServiceSeen* seen = outcome_of(s).service == kNoService ? nullptr : &run_of(s).services[outcome_of(s).service];
+    const ServiceSeen* seen =
+        outcome_of(s).service == kNoService ? nullptr : &run_of(s).services[outcome_of(s).service];
     bool any_may = false;
     std::string expected;
     std::optional<RuleRef> rule_ref;
@@ -368,7 +404,8 @@ class Exposure {
         if (!service_has(service, piece.protocol, number)) continue;
         CellFacts& cell = j_.cell(from, to, index);
         cell.reachable = cell.asked = true;
-        if (service.speaks.empty() || seen == nullptr || seen->name.empty() || satisfies(seen->name, seen->tls_inside, service.speaks)) {
+        if (service.speaks.empty() || seen == nullptr || seen->name.empty() ||
+            satisfies(seen->name, seen->tls_inside, service.speaks)) {
           any_may = true;
         } else if (!rule_ref) {
           rule_ref = ref;
@@ -381,11 +418,14 @@ class Exposure {
       if (wide_[r].is_wide) wide_[r].open = true;
       consider(j_.rules.rules[r], {RuleRef::Kind::rule, r});
     }
-    for (const std::uint32_t x : verdict.approved_by_exception) consider(j_.rules.exceptions[x].rule, {RuleRef::Kind::exception, x});
+    for (const std::uint32_t x : verdict.approved_by_exception)
+      consider(j_.rules.exceptions[x].rule, {RuleRef::Kind::exception, x});
     for (const std::uint32_t r : with_expect_) {
       const Rule& rule = j_.rules.rules[r];
       if (expectation(rule, piece.standpoint) == Expectation::open && rule.to.addresses.contains(piece.real)) {
-        const bool has = std::any_of(rule.services.begin(), rule.services.end(), [&](std::uint32_t i) { return service_has(j_.rules.services[i], piece.protocol, number); });
+        const bool has = std::any_of(rule.services.begin(), rule.services.end(), [&](std::uint32_t i) {
+          return service_has(j_.rules.services[i], piece.protocol, number);
+        });
         if (!has) continue;
         RuleFacts::mark(j_.facts[r].open, piece.standpoint);
         consider(rule, {RuleRef::Kind::rule, r});
@@ -398,11 +438,14 @@ class Exposure {
     std::string what = seen->name;
     if (!seen->tls_inside.empty()) what += " with " + seen->tls_inside + " inside";
     if (!seen->product.empty()) what += " (" + seen->product + ")";
-    note_draft(k, piece, s, PortRange::single(Port{number}), fmt::format("{} answers where {} is approved", what, expected));
+    note_draft(k, piece, s, PortRange::single(Port{number}),
+               fmt::format("{} answers where {} is approved", what, expected));
   }
 
   void note_unknown_host(const Piece& piece, const Segment& s) {
-    if (!j_.trust.is_watched(j_.trust.zone_of(piece.real)) || !piece.vip_members.empty() || piece.real != piece.probed) return;
+    if (!j_.trust.is_watched(j_.trust.zone_of(piece.real)) || !piece.vip_members.empty() ||
+        piece.real != piece.probed)
+      return;
     if (!j_.rules.name_of(piece.real).empty() || is_face(piece.real)) return;
     DraftKey k = key(FindingKind::host_undocumented, piece);
     k.from = kNoZone;
@@ -418,11 +461,14 @@ class Exposure {
   }
 
   bool is_face(const Address& address) const {
-    return std::any_of(j_.rules.translations.begin(), j_.rules.translations.end(), [&](const Translation& t) { return t.seen_as == address; }) ||
-           std::any_of(j_.rules.source_translations.begin(), j_.rules.source_translations.end(), [&](const SourceTranslation& t) { return t.seen_as == address; });
+    return std::any_of(j_.rules.translations.begin(), j_.rules.translations.end(),
+                       [&](const Translation& t) { return t.seen_as == address; }) ||
+           std::any_of(j_.rules.source_translations.begin(), j_.rules.source_translations.end(),
+                       [&](const SourceTranslation& t) { return t.seen_as == address; });
   }
 
-  // --- Approved, and how it answers -----------------------------------------------------------------------------------
+  // --- Approved, and how it answers
+  // -----------------------------------------------------------------------------------
 
   enum class Answered : std::uint8_t { not_asked, open, closed, blocked, unproven };
 
@@ -430,11 +476,13 @@ class Exposure {
     const ScanRun& run = run_of(s);
     const Outcome& o = outcome_of(s);
     if (is_proven_open(o)) return Answered::open;
-    if (!is_conclusive(run, o) || o.answer == Answer::no_neighbour || o.state == PortState::open) return Answered::unproven;
+    if (!is_conclusive(run, o) || o.answer == Answer::no_neighbour || o.state == PortState::open)
+      return Answered::unproven;
     if (o.state == PortState::closed) return Answered::closed;
     if (o.passage == Passage::blocked) return Answered::blocked;  // an ICMP refusal names who refuses
     // Silence is a filter's only if the host was there to answer.
-    if (o.answer == Answer::silence && o.state == PortState::filtered && j_.alive.contains(piece.real)) return Answered::blocked;
+    if (o.answer == Answer::silence && o.state == PortState::filtered && j_.alive.contains(piece.real))
+      return Answered::blocked;
     return Answered::unproven;
   }
 
@@ -456,22 +504,31 @@ class Exposure {
       for (const std::uint32_t index : rule.services) {
         const Service& service = j_.rules.services[index];
         if (service.all) continue;
-        for (const PortSet ports = service_ports(service, piece.protocol); const PortRange& range : ports.ranges()) expect_range(piece, r, index, range, allowed);
+        for (const PortSet ports = service_ports(service, piece.protocol); const PortRange& range : ports.ranges())
+          expect_range(piece, r, index, range, allowed);
       }
     }
   }
 
-  void expect_range(const Piece& piece, std::uint32_t r, std::uint32_t service, PortRange range, const Permission& allowed) {
+  void expect_range(const Piece& piece, std::uint32_t r, std::uint32_t service, PortRange range,
+                    const Permission& allowed) {
     if (!allowed.approved.contains(range.first)) return;  // a forbidden entry has it
     // A range is a choice of ports: one of them that answers is enough, and the best answer speaks for all.
     Answered best = Answered::not_asked;
     const Segment* shown = nullptr;
-    auto it = std::upper_bound(piece.segments.begin(), piece.segments.end(), range.first, [](Port p, const Segment& s) { return p < s.ports.first; });
+    auto it = std::upper_bound(piece.segments.begin(), piece.segments.end(), range.first,
+                               [](Port p, const Segment& s) { return p < s.ports.first; });
     if (it != piece.segments.begin()) --it;
     for (; it != piece.segments.end() && it->ports.first <= range.last; ++it) {
       if (it->ports.last < range.first) continue;
       const Answered a = read(piece, *it);
-      const auto rank = [](Answered x) { return x == Answered::open ? 4 : x == Answered::unproven ? 3 : x == Answered::closed ? 2 : x == Answered::blocked ? 1 : 0; };
+      const auto rank = [](Answered x) {
+        return x == Answered::open       ? 4
+               : x == Answered::unproven ? 3
+               : x == Answered::closed   ? 2
+               : x == Answered::blocked  ? 1
+                                         : 0;
+      };
       if (rank(a) > rank(best)) {
         best = a;
         shown = &*it;
@@ -479,7 +536,8 @@ class Exposure {
     }
     if (shown == nullptr) return;
     RuleFacts& facts = j_.facts[r];
-    j_.cell(zone_of_standpoint(piece.standpoint), j_.trust.zone_of(piece.real), service).asked = best != Answered::unproven;
+    j_.cell(zone_of_standpoint(piece.standpoint), j_.trust.zone_of(piece.real), service).asked =
+        best != Answered::unproven;
     switch (best) {
       case Answered::open: return;  // marked where it was judged
       case Answered::not_asked: return;
@@ -490,8 +548,10 @@ class Exposure {
         k.rule = {RuleRef::Kind::rule, r};
         k.service = j_.names.find(piece.protocol, range.first.number());
         const Outcome& o = outcome_of(*shown);
-        std::string detail = o.answer == Answer::silence ? std::string("no answer to any try, while the host answers elsewhere")
-                                                         : fmt::format("refused by {}", o.answered_by ? j_.address_name(*o.answered_by) : "an ICMP error");
+        std::string detail =
+            o.answer == Answer::silence
+                ? std::string("no answer to any try, while the host answers elsewhere")
+                : fmt::format("refused by {}", o.answered_by ? j_.address_name(*o.answered_by) : "an ICMP error");
         note_draft(k, piece, *shown, range, std::move(detail));
         return;
       }
@@ -501,15 +561,19 @@ class Exposure {
           vip_closed_.insert(piece.real);
           return;
         }
-        const bool open_elsewhere = open_anywhere_.contains(open_key(piece.real, piece.protocol, range.first.number()));
+        const bool open_elsewhere =
+            open_anywhere_.contains(open_key(piece.real, piece.protocol, range.first.number()));
         RuleFacts::mark(open_elsewhere ? facts.blocked : facts.closed, piece.standpoint);
-        DraftKey k = key(open_elsewhere ? FindingKind::approved_unreachable : FindingKind::approved_not_listening, piece);
+        DraftKey k =
+            key(open_elsewhere ? FindingKind::approved_unreachable : FindingKind::approved_not_listening, piece);
         if (!open_elsewhere) k.from = kNoZone;  // nothing listens for anybody: one cause
         k.rule = {RuleRef::Kind::rule, r};
         k.service = j_.names.find(piece.protocol, range.first.number());
         std::string detail;
-        if (open_elsewhere) detail = "reset on the way: the port is open from elsewhere";
-        else if (!outcome_of(*shown).answered_by) detail = "a reset, whose sender a connect scan cannot know";
+        if (open_elsewhere)
+          detail = "reset on the way: the port is open from elsewhere";
+        else if (!outcome_of(*shown).answered_by)
+          detail = "a reset, whose sender a connect scan cannot know";
         note_draft(k, piece, *shown, range, std::move(detail));
         return;
       }
@@ -521,7 +585,9 @@ class Exposure {
     const Rule& rule = j_.rules.rules[r];
     if (wide_[r].open || !rule.to.addresses.contains(piece.real) || !j_.alive.contains(piece.real)) return;
     const std::optional<Expectation> e = expectation(rule, piece.standpoint);
-    if (e ? *e == Expectation::blocked : !rule.from.addresses.contains(standpoint(piece.standpoint).source_for(piece.real))) return;
+    if (e ? *e == Expectation::blocked
+          : !rule.from.addresses.contains(standpoint(piece.standpoint).source_for(piece.real)))
+      return;
     if (!doc.state(r).in_force()) return;
     for (const std::uint32_t index : rule.services) {
       const PortSet ports = service_ports(j_.rules.services[index], piece.protocol).intersect(allowed.approved);
@@ -531,7 +597,8 @@ class Exposure {
         const Answered a = read(piece, s);
         if (a == Answered::closed) {
           RuleFacts::mark(j_.facts[r].closed, piece.standpoint);
-          if (wide_[r].closed_piece == nullptr) wide_[r] = {true, wide_[r].open, &piece, &s, ports.intersect(PortSet{s.ports}).ranges().front()};
+          if (wide_[r].closed_piece == nullptr)
+            wide_[r] = {true, wide_[r].open, &piece, &s, ports.intersect(PortSet{s.ports}).ranges().front()};
         } else if (a == Answered::blocked) {
           RuleFacts::mark(j_.facts[r].blocked, piece.standpoint);
         } else if (a == Answered::unproven) {
@@ -555,17 +622,33 @@ class Exposure {
     }
     std::set<std::string> everything;
     for (const Piece* piece : everything_)
-      if (std::none_of(piece->segments.begin(), piece->segments.end(), [&](const Segment& s) { return outcome_of(s).doubt == Doubt::answers_everything; }))
-        everything.insert(fmt::format("what {} offers to {} cannot be told: it answers on every port", j_.address_name(piece->real), standpoint(piece->standpoint).name));
+      if (std::none_of(piece->segments.begin(), piece->segments.end(),
+                       [&](const Segment& s) { return outcome_of(s).doubt == Doubt::answers_everything; }))
+        everything.insert(fmt::format("what {} offers to {} cannot be told: it answers on every port",
+                                      j_.address_name(piece->real), standpoint(piece->standpoint).name));
     for (const std::string& title : everything)
-      j_.add_gap({title, "Something in front of it completes every handshake.", "Scan from behind the device that answers, or take the configuration as evidence.", {}, {}, {}, std::nullopt, {}, {}});
+      j_.add_gap({title,
+                  "Something in front of it completes every handshake.",
+                  "Scan from behind the device that answers, or take the configuration as evidence.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  {}});
     std::vector<std::string> vips;
     for (const Address& a : vip_closed_) vips.push_back(j_.address_name(a));
     std::sort(vips.begin(), vips.end());
     for (const std::string& vip : vips)
       j_.add_gap({fmt::format("{} resets an approved service, and a virtual address does not say why", vip),
-                  "Whether the pool is down or nothing listens cannot be told from outside.", "Ask the members themselves, from a vantage point behind the load balancer.",
-                  {}, {}, vip, std::nullopt, {}, {}});
+                  "Whether the pool is down or nothing listens cannot be told from outside.",
+                  "Ask the members themselves, from a vantage point behind the load balancer.",
+                  {},
+                  {},
+                  vip,
+                  std::nullopt,
+                  {},
+                  {}});
   }
 
   struct Wide {

@@ -70,28 +70,29 @@ enum class BaselineStatus : std::uint8_t { none, fresh, unchanged, gone };
 std::string_view name(BaselineStatus status);  // "new", "unchanged", "gone"
 
 struct Finding {
-  std::string id;                 // 12 hex digits: a hash of kind, rule or zone pair, target, protocol and ports (never lines or times)
+  std::string
+      id;  // 12 hex digits: a hash of kind, rule or zone pair, target, protocol and ports (never lines or times)
   FindingKind kind = FindingKind::not_measured;
   Severity severity = Severity::none;
-  std::string rule;               // the rule or forbidden entry it is about; may be empty
+  std::string rule;  // the rule or forbidden entry it is about; may be empty
   std::string from_zone, to_zone;
-  std::string source;             // who asked or opened, for people: vantage point, host name or address; may be empty
-  std::string target;             // host or host.nic where the rule set names it, otherwise the address; may be empty
+  std::string source;  // who asked or opened, for people: vantage point, host name or address; may be empty
+  std::string target;  // host or host.nic where the rule set names it, otherwise the address; may be empty
   std::optional<Address> target_address;
   std::optional<Protocol> protocol;
   PortSet ports;
   std::vector<IcmpType> icmp;
-  std::string service;            // the catalogue's or the rule set's name for it; may be empty
-  std::string title;              // one line: what is wrong, with names
-  std::string cause;              // why it is so: "rule-expired", "no rule approves it", ...; a sentence
-  std::string remedy;             // what to do, in words
+  std::string service;  // the catalogue's or the rule set's name for it; may be empty
+  std::string title;    // one line: what is wrong, with names
+  std::string cause;    // why it is so: "rule-expired", "no rule approves it", ...; a sentence
+  std::string remedy;   // what to do, in words
   std::vector<std::string> remedy_configuration;  // the same as lines of the device's own syntax, where known
-  std::optional<Packet> sample;   // a packet that proves it
+  std::optional<Packet> sample;                   // a packet that proves it
   std::vector<EvidenceRef> evidence;
-  std::vector<std::string> vantages;              // from where it was seen
-  std::string application, owner; // of the rule, or of the rule nearest to it
+  std::vector<std::string> vantages;  // from where it was seen
+  std::string application, owner;     // of the rule, or of the rule nearest to it
   std::vector<std::string> tags;
-  bool accepted = false;          // by the rule set's `accepted`: listed, does not fail
+  bool accepted = false;  // by the rule set's `accepted`: listed, does not fail
   std::string accepted_reason;
   BaselineStatus baseline = BaselineStatus::none;
 };
@@ -101,16 +102,24 @@ std::string_view name(Conclusion conclusion);
 
 /// What had to be asked, and what was: one row for each vantage point and protocol, each sensor, ...
 struct CoverageRow {
-  std::string what;    // "external tcp", "sensor tap-front", "ICMP from office"
+  std::string what;                                     // "external tcp", "sensor tap-front", "ICMP from office"
   std::uint64_t asked = 0, answered = 0, required = 0;  // ports x targets; for sensors: packets seen, dropped, 0
   bool met = false;
-  std::string gap;     // what is missing, in words; empty if met
+  std::string gap;  // what is missing, in words; empty if met
 };
 
 /// One cell of the zone by service matrix.
 struct MatrixCell {
   std::string from_zone, to_zone, service;  // the service's name, or "tcp/8443"
-  enum class State : std::uint8_t { approved_seen, approved_not_seen, approved_not_measured, undocumented, forbidden, unanswered, not_measured } state = State::not_measured;
+  enum class State : std::uint8_t {
+    approved_seen,
+    approved_not_seen,
+    approved_not_measured,
+    undocumented,
+    forbidden,
+    unanswered,
+    not_measured
+  } state = State::not_measured;
   bool approved = false, forbidden = false, reachable = false, observed = false;
   std::vector<std::string> rules, findings;  // ids
 };
@@ -121,17 +130,18 @@ struct RuleRow {
   std::string id, service, from, to, owner, application, ticket, reason;
   std::vector<std::string> tags;
   bool in_force = false;
-  std::string state;          // "in force", "expired 2026-03-31", "approval missing: security", "proposed"
-  std::string review_by;      // date or empty
-  std::string reachable;      // "open from external, office", "blocked from external", "not measured"
-  std::string observed;       // "1,204 conversations, last 2026-11-23T09:12:01Z", "none in 3 h 2 min", "not measured"
-  std::string configured;     // "not measured" until configurations are read
+  std::string state;       // "in force", "expired 2026-03-31", "approval missing: security", "proposed"
+  std::string review_by;   // date or empty
+  std::string reachable;   // "open from external, office", "blocked from external", "not measured"
+  std::string observed;    // "1,204 conversations, last 2026-11-23T09:12:01Z", "none in 3 h 2 min", "not measured"
+  std::string configured;  // "not measured" until configurations are read
   std::vector<std::string> findings;  // ids
   Location where;
 };
 
 struct VantageRow {
-  std::string name, zone, source_address, method, started, finished, end;  // end: "complete", "interrupted", "never ran"
+  std::string name, zone, source_address, method, started, finished,
+      end;  // end: "complete", "interrupted", "never ran"
   std::uint64_t sent = 0;
   double loss_estimate = -1;
 };
@@ -148,14 +158,15 @@ struct Verdict {
   std::string rules_name, rules_file, rules_sha256, scope_sha256;
   Timestamp as_of;
   std::string authorised_by, authorised_ticket;
-  std::map<std::string, std::uint64_t> counts;  // by severity name, not counting accepted ones; and "accepted", "not-measured"
+  std::map<std::string, std::uint64_t>
+      counts;  // by severity name, not counting accepted ones; and "accepted", "not-measured"
   std::vector<CoverageRow> coverage;
-  std::vector<Finding> findings;                // sorted: severity falling, then kind, zones, target, protocol, ports, id
-  std::vector<MatrixCell> matrix;               // sorted by zones, service
-  std::vector<RuleRow> rules;                   // in the rule set's order
+  std::vector<Finding> findings;   // sorted: severity falling, then kind, zones, target, protocol, ports, id
+  std::vector<MatrixCell> matrix;  // sorted by zones, service
+  std::vector<RuleRow> rules;      // in the rule set's order
   std::vector<VantageRow> vantages;
   std::vector<EvidenceRow> evidence;
-  std::vector<std::string> notes;               // assumptions the reader must know
+  std::vector<std::string> notes;  // assumptions the reader must know
 };
 
 }  // namespace demarc

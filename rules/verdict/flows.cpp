@@ -1,5 +1,5 @@
-// What is used, and by whom. Every conversation is judged by the rules in force when it happened; what nothing approves
-// is grouped by cause, so that a port sweep is one line and not a thousand.
+// What is used, and by whom. Every conversation is judged by the rules in force when it happened; what nothing
+// approves is grouped by cause, so that a port sweep is one line and not a thousand.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -19,7 +19,8 @@ bool is_routing(const ObservedFlow& f) {
   if (p == 88 || p == 89 || p == 103 || p == 112) return true;  // EIGRP, OSPF, PIM, VRRP and CARP
   if (f.protocol != Protocol::udp) return false;
   const std::uint16_t port = f.port.number();
-  return port == 520 || port == 521 || port == 1985 || port == 2029 || port == 3222 || port == 3784;  // RIP, RIPng, HSRP, HSRPv6, GLBP, BFD
+  return port == 520 || port == 521 || port == 1985 || port == 2029 || port == 3222 ||
+         port == 3784;  // RIP, RIPng, HSRP, HSRPv6, GLBP, BFD
 }
 
 bool is_dhcp(const ObservedFlow& f) {
@@ -70,11 +71,14 @@ class Flows {
       const FlowEvidence& evidence = j_.snapshot.flows[e];
       for (std::uint32_t f = 0; f < evidence.flows.size(); ++f) {
         const ObservedFlow& flow = evidence.flows[f];
-        items_.push_back({e, f, static_cast<std::uint32_t>(j_.documented.epoch_of(flow.first)), static_cast<std::uint32_t>(j_.documented.epoch_of(flow.last))});
+        items_.push_back({e, f, static_cast<std::uint32_t>(j_.documented.epoch_of(flow.first)),
+                          static_cast<std::uint32_t>(j_.documented.epoch_of(flow.last))});
       }
     }
     // Few states of the rule set stay in memory at a time, so conversations come in the order of those states.
-    std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return std::tie(a.epoch_first, a.epoch_last) < std::tie(b.epoch_first, b.epoch_last); });
+    std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+      return std::tie(a.epoch_first, a.epoch_last) < std::tie(b.epoch_first, b.epoch_last);
+    });
   }
 
   static Packet packet(const ObservedFlow& f) {
@@ -89,16 +93,19 @@ class Flows {
   }
 
   static std::uint16_t number(const ObservedFlow& f) {
-    return f.protocol.is_icmp() ? static_cast<std::uint16_t>((f.icmp.type << 8) | f.icmp.code.value_or(0)) : f.port.number();
+    return f.protocol.is_icmp() ? static_cast<std::uint16_t>((f.icmp.type << 8) | f.icmp.code.value_or(0))
+                                : f.port.number();
   }
 
   void judge(const Item& item) {
     const ObservedFlow& f = flow_of(item);
-    // An ICMP error belongs to the conversation it quotes; as a flow of its own it says nothing (semantics.md section 3).
+    // An ICMP error belongs to the conversation it quotes; as a flow of its own it says nothing (semantics.md
+    // section 3).
     if (f.protocol.is_icmp() && is_icmp_error(f.initiator.family(), f.icmp.type)) return;
     const ZoneIndex from = j_.trust.zone_of(f.initiator);
     ZoneIndex to = j_.trust.zone_of(f.responder);
-    const bool on_the_link = is_link_address(f.responder) || is_link_address(f.initiator) || j_.trust.is_subnet_broadcast(f.responder, to) || (from == to && is_dhcp(f));
+    const bool on_the_link = is_link_address(f.responder) || is_link_address(f.initiator) ||
+                             j_.trust.is_subnet_broadcast(f.responder, to) || (from == to && is_dhcp(f));
     const bool routing = is_routing(f);
     if (routing && on_the_link && to == kNoZone) to = from;  // a multicast group is heard where it is spoken to
 
@@ -137,7 +144,9 @@ class Flows {
         if (!service.all && !service_has(service, f.protocol, number(f))) continue;
         std::uint64_t used = f.established;
         // One-way services: datagrams that no unreachable answers are use.
-        if (service.one_way) used = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[static_cast<std::size_t>(ConnState::REJ)]);
+        if (service.one_way)
+          used = f.conversations -
+                 std::min<std::uint64_t>(f.conversations, f.states[static_cast<std::size_t>(ConnState::REJ)]);
         if (used == 0) continue;
         j_.cell(from, to, index).observed = true;
         if (facts != nullptr) {
@@ -152,12 +161,14 @@ class Flows {
   }
 
   EvidencePlace place(const Item& item) const {
-    return {EvidencePlace::View::flow, j_.flow_file_rank[item.evidence], flow_of(item).record, item.evidence, item.flow};
+    return {EvidencePlace::View::flow, j_.flow_file_rank[item.evidence], flow_of(item).record, item.evidence,
+            item.flow};
   }
 
   Draft& note_draft(const DraftKey& key, const Item& item, const ObservedFlow& f, bool with_ports = true) {
     Draft& d = j_.drafts.at(key);
-    if (with_ports && (f.protocol.has_ports() || f.protocol.is_icmp())) d.add_port(PortRange::single(Port{number(f)}));
+    if (with_ports && (f.protocol.has_ports() || f.protocol.is_icmp()))
+      d.add_port(PortRange::single(Port{number(f)}));
     d.add_place(place(item));
     Draft::add_address(d.sources, d.sources_more, f.initiator);
     Draft::add_address(d.targets, d.targets_more, f.responder);
@@ -174,9 +185,12 @@ class Flows {
     if (is_dhcp(f)) {
       const bool server_started = f.port.number() == 68 || f.port.number() == 546;
       const Address& server = server_started ? f.initiator : f.responder;
-      if ((server_started || f.established != 0) && classify(server) != AddressClass::broadcast && classify(server) != AddressClass::multicast) unknown_host(item, f, server, "it answers as a DHCP server");
+      if ((server_started || f.established != 0) && classify(server) != AddressClass::broadcast &&
+          classify(server) != AddressClass::multicast)
+        unknown_host(item, f, server, "it answers as a DHCP server");
     }
-    if (f.protocol == Protocol::icmpv6 && f.icmp.type == 134) unknown_host(item, f, f.initiator, "it sends router advertisements");  // RFC 4861 section 4.2
+    if (f.protocol == Protocol::icmpv6 && f.icmp.type == 134)
+      unknown_host(item, f, f.initiator, "it sends router advertisements");  // RFC 4861 section 4.2
     DraftKey k;
     k.kind = FindingKind::link_control;
     note_draft(k, item, f, false);  // one line for all of it: link-local addresses belong to no zone
@@ -194,7 +208,8 @@ class Flows {
     if (d.detail.empty() || why < d.detail) d.detail = std::string(why);
   }
 
-  void undocumented(const Item& item, const ObservedFlow& f, ZoneIndex from, ZoneIndex to, const Judgement& verdict, bool routing) {
+  void undocumented(const Item& item, const ObservedFlow& f, ZoneIndex from, ZoneIndex to, const Judgement& verdict,
+                    bool routing) {
     if (j_.stale_before && f.last < *j_.stale_before) return;  // said by the coverage of its source
     const bool established = f.established != 0 || (routing && f.conversations != 0);
     DraftKey k;
@@ -204,7 +219,8 @@ class Flows {
     k.service = j_.names.find(f.protocol, number(f));
     k.cause = Cause::no_rule;
     if (!verdict.forbidden_by.empty()) {
-      if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by)) k.rule = {RuleRef::Kind::forbidden, *worst};
+      if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by))
+        k.rule = {RuleRef::Kind::forbidden, *worst};
       k.cause = Cause::none;
     } else if (!verdict.not_in_force.empty()) {
       k.rule = {RuleRef::Kind::rule, verdict.not_in_force.front()};
@@ -257,16 +273,23 @@ class Flows {
       k.target = f.responder;
       note_draft(k, item, f);
     }
-    if (established && !on_link(f) && j_.trust.is_dmz(from)) unknown_if_silent(item, f, f.initiator, "it opens conversations");
-    if (established && !on_link(f) && j_.trust.is_dmz(to)) unknown_if_silent(item, f, f.responder, "it takes part in conversations");
+    if (established && !on_link(f) && j_.trust.is_dmz(from))
+      unknown_if_silent(item, f, f.initiator, "it opens conversations");
+    if (established && !on_link(f) && j_.trust.is_dmz(to))
+      unknown_if_silent(item, f, f.responder, "it takes part in conversations");
   }
 
-  static bool on_link(const ObservedFlow& f) { return is_link_address(f.initiator) || is_link_address(f.responder); }
+  static bool on_link(const ObservedFlow& f) {
+    return is_link_address(f.initiator) || is_link_address(f.responder);
+  }
 
   void unknown_if_silent(const Item& item, const ObservedFlow& f, const Address& host, std::string_view why) {
-    const bool is_face = std::any_of(j_.rules.translations.begin(), j_.rules.translations.end(), [&](const Translation& t) { return t.seen_as == host; }) ||
-                         std::any_of(j_.rules.vips.begin(), j_.rules.vips.end(), [&](const Vip& v) { return v.address == host; }) ||
-                         std::any_of(j_.rules.source_translations.begin(), j_.rules.source_translations.end(), [&](const SourceTranslation& t) { return t.seen_as == host; });
+    const bool is_face =
+        std::any_of(j_.rules.translations.begin(), j_.rules.translations.end(),
+                    [&](const Translation& t) { return t.seen_as == host; }) ||
+        std::any_of(j_.rules.vips.begin(), j_.rules.vips.end(), [&](const Vip& v) { return v.address == host; }) ||
+        std::any_of(j_.rules.source_translations.begin(), j_.rules.source_translations.end(),
+                    [&](const SourceTranslation& t) { return t.seen_as == host; });
     if (!is_face) unknown_host(item, f, host, why);
   }
 
@@ -283,22 +306,31 @@ class Flows {
 };
 
 auto flow_fields(const ObservedFlow& f) {
-  return std::tie(f.initiator, f.responder, f.protocol, f.initiator_port, f.port, f.icmp, f.conversations, f.established, f.packets_out, f.packets_in, f.bytes_out, f.bytes_in, f.first, f.last);
+  return std::tie(f.initiator, f.responder, f.protocol, f.initiator_port, f.port, f.icmp, f.conversations,
+                  f.established, f.packets_out, f.packets_in, f.bytes_out, f.bytes_in, f.first, f.last);
 }
 
 /// The same capture or flow file under another name, or given twice.
 bool same_evidence(const FlowEvidence& a, const FlowEvidence& b) {
   if (a.flows.size() != b.flows.size() || a.complete != b.complete) return false;
-  const auto source_fields = [](const FlowSource& s) { return std::tie(s.sensor, s.sampling, s.packets, s.dropped, s.first, s.last); };
-  if (!std::ranges::equal(a.sources, b.sources, [&](const FlowSource& x, const FlowSource& y) { return source_fields(x) == source_fields(y); })) return false;
+  const auto source_fields = [](const FlowSource& s) {
+    return std::tie(s.sensor, s.sampling, s.packets, s.dropped, s.first, s.last);
+  };
+  if (!std::ranges::equal(a.sources, b.sources, [&](const FlowSource& x, const FlowSource& y) {
+        return source_fields(x) == source_fields(y);
+      }))
+    return false;
   const auto sorted = [](const FlowEvidence& e) {
     std::vector<const ObservedFlow*> list;
     list.reserve(e.flows.size());
     for (const ObservedFlow& f : e.flows) list.push_back(&f);
-    std::sort(list.begin(), list.end(), [](const ObservedFlow* x, const ObservedFlow* y) { return flow_fields(*x) < flow_fields(*y); });
+    std::sort(list.begin(), list.end(),
+              [](const ObservedFlow* x, const ObservedFlow* y) { return flow_fields(*x) < flow_fields(*y); });
     return list;
   };
-  return std::ranges::equal(sorted(a), sorted(b), [](const ObservedFlow* x, const ObservedFlow* y) { return flow_fields(*x) == flow_fields(*y); });
+  return std::ranges::equal(sorted(a), sorted(b), [](const ObservedFlow* x, const ObservedFlow* y) {
+    return flow_fields(*x) == flow_fields(*y);
+  });
 }
 
 }  // namespace
@@ -306,9 +338,12 @@ bool same_evidence(const FlowEvidence& a, const FlowEvidence& b) {
 std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot) {
   std::vector<std::uint32_t> order(snapshot.flows.size()), kept;
   for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return snapshot.flows[a].file < snapshot.flows[b].file; });
+  std::sort(order.begin(), order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return snapshot.flows[a].file < snapshot.flows[b].file; });
   for (const std::uint32_t e : order)
-    if (std::none_of(kept.begin(), kept.end(), [&](std::uint32_t k) { return same_evidence(snapshot.flows[k], snapshot.flows[e]); })) kept.push_back(e);
+    if (std::none_of(kept.begin(), kept.end(),
+                     [&](std::uint32_t k) { return same_evidence(snapshot.flows[k], snapshot.flows[e]); }))
+      kept.push_back(e);
   return kept;
 }
 

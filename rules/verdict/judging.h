@@ -1,5 +1,5 @@
-// What the steps of a judgement share: the evidence in order, what is documented when, and the findings in the making.
-// Internal to this folder; reconcile.cpp runs the steps.
+// What the steps of a judgement share: the evidence in order, what is documented when, and the findings in the
+// making. Internal to this folder; reconcile.cpp runs the steps.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@
 
 namespace demarc {
 
-/// The documented view at any instant. Between two epochs nothing changes, so each epoch is prepared once; only the last
-/// few stay in memory.
+/// The documented view at any instant. Between two epochs nothing changes, so each epoch is prepared once; only the
+/// last few stay in memory.
 class DocumentedOverTime {
  public:
   explicit DocumentedOverTime(const RuleSet& rules);
@@ -45,9 +45,9 @@ class DocumentedOverTime {
 /// What the views say about one rule, filled as they are read.
 struct RuleFacts {
   std::vector<std::uint16_t> open, closed, blocked, unproven;  // standpoints, sorted
-  std::uint64_t conversations = 0;   // established, or datagrams of a one-way service
+  std::uint64_t conversations = 0;                             // established, or datagrams of a one-way service
   std::optional<Timestamp> last_use;
-  std::vector<std::string> findings; // ids
+  std::vector<std::string> findings;  // ids
   static void mark(std::vector<std::uint16_t>& list, std::uint16_t standpoint);
   bool probed() const { return !open.empty() || !closed.empty() || !blocked.empty(); }
 };
@@ -66,7 +66,8 @@ struct AskKey {
 };
 struct AskKeyHash {
   std::size_t operator()(const AskKey& k) const noexcept {
-    return std::hash<Address>()(k.real) ^ (std::size_t{k.standpoint} * 0x9E3779B97F4A7C15ULL) ^ (std::size_t{k.protocol.number()} << 20);
+    return std::hash<Address>()(k.real) ^ (std::size_t{k.standpoint} * 0x9E3779B97F4A7C15ULL) ^
+           (std::size_t{k.protocol.number()} << 20);
   }
 };
 struct Asked {
@@ -99,15 +100,15 @@ struct Judging {
 
   std::optional<Timestamp> stale_before;
   Reachable reachable;
-  std::unordered_set<Address> alive;              // real addresses that answered something, from anywhere
+  std::unordered_set<Address> alive;  // real addresses that answered something, from anywhere
   std::unordered_map<AskKey, Asked, AskKeyHash> asked;
   std::vector<std::uint32_t> run_file_rank, flow_file_rank;  // places of files in the sorted list of names
-  std::vector<std::uint32_t> flow_order;          // flow evidence by file name, each content once
-  std::vector<RuleFacts> facts;                   // by rule
+  std::vector<std::uint32_t> flow_order;                     // flow evidence by file name, each content once
+  std::vector<RuleFacts> facts;                              // by rule
   std::unordered_map<std::uint64_t, CellFacts> cells;
-  std::unordered_set<std::string> cited_rules;    // not in force, and named as the cause of another finding
+  std::unordered_set<std::string> cited_rules;  // not in force, and named as the cause of another finding
   Drafts drafts;
-  std::unordered_set<Address> scanners;           // initiators of many unanswered questions
+  std::unordered_set<Address> scanners;                      // initiators of many unanswered questions
   std::unordered_map<ZoneIndex, std::size_t> noise_sources;  // how many addresses made the noise towards a zone
 
   void add_gap(Gap gap);
@@ -129,13 +130,13 @@ PortSet service_ports(const Service& service, Protocol protocol);
 std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot);
 
 // The steps, in their order. Each reads what the earlier ones left.
-void judge_exposure(Judging& j);      // exposure.cpp: what answers, and what should and does not
-void judge_flows(Judging& j);         // flows.cpp: what is used
-void judge_use(Judging& j);           // use.cpp: what is not used, and what sensors did not see
-void judge_coverage(Judging& j);      // coverage.cpp: what was not asked
-void write_drafts(Judging& j);        // words.cpp: drafts become findings
-void judge_documentation(Judging& j); // documentation.cpp: lint, and accepted findings
-void draw_matrix(Judging& j);         // matrix.cpp
-void list_rules(Judging& j);          // matrix.cpp: one row a rule
+void judge_exposure(Judging& j);       // exposure.cpp: what answers, and what should and does not
+void judge_flows(Judging& j);          // flows.cpp: what is used
+void judge_use(Judging& j);            // use.cpp: what is not used, and what sensors did not see
+void judge_coverage(Judging& j);       // coverage.cpp: what was not asked
+void write_drafts(Judging& j);         // words.cpp: drafts become findings
+void judge_documentation(Judging& j);  // documentation.cpp: lint, and accepted findings
+void draw_matrix(Judging& j);          // matrix.cpp
+void list_rules(Judging& j);           // matrix.cpp: one row a rule
 
 }  // namespace demarc

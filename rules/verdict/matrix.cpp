@@ -71,12 +71,13 @@ class Questions {
       by_pair_[{from, to, key.protocol}].push_back(PortSet::of(asked.clear));
     }
   }
-  /// Every address of the zone that was asked from there was asked for every port of the service; UDP counts where the
-  /// coverage wants it. A service without ports cannot have been.
+  /// Every address of the zone that was asked from there was asked for every port of the service; UDP counts where
+  /// the coverage wants it. A service without ports cannot have been.
   bool asked(ZoneIndex from, ZoneIndex to, const Service& service) const {
     const bool needs_udp = !service.udp.empty() && !j_.rules.coverage.udp.none;
     if (service.tcp.empty() && !needs_udp) return false;
-    return covers({from, to, Protocol::tcp}, service.tcp) && (!needs_udp || covers({from, to, Protocol::udp}, service.udp));
+    return covers({from, to, Protocol::tcp}, service.tcp) &&
+           (!needs_udp || covers({from, to, Protocol::udp}, service.udp));
   }
 
  private:
@@ -84,7 +85,8 @@ class Questions {
   bool covers(const Pair& pair, const PortSet& ports) const {
     if (ports.empty()) return true;
     const auto found = by_pair_.find(pair);
-    return found != by_pair_.end() && std::all_of(found->second.begin(), found->second.end(), [&](const PortSet& clear) { return clear.contains(ports); });
+    return found != by_pair_.end() && std::all_of(found->second.begin(), found->second.end(),
+                                                  [&](const PortSet& clear) { return clear.contains(ports); });
   }
   const Judging& j_;
   std::map<Pair, std::vector<PortSet>> by_pair_;
@@ -146,7 +148,8 @@ void draw_matrix(Judging& j) {
     if (!is_exposure(f.kind) || !f.protocol) continue;
     std::string service = f.service;
     if (service.empty()) {
-      const std::string ports = f.ports.ranges().size() > 4 ? fmt::format("{} ports", f.ports.size()) : to_string(f.ports);
+      const std::string ports =
+          f.ports.ranges().size() > 4 ? fmt::format("{} ports", f.ports.size()) : to_string(f.ports);
       service = ports.empty() ? to_string(*f.protocol) : fmt::format("{}/{}", to_string(*f.protocol), ports);
     }
     MatrixCell& c = cell_at(f.from_zone, f.to_zone, service);
@@ -154,14 +157,22 @@ void draw_matrix(Judging& j) {
     const bool forbidden = f.kind == FindingKind::exposed_forbidden || f.kind == FindingKind::flow_forbidden;
     c.forbidden = c.forbidden || forbidden;
     if (f.kind == FindingKind::exposed_forbidden || f.kind == FindingKind::exposed_undocumented) c.reachable = true;
-    if (f.kind == FindingKind::flow_forbidden || f.kind == FindingKind::flow_undocumented || f.kind == FindingKind::outbound_undocumented) c.observed = true;
-    if (forbidden) c.state = MatrixCell::State::forbidden;
-    else if (c.state != MatrixCell::State::forbidden) c.state = MatrixCell::State::undocumented;
+    if (f.kind == FindingKind::flow_forbidden || f.kind == FindingKind::flow_undocumented ||
+        f.kind == FindingKind::outbound_undocumented)
+      c.observed = true;
+    if (forbidden)
+      c.state = MatrixCell::State::forbidden;
+    else if (c.state != MatrixCell::State::forbidden)
+      c.state = MatrixCell::State::undocumented;
   }
   for (auto& [key, c] : cells) {
     if (c.findings.empty()) {
-      if (c.approved) c.state = c.reachable || c.observed ? MatrixCell::State::approved_seen : asked.contains(key) ? MatrixCell::State::approved_not_seen : MatrixCell::State::approved_not_measured;
-      else c.state = asked.contains(key) ? MatrixCell::State::unanswered : MatrixCell::State::not_measured;
+      if (c.approved)
+        c.state = c.reachable || c.observed ? MatrixCell::State::approved_seen
+                  : asked.contains(key)     ? MatrixCell::State::approved_not_seen
+                                            : MatrixCell::State::approved_not_measured;
+      else
+        c.state = asked.contains(key) ? MatrixCell::State::unanswered : MatrixCell::State::not_measured;
     }
     std::sort(c.rules.begin(), c.rules.end());
     c.rules.erase(std::unique(c.rules.begin(), c.rules.end()), c.rules.end());
@@ -188,7 +199,8 @@ void list_rules(Judging& j) {
     const RuleFacts& facts = j.facts[r];
     RuleRow row;
     row.id = rule.id;
-    for (const std::uint32_t s : rule.services) row.service += (row.service.empty() ? "" : ", ") + j.rules.services[s].name;
+    for (const std::uint32_t s : rule.services)
+      row.service += (row.service.empty() ? "" : ", ") + j.rules.services[s].name;
     row.from = list_some(rule.from.names, 8);
     row.to = list_some(rule.to.names, 8);
     row.owner = rule.owner;
@@ -201,16 +213,22 @@ void list_rules(Judging& j) {
     const ReviewState review = review_of(j.rules, rule);
     if (review.due) row.review_by = to_string(*review.due);
     const auto say = [&](std::string_view what, const std::vector<std::uint16_t>& list) {
-      if (!list.empty()) row.reachable += fmt::format("{}{} from {}", row.reachable.empty() ? "" : "; ", what, standpoint_names(j, list));
+      if (!list.empty())
+        row.reachable +=
+            fmt::format("{}{} from {}", row.reachable.empty() ? "" : "; ", what, standpoint_names(j, list));
     };
     say("open", facts.open);
     say("blocked", facts.blocked);
     say("closed", facts.closed);
     say("undecided", facts.unproven);
     if (row.reachable.empty()) row.reachable = "not measured";
-    if (facts.conversations != 0) row.observed = fmt::format("{} conversation{}, last {}", with_commas(facts.conversations), facts.conversations == 1 ? "" : "s", to_string(*facts.last_use));
-    else if (first && last) row.observed = fmt::format("none in {}", describe_duration(*last - *first));
-    else row.observed = "not measured";
+    if (facts.conversations != 0)
+      row.observed = fmt::format("{} conversation{}, last {}", with_commas(facts.conversations),
+                                 facts.conversations == 1 ? "" : "s", to_string(*facts.last_use));
+    else if (first && last)
+      row.observed = fmt::format("none in {}", describe_duration(*last - *first));
+    else
+      row.observed = "not measured";
     row.configured = "not measured";
     if (const auto found = by_rule.find(rule.id); found != by_rule.end()) row.findings = found->second;
     row.where = rule.where;

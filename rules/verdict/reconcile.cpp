@@ -10,7 +10,8 @@
 
 namespace demarc {
 
-// --- Shared parts ---------------------------------------------------------------------------------------------------
+// --- Shared parts
+// ---------------------------------------------------------------------------------------------------
 
 DocumentedOverTime::DocumentedOverTime(const RuleSet& rules) : rules_(&rules), epochs_(epochs(rules)) {}
 
@@ -27,7 +28,8 @@ const Documented& DocumentedOverTime::at(Timestamp time) {
     return *p.documented;
   }
   if (prepared_.size() >= kKeptMax) {
-    const auto oldest = std::min_element(prepared_.begin(), prepared_.end(), [](const Prepared& a, const Prepared& b) { return a.used < b.used; });
+    const auto oldest = std::min_element(prepared_.begin(), prepared_.end(),
+                                         [](const Prepared& a, const Prepared& b) { return a.used < b.used; });
     prepared_.erase(oldest);
   }
   Prepared p;
@@ -64,7 +66,9 @@ std::optional<std::uint32_t> worst_forbidden(const RuleSet& rules, const std::ve
 bool service_has(const Service& service, Protocol protocol, std::uint16_t number) {
   if (service.all) return true;
   const auto has_type = [number](const std::vector<IcmpType>& types) {
-    return std::any_of(types.begin(), types.end(), [number](const IcmpType& t) { return t.type == number >> 8 && (!t.code || *t.code == (number & 0xFF)); });
+    return std::any_of(types.begin(), types.end(), [number](const IcmpType& t) {
+      return t.type == number >> 8 && (!t.code || *t.code == (number & 0xFF));
+    });
   };
   const Port port{number};
   if (protocol == Protocol::tcp) return service.tcp.contains(port) || service.related_tcp.contains(port);
@@ -84,14 +88,23 @@ PortSet service_ports(const Service& service, Protocol protocol) {
   std::vector<PortRange> ranges;
   for (const IcmpType& t : protocol == Protocol::icmp ? service.icmp : service.icmpv6) {
     const auto base = static_cast<std::uint16_t>(t.type << 8);
-    ranges.push_back({Port{static_cast<std::uint16_t>(base | t.code.value_or(0))}, Port{static_cast<std::uint16_t>(base | (t.code ? *t.code : 0xFF))}});
+    ranges.push_back({Port{static_cast<std::uint16_t>(base | t.code.value_or(0))},
+                      Port{static_cast<std::uint16_t>(base | (t.code ? *t.code : 0xFF))}});
   }
   return PortSet::of(std::move(ranges));
 }
 
 Judging::Judging(const RuleSet& rule_set, const Snapshot& evidence, const JudgeOptions& judge_options)
-    : rules(rule_set), snapshot(evidence), options(judge_options), trust(rule_set), names(rule_set), translator(rule_set), documented(rule_set), facts(rule_set.rules.size()) {
-  if (rules.coverage.given && rules.coverage.age_max) stale_before = options.as_of - nominal(*rules.coverage.age_max);
+    : rules(rule_set),
+      snapshot(evidence),
+      options(judge_options),
+      trust(rule_set),
+      names(rule_set),
+      translator(rule_set),
+      documented(rule_set),
+      facts(rule_set.rules.size()) {
+  if (rules.coverage.given && rules.coverage.age_max)
+    stale_before = options.as_of - nominal(*rules.coverage.age_max);
 }
 
 void Judging::add_gap(Gap gap) {
@@ -117,12 +130,15 @@ CellFacts& Judging::cell(ZoneIndex from, ZoneIndex to, std::uint32_t service) {
   return cells[(place(from) * zones + place(to)) * (rules.services.size() + 1) + service];
 }
 
-Severity Judging::undocumented_severity(ZoneIndex from, ZoneIndex to, Protocol protocol, const PortSet& ports) const {
+Severity Judging::undocumented_severity(ZoneIndex from, ZoneIndex to, Protocol protocol,
+                                        const PortSet& ports) const {
   if (!trust.less_trusted(from, to)) return Severity::medium;
   Severity worst = Severity::high;
   for (const PortRange& range : ports.ranges()) {
     for (std::uint32_t p = range.first.number(); p <= range.last.number() && worst != Severity::critical; ++p)
-      if (const CatalogueEntry* row = ServiceNames::risk(protocol, static_cast<std::uint16_t>(p)); row != nullptr && row->exposed > worst) worst = row->exposed;
+      if (const CatalogueEntry* row = ServiceNames::risk(protocol, static_cast<std::uint16_t>(p));
+          row != nullptr && row->exposed > worst)
+        worst = row->exposed;
   }
   return worst;
 }
@@ -132,7 +148,8 @@ std::string Judging::address_name(const Address& address) const {
   return text.empty() ? to_string(address) : text;
 }
 
-// --- The judgement --------------------------------------------------------------------------------------------------
+// --- The judgement
+// --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -150,7 +167,9 @@ void introduce(Judging& j) {
     if (const Result<Scope> scope = Scope::from_rules(j.rules)) v.scope_sha256 = scope->sha256();
   std::vector<const EvidenceFile*> files;
   for (const EvidenceFile& f : j.snapshot.files) files.push_back(&f);
-  std::sort(files.begin(), files.end(), [](const EvidenceFile* a, const EvidenceFile* b) { return std::tie(a->name, a->sha256) < std::tie(b->name, b->sha256); });
+  std::sort(files.begin(), files.end(), [](const EvidenceFile* a, const EvidenceFile* b) {
+    return std::tie(a->name, a->sha256) < std::tie(b->name, b->sha256);
+  });
   std::set<std::string> seen;
   for (const EvidenceFile* f : files) {
     if (!seen.insert(f->sha256.empty() ? f->name : f->sha256).second) continue;
@@ -169,7 +188,9 @@ void rank_files(Judging& j) {
   std::set<std::string> names;
   for (const ScanRun& s : j.snapshot.scans) names.insert(s.file);
   for (const FlowEvidence& e : j.snapshot.flows) names.insert(e.file);
-  const auto rank = [&](const std::string& file) { return static_cast<std::uint32_t>(std::distance(names.begin(), names.find(file))); };
+  const auto rank = [&](const std::string& file) {
+    return static_cast<std::uint32_t>(std::distance(names.begin(), names.find(file)));
+  };
   for (const ScanRun& s : j.snapshot.scans) j.run_file_rank.push_back(rank(s.file));
   for (const FlowEvidence& e : j.snapshot.flows) j.flow_file_rank.push_back(rank(e.file));
 }
@@ -195,8 +216,10 @@ void describe_runs(Judging& j) {
     row.end = run.summary ? std::string(name(run.summary->end)) : "interrupted";
     j.verdict.vantages.push_back(std::move(row));
     if (!run.header.rules_sha256.empty() && !j.rules.sha256.empty() && run.header.rules_sha256 != j.rules.sha256)
-      j.note(fmt::format("{} was measured under another version of the rule set; it is judged by this one.", run.file));
-    if (run.header.started > j.options.as_of) j.note(fmt::format("{} was measured after the time of this verdict.", run.file));
+      j.note(fmt::format("{} was measured under another version of the rule set; it is judged by this one.",
+                         run.file));
+    if (run.header.started > j.options.as_of)
+      j.note(fmt::format("{} was measured after the time of this verdict.", run.file));
     for (const std::string& n : run.notes) j.note(fmt::format("{}: {}", s.name, n));
   }
   for (std::uint16_t i = 0; i < j.reachable.standpoints.size(); ++i) {
@@ -210,7 +233,8 @@ void describe_runs(Judging& j) {
     j.verdict.vantages.push_back(std::move(row));
   }
   std::sort(j.verdict.vantages.begin(), j.verdict.vantages.end(), [](const VantageRow& a, const VantageRow& b) {
-    return std::tie(a.name, a.started, a.method, a.finished, a.sent) < std::tie(b.name, b.started, b.method, b.finished, b.sent);
+    return std::tie(a.name, a.started, a.method, a.finished, a.sent) <
+           std::tie(b.name, b.started, b.method, b.finished, b.sent);
   });
 }
 
@@ -219,7 +243,8 @@ void sort_all(Judging& j) {
   std::sort(v.findings.begin(), v.findings.end(), finding_before);
   std::sort(v.notes.begin(), v.notes.end());
   v.notes.erase(std::unique(v.notes.begin(), v.notes.end()), v.notes.end());
-  std::sort(v.coverage.begin(), v.coverage.end(), [](const CoverageRow& a, const CoverageRow& b) { return a.what < b.what; });
+  std::sort(v.coverage.begin(), v.coverage.end(),
+            [](const CoverageRow& a, const CoverageRow& b) { return a.what < b.what; });
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The judgement: the rule set, what probes found and what captures show become one verdict. README.md in this folder
-// says by which rules. Pure: the same rule set, evidence and options give the same verdict, in whatever order the
-// evidence came and however often the same file was given.
+// The judgement: the rule set, what probes found and what captures show become one verdict. README.md in this
+// folder says by which rules. Pure: the same rule set, evidence and options give the same verdict, in whatever
+// order the evidence came and however often the same file was given.
 #pragma once
 
 #include <map>
@@ -21,18 +21,18 @@ struct JudgeOptions {
   Timestamp as_of;               // the rule set's own state, and the age of evidence, are judged at this time
   bool require_passage = false;  // `--require passage`: an undetermined passage is a gap of its own
   std::string tool_version;
-  bool judge_rule_set = true;    // lint findings: expired, overdue, missing approvals, ...
-  bool judge_reachable = true;   // scans, and what coverage demands of them; false: `traffic` judges a capture alone
-  bool judge_observed = true;    // flows, and what unused rules and sensors demand of them
+  bool judge_rule_set = true;   // lint findings: expired, overdue, missing approvals, ...
+  bool judge_reachable = true;  // scans, and what coverage demands of them; false: `traffic` judges a capture alone
+  bool judge_observed = true;   // flows, and what unused rules and sensors demand of them
 };
 
 Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options);
 
 /// What makes a verdict fail: `--fail-on high`, `--fail-on approved-unused=medium`. Never `not-measured`.
 struct FailOn {
-  Severity severity = Severity::low;                // at least this
-  std::map<FindingKind, Severity> by_kind;          // for these kinds instead
-  bool new_only = false;                            // findings that the baseline has too do not count
+  Severity severity = Severity::low;        // at least this
+  std::map<FindingKind, Severity> by_kind;  // for these kinds instead
+  bool new_only = false;                    // findings that the baseline has too do not count
   bool fails(const Finding& finding) const;
 };
 /// Takes one `--fail-on` value into `fail_on`. "none" never fails. The error is a usage error.
@@ -48,11 +48,13 @@ ExitDecision exit_code(const Verdict& verdict, const FailOn& fail_on);
 /// Counts and conclusion again, under another threshold. judge() has done so for the default one.
 void conclude(Verdict& verdict, const FailOn& fail_on = {});
 
-/// Marks every finding as new or unchanged, and appends the baseline's findings that are gone (marked so; they neither
-/// fail nor count). A finding whose view was not measured this time is not gone: only complete verdicts show that.
+/// Marks every finding as new or unchanged, and appends the baseline's findings that are gone (marked so; they
+/// neither fail nor count). A finding whose view was not measured this time is not gone: only complete verdicts
+/// show that.
 void apply_baseline(Verdict& verdict, const Verdict& baseline);
 
-// --- Parts that others use too -------------------------------------------------------------------------------------
+// --- Parts that others use too
+// -------------------------------------------------------------------------------------
 
 /// Design order: severity falling, then kind, zones, target, protocol, ports, id.
 bool finding_before(const Finding& a, const Finding& b);

@@ -12,7 +12,8 @@ PortSet icmp_numbers(const std::vector<IcmpType>& types) {
   std::vector<PortRange> ranges;
   for (const IcmpType& t : types) {
     const auto base = static_cast<std::uint16_t>(t.type << 8);
-    ranges.push_back({Port{static_cast<std::uint16_t>(base | t.code.value_or(0))}, Port{static_cast<std::uint16_t>(base | t.code.value_or(255))}});
+    ranges.push_back({Port{static_cast<std::uint16_t>(base | t.code.value_or(0))},
+                      Port{static_cast<std::uint16_t>(base | t.code.value_or(255))}});
   }
   return PortSet::of(std::move(ranges));
 }

@@ -1,5 +1,6 @@
-// What a port is called: the narrowest service of the rule set or row of the catalogue that has it. Findings are grouped
-// by these names, so that "smb" and "rdp" of one host are two findings and a thousand nameless ports are one.
+// What a port is called: the narrowest service of the rule set or row of the catalogue that has it. Findings are
+// grouped by these names, so that "smb" and "rdp" of one host are two findings and a thousand nameless ports are
+// one.
 #pragma once
 
 #include <array>

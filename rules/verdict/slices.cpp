@@ -28,7 +28,8 @@ std::optional<Address> other_source(const RuleSet& rules, const Vantage& v) {
   const Zone* zone = rules.zone(v.zone);
   if (zone == nullptr) return std::nullopt;
   const std::vector<AddressRange>& ranges = zone->addresses.ranges();
-  const auto of_family = std::find_if(ranges.begin(), ranges.end(), [&](const AddressRange& range) { return range.first.family() == family; });
+  const auto of_family = std::find_if(ranges.begin(), ranges.end(),
+                                      [&](const AddressRange& range) { return range.first.family() == family; });
   return of_family == ranges.end() ? std::nullopt : std::optional(of_family->last);
 }
 
@@ -43,30 +44,51 @@ Attribution attribute(const RuleSet& rules, const ScanRun& run, std::vector<Stan
     if (const auto known = find([&](const Standpoint& s) { return s.vantage != nullptr && s.name == h.vantage; })) {
       const Standpoint& s = standpoints[*known];
       if (!h.source_address || *h.source_address == s.address || s.vantage->behind_nat) return {known, {}, {}, {}};
-      // A source in another zone's space would accuse the wrong zone; one in no zone (a laboratory, a loopback) says nothing.
+      // A source in another zone's space would accuse the wrong zone; one in no zone (a laboratory, a loopback)
+      // says nothing.
       const Zone* real = rules.zone_of(*h.source_address);
       if (real != nullptr && real->name != s.zone)
-        return {std::nullopt, UnusedRun::Why::wrong_zone,
-                fmt::format("{} says vantage point '{}' (zone {}) but was sent from {}, which lies in zone {}", run_label(run), h.vantage, s.zone,
-                            to_string(*h.source_address), real->name), {}};
-      return {known, {}, {}, fmt::format("{} was sent from {}, while the rule set has vantage point '{}' at {}.", run_label(run), to_string(*h.source_address), h.vantage, to_string(s.address))};
+        return {std::nullopt,
+                UnusedRun::Why::wrong_zone,
+                fmt::format("{} says vantage point '{}' (zone {}) but was sent from {}, which lies in zone {}",
+                            run_label(run), h.vantage, s.zone, to_string(*h.source_address), real->name),
+                {}};
+      return {known,
+              {},
+              {},
+              fmt::format("{} was sent from {}, while the rule set has vantage point '{}' at {}.", run_label(run),
+                          to_string(*h.source_address), h.vantage, to_string(s.address))};
     }
   }
   if (h.source_address) {
-    if (const auto known = find([&](const Standpoint& s) { return s.address == *h.source_address; })) return {known, {}, {}, {}};
+    if (const auto known = find([&](const Standpoint& s) { return s.address == *h.source_address; }))
+      return {known, {}, {}, {}};
     if (const Zone* zone = rules.zone_of(*h.source_address); zone != nullptr && standpoints.size() < 65000) {
       standpoints.push_back({to_string(*h.source_address), zone->name, *h.source_address, nullptr, {}});
-      return {static_cast<std::uint16_t>(standpoints.size() - 1), {}, {},
-              fmt::format("{} was sent from {}, which is no vantage point of the rule set; it is judged as a sample of zone {}.", run_label(run), to_string(*h.source_address), zone->name)};
+      return {static_cast<std::uint16_t>(standpoints.size() - 1),
+              {},
+              {},
+              fmt::format("{} was sent from {}, which is no vantage point of the rule set; it is judged as a "
+                          "sample of zone {}.",
+                          run_label(run), to_string(*h.source_address), zone->name)};
     }
   }
   if (h.vantage.empty() && !h.zone.empty()) {
     const auto only = find([&](const Standpoint& s) { return s.zone == h.zone; });
-    if (only && std::count_if(standpoints.begin(), standpoints.end(), [&](const Standpoint& s) { return s.zone == h.zone; }) == 1) return {only, {}, {}, {}};
+    if (only && std::count_if(standpoints.begin(), standpoints.end(),
+                              [&](const Standpoint& s) { return s.zone == h.zone; }) == 1)
+      return {only, {}, {}, {}};
   }
   if (!h.vantage.empty())
-    return {std::nullopt, UnusedRun::Why::no_standpoint, fmt::format("{} comes from vantage point '{}', which the rule set does not have", run_label(run), h.vantage), {}};
-  return {std::nullopt, UnusedRun::Why::no_standpoint, fmt::format("{} does not say where it was sent from", run_label(run)), {}};
+    return {std::nullopt,
+            UnusedRun::Why::no_standpoint,
+            fmt::format("{} comes from vantage point '{}', which the rule set does not have", run_label(run),
+                        h.vantage),
+            {}};
+  return {std::nullopt,
+          UnusedRun::Why::no_standpoint,
+          fmt::format("{} does not say where it was sent from", run_label(run)),
+          {}};
 }
 
 Timestamp ended_at(const ScanRun& run) {
@@ -78,20 +100,26 @@ Timestamp ended_at(const ScanRun& run) {
 }
 
 auto outcome_fields(const Outcome& o) {
-  return std::tie(o.target, o.protocol, o.ports, o.icmp, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl, o.answered_by, o.at, o.rtt_us);
+  return std::tie(o.target, o.protocol, o.ports, o.icmp, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl,
+                  o.answered_by, o.at, o.rtt_us);
 }
 
 /// The same journal under another name, or given twice.
 bool same_run(const ScanRun& a, const ScanRun& b) {
-  if (!(a.header == b.header) || a.outcomes.size() != b.outcomes.size() || a.summary.has_value() != b.summary.has_value()) return false;
+  if (!(a.header == b.header) || a.outcomes.size() != b.outcomes.size() ||
+      a.summary.has_value() != b.summary.has_value())
+    return false;
   const auto sorted = [](const ScanRun& run) {
     std::vector<const Outcome*> list;
     list.reserve(run.outcomes.size());
     for (const Outcome& o : run.outcomes) list.push_back(&o);
-    std::sort(list.begin(), list.end(), [](const Outcome* x, const Outcome* y) { return outcome_fields(*x) < outcome_fields(*y); });
+    std::sort(list.begin(), list.end(),
+              [](const Outcome* x, const Outcome* y) { return outcome_fields(*x) < outcome_fields(*y); });
     return list;
   };
-  return std::ranges::equal(sorted(a), sorted(b), [](const Outcome* x, const Outcome* y) { return outcome_fields(*x) == outcome_fields(*y); });
+  return std::ranges::equal(sorted(a), sorted(b), [](const Outcome* x, const Outcome* y) {
+    return outcome_fields(*x) == outcome_fields(*y);
+  });
 }
 
 int strength(const Outcome& o) {
@@ -115,12 +143,14 @@ struct Ref {
 
 class Painter {
  public:
-  Painter(const Snapshot& snapshot, const std::vector<std::uint32_t>& group) : snapshot_(&snapshot), group_(&group), owner_(65536) {}
+  Painter(const Snapshot& snapshot, const std::vector<std::uint32_t>& group)
+      : snapshot_(&snapshot), group_(&group), owner_(65536) {}
 
   std::vector<Segment> resolve(std::vector<Ref>::iterator begin, std::vector<Ref>::iterator end) {
     std::vector<Segment> out;
     bool overlap = false;
-    for (auto it = begin; it != end && it + 1 != end; ++it) overlap = overlap || (it + 1)->ports.first <= it->ports.last;
+    for (auto it = begin; it != end && it + 1 != end; ++it)
+      overlap = overlap || (it + 1)->ports.first <= it->ports.last;
     if (!overlap) {
       out.reserve(static_cast<std::size_t>(end - begin));
       for (auto it = begin; it != end; ++it) out.push_back({it->ports, it->run, it->outcome});
@@ -131,21 +161,25 @@ class Painter {
     rank(order);
     std::fill(owner_.begin(), owner_.end(), 0);
     for (std::size_t i = 0; i < order.size(); ++i)
-      std::fill(owner_.begin() + order[i].ports.first.number(), owner_.begin() + order[i].ports.last.number() + 1, static_cast<std::uint32_t>(i + 1));
+      std::fill(owner_.begin() + order[i].ports.first.number(), owner_.begin() + order[i].ports.last.number() + 1,
+                static_cast<std::uint32_t>(i + 1));
     for (std::uint32_t p = 0; p < 65536;) {
       const std::uint32_t who = owner_[p];
       std::uint32_t q = p;
       while (q + 1 < 65536 && owner_[q + 1] == who) ++q;
-      if (who != 0) out.push_back({{Port{static_cast<std::uint16_t>(p)}, Port{static_cast<std::uint16_t>(q)}}, order[who - 1].run, order[who - 1].outcome});
+      if (who != 0)
+        out.push_back({{Port{static_cast<std::uint16_t>(p)}, Port{static_cast<std::uint16_t>(q)}},
+                       order[who - 1].run,
+                       order[who - 1].outcome});
       p = q + 1;
     }
     return out;
   }
 
  private:
-  /// Several outcomes for a port: a later clear answer takes the place of an earlier one, an unclear one never does. Within
-  /// one run (shards and resumptions share its id) records belong together, and the stronger one is the one that answered
-  /// at last. In the end anything that does not depend on the order of files.
+  /// Several outcomes for a port: a later clear answer takes the place of an earlier one, an unclear one never
+  /// does. Within one run (shards and resumptions share its id) records belong together, and the stronger one is
+  /// the one that answered at last. In the end anything that does not depend on the order of files.
   void rank(std::vector<Ref>& order) const {
     std::unordered_map<std::uint32_t, Timestamp> latest;  // by group of runs
     for (const Ref& r : order) {
@@ -181,7 +215,9 @@ class Painter {
 
 }  // namespace
 
-Timestamp measured_at(const ScanRun& run, const Outcome& outcome) { return outcome.at ? *outcome.at : run.header.started; }
+Timestamp measured_at(const ScanRun& run, const Outcome& outcome) {
+  return outcome.at ? *outcome.at : run.header.started;
+}
 
 bool is_conclusive(const ScanRun& run, const Outcome& outcome) {
   if (outcome.doubt != Doubt::none && outcome.doubt != Doubt::no_canary) return false;
@@ -193,19 +229,22 @@ bool is_conclusive(const ScanRun& run, const Outcome& outcome) {
 PortRange outcome_numbers(const Outcome& outcome) {
   if (!outcome.protocol.is_icmp()) return outcome.protocol.has_ports() ? outcome.ports : PortRange::single(Port{0});
   const auto base = static_cast<std::uint16_t>(outcome.icmp.type << 8);
-  return {Port{static_cast<std::uint16_t>(base | outcome.icmp.code.value_or(0))}, Port{static_cast<std::uint16_t>(base | outcome.icmp.code.value_or(outcome.icmp.code ? 0 : 255))}};
+  return {Port{static_cast<std::uint16_t>(base | outcome.icmp.code.value_or(0))},
+          Port{static_cast<std::uint16_t>(base | outcome.icmp.code.value_or(outcome.icmp.code ? 0 : 255))}};
 }
 
 Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<Timestamp> stale_before) {
   Reachable r;
-  for (const Vantage& v : rules.vantages) r.standpoints.push_back({v.name, v.zone, v.address, &v, other_source(rules, v)});
+  for (const Vantage& v : rules.vantages)
+    r.standpoints.push_back({v.name, v.zone, v.address, &v, other_source(rules, v)});
 
   // Runs in an order of their own: not that of the command line.
   std::vector<std::uint32_t> order(snapshot.scans.size());
   for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto run_key = [&](std::uint32_t i) {
     const ScanRun& s = snapshot.scans[i];
-    return std::tie(s.header.vantage, s.header.zone, s.header.source_address, s.header.run, s.header.started, s.header.shard, s.file);
+    return std::tie(s.header.vantage, s.header.zone, s.header.source_address, s.header.run, s.header.started,
+                    s.header.shard, s.file);
   };
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return run_key(a) < run_key(b); });
 
@@ -223,7 +262,8 @@ Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<
       continue;
     }
     if (stale_before && ended_at(run) < *stale_before) {
-      r.unused.push_back({order[k], UnusedRun::Why::stale, fmt::format("{} ended {}", run_label(run), to_string(ended_at(run)))});
+      r.unused.push_back(
+          {order[k], UnusedRun::Why::stale, fmt::format("{} ended {}", run_label(run), to_string(ended_at(run)))});
       continue;
     }
     Attribution who = attribute(rules, run, r.standpoints);
@@ -241,7 +281,8 @@ Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<
   for (const RunUse& use : r.used) {
     const std::vector<Outcome>& outcomes = snapshot.scans[use.run].outcomes;
     for (std::uint32_t i = 0; i < outcomes.size(); ++i)
-      refs.push_back({use.standpoint, outcomes[i].protocol, outcome_numbers(outcomes[i]), outcomes[i].target, use.run, i});
+      refs.push_back(
+          {use.standpoint, outcomes[i].protocol, outcome_numbers(outcomes[i]), outcomes[i].target, use.run, i});
   }
   const auto place = [](const Ref& x) { return std::tie(x.standpoint, x.target, x.protocol); };
   const auto before = [&](const Ref& a, const Ref& b) {
@@ -252,7 +293,8 @@ Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<
   std::vector<std::uint32_t> group(snapshot.scans.size());
   for (std::size_t k = 0; k < order.size(); ++k) {
     const ScanHeader& h = snapshot.scans[order[k]].header;
-    const bool with_last = k != 0 && !h.run.empty() && snapshot.scans[order[k - 1]].header.run == h.run && snapshot.scans[order[k - 1]].header.vantage == h.vantage;
+    const bool with_last = k != 0 && !h.run.empty() && snapshot.scans[order[k - 1]].header.run == h.run &&
+                           snapshot.scans[order[k - 1]].header.vantage == h.vantage;
     group[order[k]] = with_last ? group[order[k - 1]] : static_cast<std::uint32_t>(k + 1);
   }
   Painter painter(snapshot, group);

@@ -1,5 +1,5 @@
-// The reachable view, put in order: what every vantage point found at every address, with one outcome for each port,
-// whatever number of runs, shards and repetitions it came in.
+// The reachable view, put in order: what every vantage point found at every address, with one outcome for each
+// port, whatever number of runs, shards and repetitions it came in.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,9 @@ struct Standpoint {
   const Vantage* vantage = nullptr;
   std::optional<Address> other;  // of the other family: the same host's, or else a sample of the zone
   /// The address that a target sees its packets come from.
-  const Address& source_for(const Address& target) const { return other && other->family() == target.family() ? *other : address; }
+  const Address& source_for(const Address& target) const {
+    return other && other->family() == target.family() ? *other : address;
+  }
 };
 
 /// Ports (for ICMP: type << 8 | code) with the outcome that counts for them.

@@ -16,12 +16,14 @@ Trust::Trust(const RuleSet& rules) : rules_(&rules) {
   for (const Zone& zone : rules.zones)
     if (zone.any) outside = outside.unite(zone.addresses);
 
-  // Rules that let the any zone in make a zone a DMZ. Sets are asked by overlap, because a rule may name part of a zone.
+  // Rules that let the any zone in make a zone a DMZ. Sets are asked by overlap, because a rule may name part of a
+  // zone.
   AddressSet opened;
   {
     std::vector<AddressRange> ranges;
     for (const Rule& rule : rules.rules)
-      if (rule.from.addresses.overlaps(outside)) ranges.insert(ranges.end(), rule.to.addresses.ranges().begin(), rule.to.addresses.ranges().end());
+      if (rule.from.addresses.overlaps(outside))
+        ranges.insert(ranges.end(), rule.to.addresses.ranges().begin(), rule.to.addresses.ranges().end());
     opened = AddressSet::of_ranges(std::move(ranges));
   }
   bool found = false;
@@ -78,8 +80,9 @@ bool Trust::same_subnet(const Address& a, const Address& b, ZoneIndex zone) cons
 
 bool Trust::is_subnet_broadcast(const Address& address, ZoneIndex zone) const {
   if (zone == kNoZone || !address.is_ipv4()) return false;
-  return std::any_of(rules_->zones[zone].cidrs.begin(), rules_->zones[zone].cidrs.end(),
-                     [&](const Prefix& p) { return p.family() == Family::ipv4 && p.length() <= 30 && p.last() == address; });
+  return std::any_of(rules_->zones[zone].cidrs.begin(), rules_->zones[zone].cidrs.end(), [&](const Prefix& p) {
+    return p.family() == Family::ipv4 && p.length() <= 30 && p.last() == address;
+  });
 }
 
 std::string_view Trust::name(ZoneIndex zone) const {

@@ -19,12 +19,13 @@ class Trust {
 
   ZoneIndex zone_of(const Address& address) const;
   bool is_any(ZoneIndex zone) const { return zone != kNoZone && any_[zone]; }
-  /// A zone that a rule (in force or not) opens to the `any` zone, or in which a host of such a zone has another card.
-  /// Without any such rule: the zones that the scope's targets touch.
+  /// A zone that a rule (in force or not) opens to the `any` zone, or in which a host of such a zone has another
+  /// card. Without any such rule: the zones that the scope's targets touch.
   bool is_dmz(ZoneIndex zone) const { return zone != kNoZone && dmz_[zone]; }
   /// The DMZ, and what the scope's targets touch: there an address that answers must be documented.
   bool is_watched(ZoneIndex zone) const { return zone != kNoZone && watched_[zone]; }
-  /// `from` is the `any` zone or nobody's; or a forbidden entry keeps it out of `to`; or it is the DMZ and `to` is inside.
+  /// `from` is the `any` zone or nobody's; or a forbidden entry keeps it out of `to`; or it is the DMZ and `to` is
+  /// inside.
   bool less_trusted(ZoneIndex from, ZoneIndex to) const;
   /// Both addresses lie in one subnet of a zone: no filter stands between them.
   bool same_subnet(const Address& a, const Address& b, ZoneIndex zone) const;

@@ -1,5 +1,6 @@
-// What is not used. Silence means something only where a sensor declared to see the whole conversation watched for the
-// whole window and lost nothing; everywhere else it is a gap in the evidence, and each cause of gaps is named once.
+// What is not used. Silence means something only where a sensor declared to see the whole conversation watched for
+// the whole window and lost nothing; everywhere else it is a gap in the evidence, and each cause of gaps is named
+// once.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ struct Watch {
 };
 
 struct SensorFacts {
-  std::vector<Watch> watches;       // merged, in order
+  std::vector<Watch> watches;  // merged, in order
   std::vector<std::string> flaws;
   std::uint64_t packets = 0, dropped = 0;
   bool sampled = false;
@@ -66,13 +67,17 @@ class Usage {
     std::set<std::tuple<std::string, std::uint64_t, std::optional<Timestamp>, std::optional<Timestamp>>> seen;
     for (const std::uint32_t index : j_.flow_order) {
       const FlowEvidence& e = j_.snapshot.flows[index];
-      if (!e.complete) incomplete.insert({e.file, "the flow records end without an end record: their writer was interrupted"});
+      if (!e.complete)
+        incomplete.insert({e.file, "the flow records end without an end record: their writer was interrupted"});
       for (const FlowSource& s : e.sources) {
-        if (!seen.insert({s.sensor, s.packets, s.first, s.last}).second) continue;  // the same capture under another name
+        if (!seen.insert({s.sensor, s.packets, s.first, s.last}).second)
+          continue;  // the same capture under another name
         const Sensor* sensor = s.sensor.empty() ? nullptr : j_.rules.sensor(s.sensor);
         const std::string flaws = flaws_of(s);
-        if (s.sensor.empty()) nameless.insert(s.file);
-        else if (sensor == nullptr) unknown.insert(fmt::format("{} (sensor '{}')", s.file, s.sensor));
+        if (s.sensor.empty())
+          nameless.insert(s.file);
+        else if (sensor == nullptr)
+          unknown.insert(fmt::format("{} (sensor '{}')", s.file, s.sensor));
         if (!flaws.empty()) flawed.insert({s.file, flaws});
         if (sensor == nullptr) continue;
         SensorFacts& facts = sensors_[s.sensor];
@@ -85,7 +90,9 @@ class Usage {
       }
     }
     for (auto& [name, list] : watches) {
-      std::sort(list.begin(), list.end(), [](const Watch& a, const Watch& b) { return std::tie(a.first, a.last) < std::tie(b.first, b.last); });
+      std::sort(list.begin(), list.end(), [](const Watch& a, const Watch& b) {
+        return std::tie(a.first, a.last) < std::tie(b.first, b.last);
+      });
       std::vector<Watch>& merged = sensors_[name].watches;
       for (const Watch& w : list) {
         if (!merged.empty() && w.first <= merged.back().last + kSeam) {
@@ -98,35 +105,93 @@ class Usage {
     }
     if (!j_.options.judge_observed) return;
     if (!nameless.empty())
-      j_.add_gap({fmt::format("{} names no sensor", list_some({nameless.begin(), nameless.end()})), "What is seen counts; what is not seen proves nothing, because nobody knows where the capture was taken.",
-                  "Say where it was taken: --sensor NAME, with the sensor declared under `sensors`.", {}, {}, {}, std::nullopt, {}, *nameless.begin()});
+      j_.add_gap({fmt::format("{} names no sensor", list_some({nameless.begin(), nameless.end()})),
+                  "What is seen counts; what is not seen proves nothing, because nobody knows where the capture "
+                  "was taken.",
+                  "Say where it was taken: --sensor NAME, with the sensor declared under `sensors`.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  *nameless.begin()});
     if (!unknown.empty())
-      j_.add_gap({fmt::format("{}: the rule set has no such sensor", list_some({unknown.begin(), unknown.end()})), "What it could see is not declared, so what is not seen proves nothing.",
-                  "Declare it under `sensors`, with the zone pairs it sees.", {}, {}, {}, std::nullopt, {}, *unknown.begin()});
+      j_.add_gap({fmt::format("{}: the rule set has no such sensor", list_some({unknown.begin(), unknown.end()})),
+                  "What it could see is not declared, so what is not seen proves nothing.",
+                  "Declare it under `sensors`, with the zone pairs it sees.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  *unknown.begin()});
     for (const auto& [file, what] : flawed)
-      j_.add_gap({fmt::format("{} is not whole: {}", file, what), "What was lost may be what matters.", "Capture again with a larger buffer or snap length, or a narrower filter.", {}, {}, {}, std::nullopt, {}, file});
+      j_.add_gap({fmt::format("{} is not whole: {}", file, what),
+                  "What was lost may be what matters.",
+                  "Capture again with a larger buffer or snap length, or a narrower filter.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  file});
     for (const auto& [file, what] : incomplete)
-      j_.add_gap({fmt::format("{} is not whole: {}", file, what), "What came after it is not known.", "Give the whole file.", {}, {}, {}, std::nullopt, {}, file});
+      j_.add_gap({fmt::format("{} is not whole: {}", file, what),
+                  "What came after it is not known.",
+                  "Give the whole file.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  file});
     for (const auto& [name, facts] : sensors_) {
       if (!facts.sampled) continue;
-      j_.add_gap({fmt::format("sensor {} samples", name), "Of what it did not show, nothing can be said.", "Take unsampled records for the review.", {}, {}, {}, std::nullopt, {}, name});
+      j_.add_gap({fmt::format("sensor {} samples", name),
+                  "Of what it did not show, nothing can be said.",
+                  "Take unsampled records for the review.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  name});
     }
     for (const auto& [name, facts] : sensors_) {
       const bool stale = j_.stale_before && facts.last && *facts.last < *j_.stale_before;
       if (stale)
         j_.add_gap({fmt::format("evidence of sensor {} is too old: it ends {}", name, to_string(*facts.last)),
-                    fmt::format("The rule set wants evidence no older than {} (`coverage.max_age`).", to_string(*j_.rules.coverage.age_max)), "Capture again.", {}, {}, {}, std::nullopt, {}, name});
+                    fmt::format("The rule set wants evidence no older than {} (`coverage.max_age`).",
+                                to_string(*j_.rules.coverage.age_max)),
+                    "Capture again.",
+                    {},
+                    {},
+                    {},
+                    std::nullopt,
+                    {},
+                    name});
       // Time is what the packets say: without one nothing tells when the sensor listened, or that it did.
       const bool empty = !facts.last;
       if (empty)
-        j_.add_gap({fmt::format("what sensor {} recorded holds no packet", name), "Nothing says when it listened, or whether it could hear anything.", "Capture again while the services are in use, and without a filter that leaves nothing.", {}, {}, {},
-                    std::nullopt, {}, name});
+        j_.add_gap({fmt::format("what sensor {} recorded holds no packet", name),
+                    "Nothing says when it listened, or whether it could hear anything.",
+                    "Capture again while the services are in use, and without a filter that leaves nothing.",
+                    {},
+                    {},
+                    {},
+                    std::nullopt,
+                    {},
+                    name});
       CoverageRow row;
       row.what = "sensor " + name;
       row.asked = facts.packets;
       row.answered = facts.dropped;
       row.met = facts.flaws.empty() && !facts.sampled && !stale && !empty;
-      if (!row.met) row.gap = stale ? "too old" : empty && facts.flaws.empty() ? "no packet" : facts.sampled ? "sampled" : facts.flaws.front();
+      if (!row.met)
+        row.gap = stale                          ? "too old"
+                  : empty && facts.flaws.empty() ? "no packet"
+                  : facts.sampled                ? "sampled"
+                                                 : facts.flaws.front();
       j_.verdict.coverage.push_back(std::move(row));
     }
   }
@@ -143,12 +208,16 @@ class Usage {
     return pairs;
   }
 
-  /// Empty if a sensor watched the pair for the whole window; otherwise what was missing. `seen` counts what was watched.
-  std::string missing_for(ZoneIndex from, ZoneIndex to, Nanoseconds window, std::string& sensor_name, Nanoseconds& watched) const {
+  /// Empty if a sensor watched the pair for the whole window; otherwise what was missing. `seen` counts what was
+  /// watched.
+  std::string missing_for(ZoneIndex from, ZoneIndex to, Nanoseconds window, std::string& sensor_name,
+                          Nanoseconds& watched) const {
     const std::string_view a = j_.trust.name(from), b = j_.trust.name(to);
     std::string missing;
     for (const Sensor& sensor : j_.rules.sensors) {
-      const bool sees = std::any_of(sensor.sees.begin(), sensor.sees.end(), [&](const auto& p) { return (p.first == a && p.second == b) || (p.first == b && p.second == a); });
+      const bool sees = std::any_of(sensor.sees.begin(), sensor.sees.end(), [&](const auto& p) {
+        return (p.first == a && p.second == b) || (p.first == b && p.second == a);
+      });
       if (!sees) continue;
       std::string problem;
       const auto found = sensors_.find(sensor.name);
@@ -160,9 +229,12 @@ class Usage {
         problem = fmt::format("sensor {} samples", sensor.name);
       } else {
         const Watch& w = found->second.watches.back();
-        if (w.flawed) problem = fmt::format("sensor {} lost packets", sensor.name);
-        else if (j_.stale_before && w.last < *j_.stale_before) problem = fmt::format("the evidence of sensor {} is too old", sensor.name);
-        else if (w.last - w.first < window) problem = fmt::format("sensor {} watched for {} only", sensor.name, describe_duration(w.last - w.first));
+        if (w.flawed)
+          problem = fmt::format("sensor {} lost packets", sensor.name);
+        else if (j_.stale_before && w.last < *j_.stale_before)
+          problem = fmt::format("the evidence of sensor {} is too old", sensor.name);
+        else if (w.last - w.first < window)
+          problem = fmt::format("sensor {} watched for {} only", sensor.name, describe_duration(w.last - w.first));
         else {
           sensor_name = sensor.name;
           watched = w.last - w.first;
@@ -208,7 +280,8 @@ class Usage {
     if (!rule.services.empty()) f.service = j_.rules.services[rule.services.front()].name;
     f.source = fmt::format("sensor {}", sensor);
     f.title = fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched));
-    f.cause = fmt::format("Sensor {} watched both directions for {} and dropped nothing; the rule's window is {}.", sensor, describe_duration(watched), to_string(period));
+    f.cause = fmt::format("Sensor {} watched both directions for {} and dropped nothing; the rule's window is {}.",
+                          sensor, describe_duration(watched), to_string(period));
     if (rule.use == Use::required) f.cause += " The rule says that its use is required.";
     f.remedy = default_remedy(f.kind);
     f.application = rule.application;
@@ -235,9 +308,12 @@ class Usage {
     const Rule& rule = j_.rules.rules[r];
     const bool probed = facts.probed(), used = facts.conversations != 0;
     switch (rule.verify_by) {
-      case VerifyBy::configuration: unverified_["their `verify_by` wants the configuration, which is not read"].push_back(rule.id); return;
+      case VerifyBy::configuration:
+        unverified_["their `verify_by` wants the configuration, which is not read"].push_back(rule.id);
+        return;
       case VerifyBy::witness:
-        if (facts.open.empty()) unverified_["their `verify_by` wants a witness, and none was heard"].push_back(rule.id);
+        if (facts.open.empty())
+          unverified_["their `verify_by` wants a witness, and none was heard"].push_back(rule.id);
         return;
       case VerifyBy::flows:
         if (!used) unverified_["their `verify_by` wants conversations, and none was seen"].push_back(rule.id);
@@ -258,26 +334,51 @@ class Usage {
     // What coverage does not want measured is nobody's gap.
     const Coverage& c = j_.rules.coverage;
     if (c.given && !tcp && (!udp || c.udp.none) && (!other || c.icmp.none)) return;
-    const bool stands = std::any_of(j_.rules.vantages.begin(), j_.rules.vantages.end(), [&](const Vantage& v) { return rule.from.addresses.contains(v.address); });
-    if (!stands) unverified_["no vantage point stands for their source, no conversation of theirs was seen, and no configuration was read"].push_back(rule.id);
-    else if (!tcp) unverified_["only a probe that connect cannot make, a conversation or a configuration could tell"].push_back(rule.id);
+    const bool stands = std::any_of(j_.rules.vantages.begin(), j_.rules.vantages.end(),
+                                    [&](const Vantage& v) { return rule.from.addresses.contains(v.address); });
+    if (!stands)
+      unverified_
+          ["no vantage point stands for their source, no conversation of theirs was seen, and no configuration was "
+           "read"]
+              .push_back(rule.id);
+    else if (!tcp)
+      unverified_["only a probe that connect cannot make, a conversation or a configuration could tell"].push_back(
+          rule.id);
     // Otherwise a probe could tell and did not: coverage says what was not asked.
   }
 
   void gaps_of_sensors() {
     for (auto& [missing, rules] : unmeasured_) {
       std::sort(rules.begin(), rules.end());
-      j_.add_gap({fmt::format("use of {} not measured: {}", rules.size() == 1 ? "1 rule" : fmt::format("{} rules", rules.size()), missing),
-                  fmt::format("Whether {} {} used cannot be said.", list_some(rules), rules.size() == 1 ? "is" : "are"),
-                  "Capture with a declared sensor for the whole window, or set the rules' `use` and `use_window` to what can be watched.", {}, {}, {}, std::nullopt, {}, {}});
+      j_.add_gap(
+          {fmt::format("use of {} not measured: {}",
+                       rules.size() == 1 ? "1 rule" : fmt::format("{} rules", rules.size()), missing),
+           fmt::format("Whether {} {} used cannot be said.", list_some(rules), rules.size() == 1 ? "is" : "are"),
+           "Capture with a declared sensor for the whole window, or set the rules' `use` and `use_window` to what "
+           "can be watched.",
+           {},
+           {},
+           {},
+           std::nullopt,
+           {},
+           {}});
     }
   }
 
   void gaps_of_rules() {
     for (auto& [why, rules] : unverified_) {
       std::sort(rules.begin(), rules.end());
-      j_.add_gap({fmt::format("{} not verified by any view: {}", rules.size() == 1 ? "1 rule" : fmt::format("{} rules", rules.size()), list_some(rules)),
-                  fmt::format("{}{}.", static_cast<char>(why.front() - 'a' + 'A'), why.substr(1)), "Add a vantage point in the source's zone, or a sensor on the path.", {}, {}, {}, std::nullopt, {}, {}});
+      j_.add_gap(
+          {fmt::format("{} not verified by any view: {}",
+                       rules.size() == 1 ? "1 rule" : fmt::format("{} rules", rules.size()), list_some(rules)),
+           fmt::format("{}{}.", static_cast<char>(why.front() - 'a' + 'A'), why.substr(1)),
+           "Add a vantage point in the source's zone, or a sensor on the path.",
+           {},
+           {},
+           {},
+           std::nullopt,
+           {},
+           {}});
     }
   }
 

@@ -12,7 +12,8 @@
 
 namespace demarc {
 
-// --- Writing --------------------------------------------------------------------------------------------------------
+// --- Writing
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -25,7 +26,9 @@ void write_list(JsonWriter& w, std::string_view key, const std::vector<std::stri
 
 void write_packet(JsonWriter& w, const Packet& p) {
   w.key("sample").begin_object();
-  w.field("source", to_string(p.source)).field("destination", to_string(p.destination)).field("protocol", to_string(p.protocol));
+  w.field("source", to_string(p.source))
+      .field("destination", to_string(p.destination))
+      .field("protocol", to_string(p.protocol));
   if (p.protocol.has_ports()) {
     if (p.source_port.number() != 0) w.field("source_port", p.source_port.number());
     w.field("port", p.port.number());
@@ -37,7 +40,9 @@ void write_packet(JsonWriter& w, const Packet& p) {
 void write_finding(JsonWriter& w, const Finding& f) {
   w.begin_object();
   w.field("id", f.id).field("kind", name(f.kind)).field("severity", name(f.severity));
-  w.field_unless_empty("rule", f.rule).field_unless_empty("from_zone", f.from_zone).field_unless_empty("to_zone", f.to_zone);
+  w.field_unless_empty("rule", f.rule)
+      .field_unless_empty("from_zone", f.from_zone)
+      .field_unless_empty("to_zone", f.to_zone);
   w.field_unless_empty("source", f.source).field_unless_empty("target", f.target);
   if (f.target_address) w.field("target_address", to_string(*f.target_address));
   if (f.protocol) w.field("protocol", to_string(*f.protocol));
@@ -47,13 +52,20 @@ void write_finding(JsonWriter& w, const Finding& f) {
     for (const IcmpType& t : f.icmp) w.value(to_string(t));
     w.end_array();
   }
-  w.field_unless_empty("service", f.service).field("title", f.title).field_unless_empty("cause", f.cause).field_unless_empty("remedy", f.remedy);
+  w.field_unless_empty("service", f.service)
+      .field("title", f.title)
+      .field_unless_empty("cause", f.cause)
+      .field_unless_empty("remedy", f.remedy);
   write_list(w, "remedy_configuration", f.remedy_configuration);
   if (f.sample) write_packet(w, *f.sample);
   if (!f.evidence.empty()) {
     w.key("evidence").begin_array();
     for (const EvidenceRef& e : f.evidence) {
-      w.begin_object().field("file", e.file).field("place", e.place).field_unless_empty("text", e.text).end_object();
+      w.begin_object()
+          .field("file", e.file)
+          .field("place", e.place)
+          .field_unless_empty("text", e.text)
+          .end_object();
     }
     w.end_array();
   }
@@ -80,15 +92,24 @@ std::string verdict_json(const Verdict& v) {
   w.field("conclusion", name(v.conclusion)).field("complete", v.complete).field("as_of", to_string(v.as_of));
   w.field_unless_empty("tool_version", v.tool_version);
   w.key("rules_file").begin_object();
-  w.field("name", v.rules_name).field("file", v.rules_file).field("sha256", v.rules_sha256).field_unless_empty("scope_sha256", v.scope_sha256);
-  w.field_unless_empty("authorised_by", v.authorised_by).field_unless_empty("authorised_ticket", v.authorised_ticket);
+  w.field("name", v.rules_name)
+      .field("file", v.rules_file)
+      .field("sha256", v.rules_sha256)
+      .field_unless_empty("scope_sha256", v.scope_sha256);
+  w.field_unless_empty("authorised_by", v.authorised_by)
+      .field_unless_empty("authorised_ticket", v.authorised_ticket);
   w.end_object();
   w.key("counts").begin_object();
   for (const auto& [name, n] : v.counts) w.field(name, n);
   w.end_object();
   w.key("coverage").begin_array();
   for (const CoverageRow& c : v.coverage) {
-    w.begin_object().field("what", c.what).field("asked", c.asked).field("answered", c.answered).field("required", c.required).field("met", c.met);
+    w.begin_object()
+        .field("what", c.what)
+        .field("asked", c.asked)
+        .field("answered", c.answered)
+        .field("required", c.required)
+        .field("met", c.met);
     w.field_unless_empty("gap", c.gap).end_object();
   }
   w.end_array();
@@ -97,8 +118,15 @@ std::string verdict_json(const Verdict& v) {
   w.end_array();
   w.key("matrix").begin_array();
   for (const MatrixCell& c : v.matrix) {
-    w.begin_object().field("from_zone", c.from_zone).field("to_zone", c.to_zone).field("service", c.service).field("state", name(c.state));
-    w.field("approved", c.approved).field("forbidden", c.forbidden).field("reachable", c.reachable).field("observed", c.observed);
+    w.begin_object()
+        .field("from_zone", c.from_zone)
+        .field("to_zone", c.to_zone)
+        .field("service", c.service)
+        .field("state", name(c.state));
+    w.field("approved", c.approved)
+        .field("forbidden", c.forbidden)
+        .field("reachable", c.reachable)
+        .field("observed", c.observed);
     write_list(w, "rules", c.rules);
     write_list(w, "findings", c.findings);
     w.end_object();
@@ -107,7 +135,10 @@ std::string verdict_json(const Verdict& v) {
   w.key("rules").begin_array();
   for (const RuleRow& r : v.rules) {
     w.begin_object().field("id", r.id).field("service", r.service).field("from", r.from).field("to", r.to);
-    w.field_unless_empty("owner", r.owner).field_unless_empty("application", r.application).field_unless_empty("ticket", r.ticket).field_unless_empty("reason", r.reason);
+    w.field_unless_empty("owner", r.owner)
+        .field_unless_empty("application", r.application)
+        .field_unless_empty("ticket", r.ticket)
+        .field_unless_empty("reason", r.reason);
     write_list(w, "tags", r.tags);
     w.field("in_force", r.in_force).field("state", r.state).field_unless_empty("review_by", r.review_by);
     w.field("reachable", r.reachable).field("observed", r.observed).field("configured", r.configured);
@@ -118,15 +149,28 @@ std::string verdict_json(const Verdict& v) {
   w.end_array();
   w.key("vantages").begin_array();
   for (const VantageRow& r : v.vantages) {
-    w.begin_object().field("name", r.name).field("zone", r.zone).field_unless_empty("source_address", r.source_address).field_unless_empty("method", r.method);
-    w.field_unless_empty("started", r.started).field_unless_empty("finished", r.finished).field("end", r.end).field("sent", r.sent);
+    w.begin_object()
+        .field("name", r.name)
+        .field("zone", r.zone)
+        .field_unless_empty("source_address", r.source_address)
+        .field_unless_empty("method", r.method);
+    w.field_unless_empty("started", r.started)
+        .field_unless_empty("finished", r.finished)
+        .field("end", r.end)
+        .field("sent", r.sent);
     if (r.loss_estimate >= 0) w.field("loss_estimate", r.loss_estimate);
     w.end_object();
   }
   w.end_array();
   w.key("evidence").begin_array();
   for (const EvidenceRow& r : v.evidence) {
-    w.begin_object().field("file", r.file).field("kind", r.kind).field("sha256", r.sha256).field("size", r.size).field_unless_empty("note", r.note).end_object();
+    w.begin_object()
+        .field("file", r.file)
+        .field("kind", r.kind)
+        .field("sha256", r.sha256)
+        .field("size", r.size)
+        .field_unless_empty("note", r.note)
+        .end_object();
   }
   w.end_array();
   w.key("notes").begin_array();
@@ -136,7 +180,8 @@ std::string verdict_json(const Verdict& v) {
   return w.take() + "\n";
 }
 
-// --- Reading --------------------------------------------------------------------------------------------------------
+// --- Reading
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -145,11 +190,12 @@ namespace json = boost::json;
 constexpr std::size_t kBytesMax = std::size_t{512} << 20;
 constexpr std::size_t kItemsMax = 2'000'000;
 
-/// Reads fields of one object and keeps the first complaint, with the path to it: values have no place of their own once
-/// the tree is built, so the path is what helps.
+/// Reads fields of one object and keeps the first complaint, with the path to it: values have no place of their own
+/// once the tree is built, so the path is what helps.
 class Fields {
  public:
-  Fields(const json::object& object, std::string path, std::string& problem) : object_(object), path_(std::move(path)), problem_(problem) {}
+  Fields(const json::object& object, std::string path, std::string& problem)
+      : object_(object), path_(std::move(path)), problem_(problem) {}
 
   bool has(std::string_view key) const { return object_.if_contains(key) != nullptr; }
 
@@ -176,8 +222,10 @@ class Fields {
     const json::value* v = object_.if_contains(key);
     if (v == nullptr) return 0;
     std::uint64_t n = 0;
-    if (const std::int64_t* i = v->if_int64(); i != nullptr && *i >= 0) n = static_cast<std::uint64_t>(*i);
-    else if (const std::uint64_t* u = v->if_uint64()) n = *u;
+    if (const std::int64_t* i = v->if_int64(); i != nullptr && *i >= 0)
+      n = static_cast<std::uint64_t>(*i);
+    else if (const std::uint64_t* u = v->if_uint64())
+      n = *u;
     else {
       complain(key, "is not a count");
       return 0;
@@ -270,7 +318,8 @@ Finding read_finding(const Fields& in) {
   Finding f;
   f.id = in.text("id", true);
   if (!in.has("kind")) in.complain("kind", "is missing");
-  f.kind = in.parsed<FindingKind>("kind", "kind of finding", parse_finding_kind).value_or(FindingKind::not_measured);
+  f.kind =
+      in.parsed<FindingKind>("kind", "kind of finding", parse_finding_kind).value_or(FindingKind::not_measured);
   f.severity = in.parsed<Severity>("severity", "severity", parse_severity).value_or(Severity::none);
   f.rule = in.text("rule");
   f.from_zone = in.text("from_zone");
@@ -282,8 +331,10 @@ Finding read_finding(const Fields& in) {
   f.ports = in.parsed<PortSet>("ports", "list of ports", parse_port_set).value_or(PortSet());
   for (const std::string& t : in.texts("icmp_types")) {
     const Result<IcmpType> type = parse_icmp_type(t);
-    if (type) f.icmp.push_back(*type);
-    else in.complain("icmp_types", "holds something that is no ICMP type");
+    if (type)
+      f.icmp.push_back(*type);
+    else
+      in.complain("icmp_types", "holds something that is no ICMP type");
   }
   f.service = in.text("service");
   f.title = in.text("title");
@@ -292,9 +343,11 @@ Finding read_finding(const Fields& in) {
   f.remedy_configuration = in.texts("remedy_configuration");
   in.inside("sample", [&](const Fields& s) {
     Packet p;
-    const auto source = s.parsed<Address>("source", "address", parse_address), destination = s.parsed<Address>("destination", "address", parse_address);
+    const auto source = s.parsed<Address>("source", "address", parse_address),
+               destination = s.parsed<Address>("destination", "address", parse_address);
     const auto protocol = s.parsed<Protocol>("protocol", "protocol", parse_protocol);
-    if (!source || !destination || !protocol) return s.complain("source", "and destination and protocol are needed");
+    if (!source || !destination || !protocol)
+      return s.complain("source", "and destination and protocol are needed");
     p.source = *source;
     p.destination = *destination;
     p.protocol = *protocol;
@@ -303,21 +356,25 @@ Finding read_finding(const Fields& in) {
     p.icmp = s.parsed<IcmpType>("icmp", "ICMP type", parse_icmp_type).value_or(IcmpType());
     f.sample = p;
   });
-  in.each("evidence", [&](const Fields& e) { f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")}); });
+  in.each("evidence",
+          [&](const Fields& e) { f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")}); });
   f.vantages = in.texts("vantages");
   f.application = in.text("application");
   f.owner = in.text("owner");
   f.tags = in.texts("tags");
   f.accepted = in.truth("accepted");
   f.accepted_reason = in.text("accepted_reason");
-  f.baseline = in.parsed<BaselineStatus>("baseline", "baseline status", [](std::string_view t) { return by_name(t, BaselineStatus::gone); }).value_or(BaselineStatus::none);
+  f.baseline = in.parsed<BaselineStatus>("baseline", "baseline status", [](std::string_view t) {
+                   return by_name(t, BaselineStatus::gone);
+                 }).value_or(BaselineStatus::none);
   return f;
 }
 
 }  // namespace
 
 Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
-  if (text.size() > kBytesMax) return file_failure(file, fmt::format("the verdict is larger than {} MiB", kBytesMax >> 20));
+  if (text.size() > kBytesMax)
+    return file_failure(file, fmt::format("the verdict is larger than {} MiB", kBytesMax >> 20));
   json::parse_options options;
   options.max_depth = 16;
   json::value root;
@@ -326,16 +383,21 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
     boost::system::error_code error;
     const std::size_t used = parser.write_some(text.data(), text.size(), error);
     if (!error && !parser.done()) {
-      if (text.empty()) return file_failure(file, "the file is empty", "a verdict is what `demarc verify --format json` writes");
+      if (text.empty())
+        return file_failure(file, "the file is empty", "a verdict is what `demarc verify --format json` writes");
       return file_failure(file, "the JSON ends in the middle: the file is cut short");
     }
     if (error) {
       const Source source{std::string(file), std::string(text)};
-      return std::unexpected(Error{source.at(std::min(used, text.size())), fmt::format("this is not JSON: {}", error.message()), "a verdict is what `demarc verify --format json` writes"});
+      return std::unexpected(Error{source.at(std::min(used, text.size())),
+                                   fmt::format("this is not JSON: {}", error.message()),
+                                   "a verdict is what `demarc verify --format json` writes"});
     }
     if (text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
       const Source source{std::string(file), std::string(text)};
-      return std::unexpected(Error{source.at(text.find_first_not_of(" \t\r\n", used)), "there is something after the end of the document", {}});
+      return std::unexpected(Error{source.at(text.find_first_not_of(" \t\r\n", used)),
+                                   "there is something after the end of the document",
+                                   {}});
     }
     root = parser.release();
   }
@@ -346,10 +408,13 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
   std::string problem;
   const Fields in(*object, "", problem);
   if (const std::uint64_t version = in.number("version"); problem.empty() && version != 1)
-    return file_failure(file, fmt::format("this verdict has version {}, and this demarc reads version 1", version), "read it with the demarc that wrote it");
+    return file_failure(file, fmt::format("this verdict has version {}, and this demarc reads version 1", version),
+                        "read it with the demarc that wrote it");
 
   Verdict v;
-  v.conclusion = in.parsed<Conclusion>("conclusion", "conclusion", [](std::string_view t) { return by_name(t, Conclusion::inconclusive); }).value_or(Conclusion::inconclusive);
+  v.conclusion = in.parsed<Conclusion>("conclusion", "conclusion", [](std::string_view t) {
+                     return by_name(t, Conclusion::inconclusive);
+                   }).value_or(Conclusion::inconclusive);
   v.complete = in.truth("complete");
   if (!in.has("as_of")) in.complain("as_of", "is missing");
   v.as_of = in.parsed<Timestamp>("as_of", "time", parse_timestamp).value_or(Timestamp());
@@ -381,7 +446,9 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
     cell.from_zone = c.text("from_zone");
     cell.to_zone = c.text("to_zone");
     cell.service = c.text("service");
-    cell.state = c.parsed<MatrixCell::State>("state", "state", [](std::string_view t) { return by_name(t, MatrixCell::State::not_measured); }).value_or(MatrixCell::State::not_measured);
+    cell.state = c.parsed<MatrixCell::State>("state", "state", [](std::string_view t) {
+                    return by_name(t, MatrixCell::State::not_measured);
+                  }).value_or(MatrixCell::State::not_measured);
     cell.approved = c.truth("approved");
     cell.forbidden = c.truth("forbidden");
     cell.reachable = c.truth("reachable");
@@ -435,7 +502,9 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
     v.evidence.push_back(std::move(row));
   });
   v.notes = in.texts("notes");
-  if (!problem.empty()) return file_failure(file, "this verdict cannot be used: " + problem, "a verdict is what `demarc verify --format json` writes");
+  if (!problem.empty())
+    return file_failure(file, "this verdict cannot be used: " + problem,
+                        "a verdict is what `demarc verify --format json` writes");
   return v;
 }
 

@@ -1,5 +1,5 @@
-// The verdict as one JSON document (design.md section 6), written and read again: reports, baselines and other tools
-// need nothing else.
+// The verdict as one JSON document (design.md section 6), written and read again: reports, baselines and other
+// tools need nothing else.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ std::string verdict_json(const Verdict& verdict);
 /// One finding as a compact JSON object without a newline: a line of `--format jsonl`.
 std::string finding_json(const Finding& finding);
 
-/// Reads what verdict_json() wrote. Unknown fields are ignored; an unknown version is refused; depth, size and counts
-/// are bounded. `file` names the input in errors, which carry line and column.
+/// Reads what verdict_json() wrote. Unknown fields are ignored; an unknown version is refused; depth, size and
+/// counts are bounded. `file` names the input in errors, which carry line and column.
 Result<Verdict> read_verdict(std::string_view text, std::string_view file);
 
 /// JSON Schema, draft-07.

@@ -11,17 +11,20 @@ namespace {
 
 constexpr std::size_t kTargetsMax = 2000;  // of one kind between two zones; beyond it they are one finding
 
-std::string protocol_and_ports(Protocol protocol, const PortSet& ports, const std::vector<IcmpType>& icmp, Family family) {
+std::string protocol_and_ports(Protocol protocol, const PortSet& ports, const std::vector<IcmpType>& icmp,
+                               Family family) {
   if (protocol.is_icmp()) {
     std::string text = to_string(protocol);
-    for (std::size_t i = 0; i < icmp.size() && i < 4; ++i) text += fmt::format("{}{}", i == 0 ? " " : ", ", describe(family, icmp[i]));
+    for (std::size_t i = 0; i < icmp.size() && i < 4; ++i)
+      text += fmt::format("{}{}", i == 0 ? " " : ", ", describe(family, icmp[i]));
     if (icmp.size() > 4) text += ", ...";
     return text;
   }
   if (ports.empty()) return to_string(protocol);
   if (ports.ranges().size() > 8) {
     std::vector<PortRange> some(ports.ranges().begin(), ports.ranges().begin() + 6);
-    return fmt::format("{}/{} and more ({} ports)", to_string(protocol), to_string(PortSet::of(std::move(some))), ports.size());
+    return fmt::format("{}/{} and more ({} ports)", to_string(protocol), to_string(PortSet::of(std::move(some))),
+                       ports.size());
   }
   return fmt::format("{}/{}", to_string(protocol), to_string(ports));
 }
@@ -51,7 +54,9 @@ class Writer {
   }
 
  private:
-  std::string count(std::uint64_t n, std::string_view one) const { return fmt::format("{} {}{}", n, one, n == 1 ? "" : "s"); }
+  std::string count(std::uint64_t n, std::string_view one) const {
+    return fmt::format("{} {}{}", n, one, n == 1 ? "" : "s");
+  }
 
   std::string names(const std::vector<Address>& addresses, bool more) const {
     std::string text;
@@ -80,20 +85,28 @@ class Writer {
       f.target = j_.address_name(k.target);
       f.target_address = k.target;
     }
-    const Family family = d.sample ? d.sample->destination.family() : k.protocol == Protocol::icmpv6 ? Family::ipv6 : Family::ipv4;
+    const Family family = d.sample                         ? d.sample->destination.family()
+                          : k.protocol == Protocol::icmpv6 ? Family::ipv6
+                                                           : Family::ipv4;
     const PortSet numbers = d.port_set();
     if (k.protocol != Protocol()) {
       f.protocol = k.protocol;
-      if (k.protocol.is_icmp()) f.icmp = icmp_types(numbers);
-      else f.ports = numbers;
+      if (k.protocol.is_icmp())
+        f.icmp = icmp_types(numbers);
+      else
+        f.ports = numbers;
     }
     f.service = j_.names.name(k.service);
     f.sample = d.sample;
     for (const std::uint16_t v : d.vantages) f.vantages.push_back(j_.reachable.standpoints[v].name);
     std::sort(f.vantages.begin(), f.vantages.end());
-    f.source = k.has_initiator ? j_.address_name(k.initiator) : !f.vantages.empty() ? list_some(f.vantages) : names(d.sources, d.sources_more != 0);
+    f.source = k.has_initiator       ? j_.address_name(k.initiator)
+               : !f.vantages.empty() ? list_some(f.vantages)
+                                     : names(d.sources, d.sources_more != 0);
     rule_details(k, f);
-    const std::string what = (f.service.empty() ? std::string() : f.service + " ") + (f.protocol ? "(" + protocol_and_ports(k.protocol, f.ports, f.icmp, family) + ")" : std::string());
+    const std::string what =
+        (f.service.empty() ? std::string() : f.service + " ") +
+        (f.protocol ? "(" + protocol_and_ports(k.protocol, f.ports, f.icmp, family) + ")" : std::string());
     speak(k, d, f, what, numbers);
     if (f.remedy.empty()) f.remedy = remedy(k, numbers);
     for (const EvidencePlace& p : d.places) f.evidence.push_back(evidence(p));
@@ -110,7 +123,9 @@ class Writer {
   }
 
   void rule_details(const DraftKey& k, Finding& f) const {
-    const Rule* rule = k.rule.kind == RuleRef::Kind::rule ? &j_.rules.rules[k.rule.index] : k.rule.kind == RuleRef::Kind::exception ? &j_.rules.exceptions[k.rule.index].rule : nullptr;
+    const Rule* rule = k.rule.kind == RuleRef::Kind::rule        ? &j_.rules.rules[k.rule.index]
+                       : k.rule.kind == RuleRef::Kind::exception ? &j_.rules.exceptions[k.rule.index].rule
+                                                                 : nullptr;
     if (rule == nullptr) return;
     f.application = rule->application;
     f.owner = rule->owner;
@@ -118,10 +133,13 @@ class Writer {
   }
 
   std::string remedy(const DraftKey& k, const PortSet& numbers) const {
-    if (k.rule.kind == RuleRef::Kind::forbidden && !j_.rules.forbidden[k.rule.index].remedy.empty()) return j_.rules.forbidden[k.rule.index].remedy;
-    const bool exposure = k.kind == FindingKind::exposed_undocumented || k.kind == FindingKind::exposed_forbidden || k.kind == FindingKind::flow_undocumented || k.kind == FindingKind::flow_forbidden;
+    if (k.rule.kind == RuleRef::Kind::forbidden && !j_.rules.forbidden[k.rule.index].remedy.empty())
+      return j_.rules.forbidden[k.rule.index].remedy;
+    const bool exposure = k.kind == FindingKind::exposed_undocumented || k.kind == FindingKind::exposed_forbidden ||
+                          k.kind == FindingKind::flow_undocumented || k.kind == FindingKind::flow_forbidden;
     if (exposure && k.cause != Cause::rule_not_in_force && k.service != kNoServiceName && !numbers.empty())
-      if (const CatalogueEntry* row = ServiceNames::risk(k.protocol, numbers.ranges().front().first.number())) return std::string(row->remedy);
+      if (const CatalogueEntry* row = ServiceNames::risk(k.protocol, numbers.ranges().front().first.number()))
+        return std::string(row->remedy);
     return std::string(default_remedy(k.kind));
   }
 
@@ -129,23 +147,31 @@ class Writer {
     const Timestamp at = j_.options.as_of;
     switch (k.cause) {
       case Cause::no_rule: return "No rule approves it.";
-      case Cause::expected_blocked: return fmt::format("{} approves it in general and expects it to be blocked from here.", rule_id(k.rule));
-      case Cause::host_unknown: return d.detail.empty() ? "No host entry has this address." : fmt::format("No host entry has this address, and {}.", d.detail);
+      case Cause::expected_blocked:
+        return fmt::format("{} approves it in general and expects it to be blocked from here.", rule_id(k.rule));
+      case Cause::host_unknown:
+        return d.detail.empty() ? "No host entry has this address."
+                                : fmt::format("No host entry has this address, and {}.", d.detail);
       case Cause::rule_not_in_force: {
         const Rule& rule = j_.rules.rules[k.rule.index];
         j_.cited_rules.insert(rule.id);
-        return fmt::format("{}: {} would approve it, but its state is: {}.", state_word(state_of(j_.rules, rule, at).status), rule.id, state_of(j_.rules, rule, at).words);
+        return fmt::format("{}: {} would approve it, but its state is: {}.",
+                           state_word(state_of(j_.rules, rule, at).status), rule.id,
+                           state_of(j_.rules, rule, at).words);
       }
       case Cause::exception_not_in_force: {
         const Exception& x = j_.rules.exceptions[k.rule.index];
         j_.cited_rules.insert(x.rule.id);
-        return fmt::format("{}: exception {} would approve it, but its state is: {}.", state_word(state_of(j_.rules, x, at).status), x.rule.id, state_of(j_.rules, x, at).words);
+        return fmt::format("{}: exception {} would approve it, but its state is: {}.",
+                           state_word(state_of(j_.rules, x, at).status), x.rule.id,
+                           state_of(j_.rules, x, at).words);
       }
       case Cause::none: break;
     }
     if (k.rule.kind == RuleRef::Kind::forbidden) {
       const ForbiddenEntry& e = j_.rules.forbidden[k.rule.index];
-      return e.reason.empty() ? fmt::format("{} forbids it.", e.id) : fmt::format("{} forbids it: {}.", e.id, e.reason);
+      return e.reason.empty() ? fmt::format("{} forbids it.", e.id)
+                              : fmt::format("{} forbids it: {}.", e.id, e.reason);
     }
     return {};
   }
@@ -169,8 +195,10 @@ class Writer {
     f.cause = cause(k, d);
     switch (k.kind) {
       case FindingKind::exposed_forbidden:
-        f.severity = k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
-        f.title = fmt::format("{} of {} answers from {}{}", what, target, from, f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
+        f.severity =
+            k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
+        f.title = fmt::format("{} of {} answers from {}{}", what, target, from,
+                              f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
         if (!d.detail.empty()) sentence(capital(d.detail));
         break;
       case FindingKind::exposed_undocumented:
@@ -182,10 +210,15 @@ class Writer {
         if (f.cause.empty()) f.cause = "The target itself refused, so the path let the probe through.";
         break;
       case FindingKind::outbound_undocumented: {
-        if (k.rule.kind == RuleRef::Kind::forbidden && j_.rules.forbidden[k.rule.index].severity > f.severity) f.severity = j_.rules.forbidden[k.rule.index].severity;
+        if (k.rule.kind == RuleRef::Kind::forbidden && j_.rules.forbidden[k.rule.index].severity > f.severity)
+          f.severity = j_.rules.forbidden[k.rule.index].severity;
         if (d.beyond_filter) f.severity = Severity::critical;
         const bool scan = k.has_initiator && j_.scanners.contains(k.initiator) && d.established == 0;
-        f.title = fmt::format("{} {} {} {} in {}", f.source, scan ? "scans for" : d.established != 0 ? "opens" : "tries to open", what.empty() ? to_string(k.protocol) : what,
+        f.title = fmt::format("{} {} {} {} in {}", f.source,
+                              scan                 ? "scans for"
+                              : d.established != 0 ? "opens"
+                                                   : "tries to open",
+                              what.empty() ? to_string(k.protocol) : what,
                               d.targets_more != 0 ? "at many addresses" : "at " + target, f.to_zone);
         sentence(fmt::format("{}, {} of them established.", count(d.conversations, "conversation"), d.established));
         if (d.beyond_filter) sentence("It was seen beyond the filter: the filter let it out.");
@@ -196,11 +229,14 @@ class Writer {
         f.source.clear();
         break;
       case FindingKind::approved_unreachable:
-        f.title = fmt::format("{} of {} is approved by {} and does not get through from {}", what, target, f.rule, from);
+        f.title =
+            fmt::format("{} of {} is approved by {} and does not get through from {}", what, target, f.rule, from);
         f.cause = capital(d.detail);
         break;
       case FindingKind::approved_not_listening:
-        f.title = k.has_target ? fmt::format("{} of {} is approved by {} and nothing listens there", what, target, f.rule) : fmt::format("{} is approved by {} and nobody listens", what, f.rule);
+        f.title = k.has_target
+                      ? fmt::format("{} of {} is approved by {} and nothing listens there", what, target, f.rule)
+                      : fmt::format("{} is approved by {} and nobody listens", what, f.rule);
         f.cause = d.detail.empty() ? "The host itself refused the connection." : capital(d.detail);
         break;
       case FindingKind::service_mismatch:
@@ -208,20 +244,26 @@ class Writer {
         f.cause = fmt::format("{} approves one service and another one speaks.", f.rule);
         break;
       case FindingKind::flow_forbidden:
-        f.severity = k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
-        f.title = fmt::format("{} of {} is used from {}{}", what, target, from, f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
-        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"), names(d.sources, d.sources_more != 0)));
+        f.severity =
+            k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
+        f.title = fmt::format("{} of {} is used from {}{}", what, target, from,
+                              f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
+        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"),
+                             names(d.sources, d.sources_more != 0)));
         break;
       case FindingKind::flow_undocumented:
         f.severity = j_.undocumented_severity(k.from, k.to, k.protocol, numbers);
         f.title = fmt::format("{} of {} is used from {} and no rule in force approves it", what, target, from);
-        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"), names(d.sources, d.sources_more != 0)));
+        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"),
+                             names(d.sources, d.sources_more != 0)));
         if (k.from == kNoZone) sentence("The source is an address that no zone claims.");
         break;
       case FindingKind::attempt_undocumented: {
         const bool scan = k.has_initiator && j_.scanners.contains(k.initiator);
-        f.title = fmt::format("{} {} {} in {} without an answer", f.source, scan ? "scans" : "tries", what.empty() ? to_string(k.protocol) : what, f.to_zone);
-        sentence(fmt::format("{}, none established, towards {}.", count(d.conversations, "attempt"), names(d.targets, d.targets_more != 0)));
+        f.title = fmt::format("{} {} {} in {} without an answer", f.source, scan ? "scans" : "tries",
+                              what.empty() ? to_string(k.protocol) : what, f.to_zone);
+        sentence(fmt::format("{}, none established, towards {}.", count(d.conversations, "attempt"),
+                             names(d.targets, d.targets_more != 0)));
         break;
       }
       case FindingKind::link_control:
@@ -239,7 +281,10 @@ class Writer {
         std::sort(scanners.begin(), scanners.end());
         f.title = fmt::format("unanswered noise from {} to {}", from, f.to_zone);
         const auto sources = j_.noise_sources.find(k.to);
-        f.cause = fmt::format("{} from {}{}.", count(d.conversations, "attempt"), sources == j_.noise_sources.end() || sources->second == 1 ? std::string("one address") : fmt::format("{} addresses", sources->second),
+        f.cause = fmt::format("{} from {}{}.", count(d.conversations, "attempt"),
+                              sources == j_.noise_sources.end() || sources->second == 1
+                                  ? std::string("one address")
+                                  : fmt::format("{} addresses", sources->second),
                               scans == 0 ? "" : fmt::format("; {} of them scan: {}", scans, list_some(scanners)));
         f.source.clear();
         f.sample.reset();
@@ -271,7 +316,8 @@ class Writer {
       if (o.doubt != Doubt::none) text += fmt::format(", {}", name(o.doubt));
       if (o.service != kNoService && o.service < run.services.size()) {
         const ServiceSeen& s = run.services[o.service];
-        text += fmt::format(": {}{}{}", s.name, s.product.empty() ? "" : " " + s.product, s.version.empty() ? "" : " " + s.version);
+        text += fmt::format(": {}{}{}", s.name, s.product.empty() ? "" : " " + s.product,
+                            s.version.empty() ? "" : " " + s.version);
         if (!s.evidence.empty()) text += fmt::format(" [{}]", s.evidence);
       }
       return {run.file, fmt::format("record {}", o.record), std::move(text)};
@@ -279,13 +325,20 @@ class Writer {
     const FlowEvidence& e = j_.snapshot.flows[p.owner];
     const ObservedFlow& flow = e.flows[p.index];
     const FlowSource* source = flow.source < e.sources.size() ? &e.sources[flow.source] : nullptr;
-    const bool records = std::any_of(j_.snapshot.files.begin(), j_.snapshot.files.end(), [&](const EvidenceFile& file) { return file.name == e.file && file.kind == EvidenceKind::flow_records; });
-    std::string text = fmt::format("{} > {} {}", to_string(flow.initiator), to_string(flow.responder), to_string(flow.protocol));
-    if (flow.protocol.has_ports()) text += "/" + to_string(flow.port);
-    else if (flow.protocol.is_icmp()) text += " " + describe(flow.initiator.family(), flow.icmp);
-    text += fmt::format(": {} conversations, {} established, {} to {}", flow.conversations, flow.established, to_string(flow.first), to_string(flow.last));
+    const bool records = std::any_of(
+        j_.snapshot.files.begin(), j_.snapshot.files.end(),
+        [&](const EvidenceFile& file) { return file.name == e.file && file.kind == EvidenceKind::flow_records; });
+    std::string text =
+        fmt::format("{} > {} {}", to_string(flow.initiator), to_string(flow.responder), to_string(flow.protocol));
+    if (flow.protocol.has_ports())
+      text += "/" + to_string(flow.port);
+    else if (flow.protocol.is_icmp())
+      text += " " + describe(flow.initiator.family(), flow.icmp);
+    text += fmt::format(": {} conversations, {} established, {} to {}", flow.conversations, flow.established,
+                        to_string(flow.first), to_string(flow.last));
     if (source != nullptr && !source->sensor.empty()) text += fmt::format(", sensor {}", source->sensor);
-    return {records || source == nullptr ? e.file : source->file, fmt::format("{} {}", records ? "record" : "frame", flow.record), std::move(text)};
+    return {records || source == nullptr ? e.file : source->file,
+            fmt::format("{} {}", records ? "record" : "frame", flow.record), std::move(text)};
   }
 
   Judging& j_;

@@ -82,21 +82,13 @@ void Engine::settle(const Ask& ask, const Look& look, int fd, Instant sent, Inst
     fd = -1;
   }
   switch (ask.kind) {
-    case Kind::canary:
-      on_canary_answer(ask, answer, now - sent);
-      break;
-    case Kind::decoy:
-      on_decoy_answer(state, answer);
-      break;
+    case Kind::canary: on_canary_answer(ask, answer, now - sent); break;
+    case Kind::decoy: on_decoy_answer(state, answer); break;
     case Kind::neighbour:
       if (answer == Answer::no_neighbour) state.no_neighbour = true;
       break;
-    case Kind::recheck:
-      on_recheck_answer(ask, look, answer, now - sent);
-      break;
-    case Kind::work:
-      on_work_answer(ask, look, answer, sent, now, fd);
-      return;  // it looks after the descriptor
+    case Kind::recheck: on_recheck_answer(ask, look, answer, now - sent); break;
+    case Kind::work: on_work_answer(ask, look, answer, sent, now, fd); return;  // it looks after the descriptor
   }
   if (fd >= 0) close_by_reset(fd);
 }

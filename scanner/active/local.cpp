@@ -18,7 +18,8 @@ namespace demarc {
 
 Result<std::vector<LocalAddress>> local_addresses() {
   ifaddrs* raw = nullptr;
-  if (getifaddrs(&raw) != 0) return failure(std::string("cannot list the addresses of this machine: ") + std::strerror(errno));
+  if (getifaddrs(&raw) != 0)
+    return failure(std::string("cannot list the addresses of this machine: ") + std::strerror(errno));
   std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> list(raw, freeifaddrs);
   std::vector<LocalAddress> found;
   for (const ifaddrs* entry = list.get(); entry != nullptr; entry = entry->ifa_next) {

@@ -1,5 +1,5 @@
-// How fast is gentle: token buckets, round-trip times, the states a filter must remember, and backing off. Nothing here
-// reads a clock; the engines say what time it is, so the tests can too.
+// How fast is gentle: token buckets, round-trip times, the states a filter must remember, and backing off. Nothing
+// here reads a clock; the engines say what time it is, so the tests can too.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,8 @@ using Instant = std::chrono::steady_clock::time_point;
 using Span = std::chrono::steady_clock::duration;
 
 /// A token bucket as a schedule (the "virtual scheduling" of ITU-T I.371): it lets through at most
-/// 1 + (t + kBurst) * rate in any t. With bursts of 5 ms, no 100 ms exceed the rate by more than five percent and one.
+/// 1 + (t + kBurst) * rate in any t. With bursts of 5 ms, no 100 ms exceed the rate by more than five percent and
+/// one.
 class Bucket {
  public:
   static constexpr Span kBurst = std::chrono::milliseconds(5);
@@ -46,8 +47,8 @@ class RoundTrip {
   Span smooth_{0}, variation_{0}, least_{Span::max()};
 };
 
-/// The half-open connections that a filter on the path may remember. Answered ones are forgotten at once; the others
-/// stay in its table for as long as its timeout says, whether our socket is closed or not.
+/// The half-open connections that a filter on the path may remember. Answered ones are forgotten at once; the
+/// others stay in its table for as long as its timeout says, whether our socket is closed or not.
 class StateCount {
  public:
   StateCount(std::uint32_t max, Span lifetime) : max_(max), lifetime_(lifetime) {}
@@ -69,8 +70,8 @@ class StateCount {
   std::deque<Instant> unanswered_;  // when each is forgotten, in order of closing
 };
 
-/// Halves the rate at a sign of trouble (a lost canary, rising round-trip times), at most once a second, and gives back
-/// a twentieth every second without one.
+/// Halves the rate at a sign of trouble (a lost canary, rising round-trip times), at most once a second, and gives
+/// back a twentieth every second without one.
 class Backoff {
  public:
   static constexpr double kLeast = 1.0 / 64;

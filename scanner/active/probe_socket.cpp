@@ -20,12 +20,14 @@ namespace {
 constexpr std::uint8_t kSynSent = 2, kClosed = 7;
 
 bool is_pressure(int error) {
-  return error == EMFILE || error == ENFILE || error == EADDRNOTAVAIL || error == EAGAIN || error == ENOBUFS || error == ENOMEM;
+  return error == EMFILE || error == ENFILE || error == EADDRNOTAVAIL || error == EAGAIN || error == ENOBUFS ||
+         error == ENOMEM;
 }
 
 Reply local_refusal() { return {Answer::local_refusal, std::nullopt}; }
 
-/// The ICMP error in the socket's queue, if there is one that refuses. Packet-too-big only changes the segment size.
+/// The ICMP error in the socket's queue, if there is one that refuses. Packet-too-big only changes the segment
+/// size.
 struct QueuedError {
   std::uint8_t type = 0, code = 0;
   std::optional<Address> offender;
@@ -63,7 +65,8 @@ QueuedError read_error_queue(int fd) {
       std::size_t room = c->cmsg_len - CMSG_LEN(sizeof error);
       sockaddr_storage offender{};
       std::memcpy(&offender, CMSG_DATA(c) + sizeof error, room < sizeof offender ? room : sizeof offender);
-      if (std::optional<Endpoint> end = endpoint_of(reinterpret_cast<const sockaddr*>(&offender))) queued.offender = end->address;
+      if (std::optional<Endpoint> end = endpoint_of(reinterpret_cast<const sockaddr*>(&offender)))
+        queued.offender = end->address;
       return queued;
     }
   }
@@ -97,7 +100,8 @@ Attempt start_connect(const Target& target, Port port, std::optional<Port> sourc
       return give_up(error == EADDRINUSE || error == EACCES ? Started::port_taken : Started::pressure, error);
     }
   }
-  if (connect(fd, to.get(), to.size()) == 0 || errno == EINPROGRESS || errno == EINTR) return {Started::pending, fd, {}, 0};
+  if (connect(fd, to.get(), to.size()) == 0 || errno == EINPROGRESS || errno == EINTR)
+    return {Started::pending, fd, {}, 0};
   int error = errno;
   if (error == ECONNREFUSED && target_is_ours) {
     close(fd);
@@ -105,7 +109,8 @@ Attempt start_connect(const Target& target, Port port, std::optional<Port> sourc
   }
   if (error == EADDRNOTAVAIL && source_port) return give_up(Started::port_taken, error);
   if (is_pressure(error)) return give_up(Started::pressure, error);
-  // No route, a blackhole, a local filter's verdict (EPERM), an address that cannot be connected to: nothing left us.
+  // No route, a blackhole, a local filter's verdict (EPERM), an address that cannot be connected to: nothing left
+  // us.
   return give_up(Started::replied, error);
 }
 
@@ -123,8 +128,8 @@ Look read_failure(int fd, int error, const Target& target, const OwnAddresses& o
   if (queued.found && queued.local) return {Stage::replied, local_refusal(), false, 0};
   if (queued.found && queued.offender)
     return {Stage::replied,
-            reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender, ours.contains(*queued.offender),
-                          target.address()),
+            reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender,
+                          ours.contains(*queued.offender), target.address()),
             false, 0};
   switch (error) {
     case ECONNREFUSED: return {Stage::replied, {Answer::rst, std::nullopt}, false, 0};
@@ -144,8 +149,8 @@ Look look_at(int fd, const Target& target, const OwnAddresses& ours) {
     QueuedError queued = read_error_queue(fd);
     if (!queued.found || queued.local || !queued.offender) return {};
     return {Stage::replied,
-            reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender, ours.contains(*queued.offender),
-                          target.address()),
+            reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender,
+                          ours.contains(*queued.offender), target.address()),
             false, 0};
   }
   // Closed without an error: it was refused between two looks at it, and the error went with the first.

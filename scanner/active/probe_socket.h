@@ -1,9 +1,9 @@
 // One connection attempt as the kernel tells it: did it connect, was it refused, and which box said so.
 //
-// The order of the questions matters. SO_ERROR is asked first, because reading the error queue takes the pending error
-// away, and a socket without an error looks connected. Then the state of the connection itself decides what "no error"
-// means: an ICMP error that arrives while the socket is busy inside connect() lands in the queue and leaves the socket
-// in SYN_SENT, neither failed nor connected.
+// The order of the questions matters. SO_ERROR is asked first, because reading the error queue takes the pending
+// error away, and a socket without an error looks connected. Then the state of the connection itself decides what
+// "no error" means: an ICMP error that arrives while the socket is busy inside connect() lands in the queue and
+// leaves the socket in SYN_SENT, neither failed nor connected.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@ namespace demarc {
 
 /// What became of trying to start.
 enum class Started : std::uint8_t {
-  pending,   // under way
-  replied,   // decided already
-  pressure,  // we ran out of something of our own (descriptors, ports, buffers): ask later, it is no outcome
-  port_taken // the source port cannot be used for this
+  pending,    // under way
+  replied,    // decided already
+  pressure,   // we ran out of something of our own (descriptors, ports, buffers): ask later, it is no outcome
+  port_taken  // the source port cannot be used for this
 };
 
 struct Attempt {
   Started started = Started::pending;
-  int fd = -1;      // pending only; the caller closes it
-  Reply reply;      // replied only
-  int error = 0;    // what the kernel said, for messages
+  int fd = -1;    // pending only; the caller closes it
+  Reply reply;    // replied only
+  int error = 0;  // what the kernel said, for messages
 };
 
 /// Starts to connect without waiting. A source port is chosen by the kernel unless one is given.
@@ -37,9 +37,9 @@ Attempt start_connect(const Target& target, Port port, std::optional<Port> sourc
 enum class Stage : std::uint8_t { pending, connected, replied };
 struct Look {
   Stage stage = Stage::pending;
-  Reply reply;                    // replied
-  bool gone = false;              // connected, and reset already
-  std::uint32_t rtt_us = 0;       // connected: as TCP measured it
+  Reply reply;               // replied
+  bool gone = false;         // connected, and reset already
+  std::uint32_t rtt_us = 0;  // connected: as TCP measured it
 };
 
 /// Asks how far it got.
@@ -56,9 +56,9 @@ bool is_self_connect(int fd);
 void close_by_reset(int fd);
 
 /// Source ports for targets that are this machine itself. If the source port of one attempt were the port asked by
-/// another, the two could connect to each other and both would look open. So sources come from three blocks in turn:
-/// asked ports outside all blocks and in the third use the first, those in the first the second, those in the second
-/// the third. Then no two attempts can ever ask each other's source.
+/// another, the two could connect to each other and both would look open. So sources come from three blocks in
+/// turn: asked ports outside all blocks and in the third use the first, those in the first the second, those in the
+/// second the third. Then no two attempts can ever ask each other's source.
 class OwnSources {
  public:
   static constexpr std::uint16_t kBlock = 1024, kFirst = 61440;  // above the usual ephemeral range; ends at 64511

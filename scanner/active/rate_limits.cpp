@@ -16,10 +16,12 @@ void Refusals::settle() {
   ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
   if (ports_.size() < 3) return;
   std::vector<std::uint32_t> gaps;
-  for (std::size_t i = 1; i < ports_.size(); ++i) gaps.push_back(static_cast<std::uint32_t>(ports_[i] - ports_[i - 1]));
+  for (std::size_t i = 1; i < ports_.size(); ++i)
+    gaps.push_back(static_cast<std::uint32_t>(ports_[i] - ports_[i - 1]));
   auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
   std::nth_element(gaps.begin(), middle, gaps.end());
-  // Gaps between random members of a range are exponentially distributed: one in a thousand is ten times the median.
+  // Gaps between random members of a range are exponentially distributed: one in a thousand is ten times the
+  // median.
   gap_ = std::max(kGapMin, 10 * *middle);
 }
 
@@ -41,8 +43,8 @@ void RecheckChoice::offer(std::uint64_t index, Port port, const Refusals& refusa
   }
   if (refusals.near(port)) return;
   ++far_offered_;
-  // Reservoir sampling: every port far from refused ones has the same chance. Some spare ones, in case they are among
-  // the closest as well.
+  // Reservoir sampling: every port far from refused ones has the same chance. Some spare ones, in case they are
+  // among the closest as well.
   std::size_t room = far_max_ + near_max_;
   if (far_.size() < room) {
     far_.push_back(index);

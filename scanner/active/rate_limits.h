@@ -2,13 +2,14 @@
 //
 // A router that rejects by ICMP may send few errors: a Linux router about one a second to each destination. A sweep
 // then sees a handful of ports prohibited and thousands silent, though the rule treats all of them alike. While the
-// sweep runs the two cannot be told apart. Afterwards they can: we wait until the limit has surely recovered and ask a
-// few of the silent ports again, one at a time, further apart than the limit. A port that was silent in the sweep and
-// is refused now, by the same router in the same way, shows that the silence was the limit's.
+// sweep runs the two cannot be told apart. Afterwards they can: we wait until the limit has surely recovered and
+// ask a few of the silent ports again, one at a time, further apart than the limit. A port that was silent in the
+// sweep and is refused now, by the same router in the same way, shows that the silence was the limit's.
 //
-// Which ports are then in doubt? A rejecting rule covers a range. Half of the ports asked again lie close to refused
-// ones, half far from all of them: if ports far away are refused now, all silence of that target is in doubt; if only close ones
-// are, it is the silence within and around the refused ports, as far as those lie apart from each other.
+// Which ports are then in doubt? A rejecting rule covers a range. Half of the ports asked again lie close to
+// refused ones, half far from all of them: if ports far away are refused now, all silence of that target is in
+// doubt; if only close ones are, it is the silence within and around the refused ports, as far as those lie apart
+// from each other.
 #pragma once
 
 #include <cstdint>

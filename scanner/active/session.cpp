@@ -25,16 +25,24 @@ constexpr unsigned kReadsMax = 4096;  // a peer that sends byte by byte does not
 
 class TcpSession final : public Session {
  public:
-  TcpSession(asio::io_context& io, const Target& target, Port port, Conversation conversation, MayConnect may_connect, Done done)
-      : socket_(io), timer_(io), target_(target), port_(port), conversation_(std::move(conversation)), may_connect_(std::move(may_connect)),
+  TcpSession(asio::io_context& io, const Target& target, Port port, Conversation conversation,
+             MayConnect may_connect, Done done)
+      : socket_(io),
+        timer_(io),
+        target_(target),
+        port_(port),
+        conversation_(std::move(conversation)),
+        may_connect_(std::move(may_connect)),
         done_(std::move(done)) {}
 
   void begin(int fd) {
     if (fd >= 0) {
       error_code error;
       socket_.assign(protocol(), fd, error);
-      if (error) close(fd);
-      else socket_.non_blocking(true, error);
+      if (error)
+        close(fd);
+      else
+        socket_.non_blocking(true, error);
       if (error) conversation_.on_closed();
     } else {
       open_first_ = true;
@@ -102,27 +110,31 @@ class TcpSession final : public Session {
     arm(step_.wait);
     if (step_.request.empty()) return read();
     spoken_ = true;
-    asio::async_write(socket_, asio::buffer(step_.request), [self = self(), turn = turn_](error_code failed, std::size_t) {
-      // A peer that has closed may still have said something: reading tells.
-      if (turn == self->turn_ && self->done_ && !failed) return;
-    });
+    asio::async_write(socket_, asio::buffer(step_.request),
+                      [self = self(), turn = turn_](error_code failed, std::size_t) {
+                        // A peer that has closed may still have said something: reading tells.
+                        if (turn == self->turn_ && self->done_ && !failed) return;
+                      });
     read();
   }
 
   void read() {
-    socket_.async_read_some(asio::buffer(buffer_), [self = self(), turn = turn_](error_code failed, std::size_t count) {
-      if (turn != self->turn_ || !self->done_) return;
-      if (count > 0) {
-        self->spoken_ = true;
-        if (self->conversation_.on_bytes(Bytes(self->buffer_.data(), count)) || ++self->reads_ > kReadsMax) {
-          ++self->turn_;
-          self->timer_.cancel();
-          return self->next_step();
-        }
-      }
-      if (failed) self->closed();
-      else self->read();
-    });
+    socket_.async_read_some(
+        asio::buffer(buffer_), [self = self(), turn = turn_](error_code failed, std::size_t count) {
+          if (turn != self->turn_ || !self->done_) return;
+          if (count > 0) {
+            self->spoken_ = true;
+            if (self->conversation_.on_bytes(Bytes(self->buffer_.data(), count)) || ++self->reads_ > kReadsMax) {
+              ++self->turn_;
+              self->timer_.cancel();
+              return self->next_step();
+            }
+          }
+          if (failed)
+            self->closed();
+          else
+            self->read();
+        });
   }
 
   void closed() {
@@ -178,9 +190,10 @@ class TcpSession final : public Session {
 
 }  // namespace
 
-std::shared_ptr<Session> Session::start(asio::io_context& io, int fd, const Target& target, Port port, Conversation conversation,
-                                        MayConnect may_connect, Done done) {
-  auto session = std::make_shared<TcpSession>(io, target, port, std::move(conversation), std::move(may_connect), std::move(done));
+std::shared_ptr<Session> Session::start(asio::io_context& io, int fd, const Target& target, Port port,
+                                        Conversation conversation, MayConnect may_connect, Done done) {
+  auto session = std::make_shared<TcpSession>(io, target, port, std::move(conversation), std::move(may_connect),
+                                              std::move(done));
   session->begin(fd);
   return session;
 }

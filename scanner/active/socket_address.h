@@ -48,12 +48,14 @@ inline std::optional<Endpoint> endpoint_of(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
     sockaddr_in four{};
     std::memcpy(&four, address, sizeof four);
-    return Endpoint{Address::from_ipv4_bytes(reinterpret_cast<const std::uint8_t*>(&four.sin_addr)), Port{ntohs(four.sin_port)}};
+    return Endpoint{Address::from_ipv4_bytes(reinterpret_cast<const std::uint8_t*>(&four.sin_addr)),
+                    Port{ntohs(four.sin_port)}};
   }
   if (address->sa_family == AF_INET6) {
     sockaddr_in6 six{};
     std::memcpy(&six, address, sizeof six);
-    return Endpoint{Address::from_ipv6_bytes(reinterpret_cast<const std::uint8_t*>(&six.sin6_addr)), Port{ntohs(six.sin6_port)}};
+    return Endpoint{Address::from_ipv6_bytes(reinterpret_cast<const std::uint8_t*>(&six.sin6_addr)),
+                    Port{ntohs(six.sin6_port)}};
   }
   return std::nullopt;
 }

@@ -44,21 +44,28 @@ Result<Address> parse_place(const RuleSet& rules, const std::string& word, std::
   for (const Zone& zone : rules.zones) names.push_back(zone.name);
   for (const Vantage& vantage : rules.vantages) names.push_back(vantage.name);
   std::string hint = suggest(word, names);
-  return failure(fmt::format("'{}' is neither an address nor a host, zone or vantage point of the rule set{}", word, family ? fmt::format(" with an {} address", name(*family)) : ""),
+  return failure(fmt::format("'{}' is neither an address nor a host, zone or vantage point of the rule set{}", word,
+                             family ? fmt::format(" with an {} address", name(*family)) : ""),
                  hint.empty() ? "names are never resolved" : hint);
 }
 
 Result<Packet> parse_packet(const RuleSet& rules, const ExplainCommand& command) {
   Packet packet;
   std::optional<Address> literal = parse_address(command.destination);
-  packet.source = DEMARC_TRY(parse_place(rules, command.source, literal ? std::optional(literal->family()) : std::nullopt));
+  packet.source =
+      DEMARC_TRY(parse_place(rules, command.source, literal ? std::optional(literal->family()) : std::nullopt));
   packet.destination = DEMARC_TRY(parse_place(rules, command.destination, packet.source.family()));
-  if (packet.source.family() != packet.destination.family()) return failure("source and destination are of different families");
+  if (packet.source.family() != packet.destination.family())
+    return failure("source and destination are of different families");
   packet.source_port = Port(40000);
   std::size_t slash = command.service.find('/');
   std::string_view word = std::string_view(command.service).substr(0, slash);
-  std::string_view rest = slash == std::string::npos ? std::string_view() : std::string_view(command.service).substr(slash + 1);
-  auto wrong = [&] { return failure(fmt::format("'{}' is no protocol and port", command.service), "write tcp/443, udp/53, icmp/echo-request, icmp/3/4 or esp"); };
+  std::string_view rest =
+      slash == std::string::npos ? std::string_view() : std::string_view(command.service).substr(slash + 1);
+  auto wrong = [&] {
+    return failure(fmt::format("'{}' is no protocol and port", command.service),
+                   "write tcp/443, udp/53, icmp/echo-request, icmp/3/4 or esp");
+  };
   if (word == "icmp" && packet.destination.family() == Family::ipv6) word = "icmpv6";
   std::optional<Protocol> protocol = parse_protocol(word);
   if (!protocol) return wrong();
@@ -93,10 +100,12 @@ int run_explain(const ExplainCommand& command) {
   if (!at) return say(at.error()), kCouldNotRun;
   Result<Packet> packet = parse_packet(*loaded.rules, command);
   if (!packet) return say(packet.error()), kCouldNotRun;
-  Result<Snapshot> snapshot = read_evidence({command.evidence, command.vantage, command.sensor, &*loaded.rules}, command.common);
+  Result<Snapshot> snapshot =
+      read_evidence({command.evidence, command.vantage, command.sensor, &*loaded.rules}, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   Explanation explanation = explain(*loaded.rules, *snapshot, *packet, *at);
-  Result<void> shown = write_stdout(format == "json" ? explanation_json(explanation) : explanation_text(explanation));
+  Result<void> shown =
+      write_stdout(format == "json" ? explanation_json(explanation) : explanation_text(explanation));
   if (!shown) return say(shown.error()), kCouldNotRun;
   return kConforms;
 }

@@ -16,28 +16,55 @@ namespace demarc {
 namespace {
 
 void add_common(CLI::App& app, CommonOptions& o, const std::string& formats) {
-  app.add_option("-R,--rules", o.rules_file, "The rule set (default: demarc.yaml here, if it exists)")->type_name("FILE");
+  app.add_option("-R,--rules", o.rules_file, "The rule set (default: demarc.yaml here, if it exists)")
+      ->type_name("FILE");
   app.add_option("--as-of", o.as_of, "Judge the rule set as of this time or day (default: now)")->type_name("TIME");
   app.add_option("--format", o.format, "Standard output's format: " + formats)->type_name("NAME");
-  app.add_option("-o,--output", o.outputs, "Write a file as well; repeatable")->type_name("[NAME=]FILE")->take_all()->allow_extra_args(false);
-  app.add_option("--color", o.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}))->type_name("WHEN");
-  app.add_option("--progress", o.progress, "auto, json or none")->check(CLI::IsMember({"auto", "json", "none"}))->type_name("HOW");
-  app.add_option("--log-format", o.log_format, "text or json, on standard error")->check(CLI::IsMember({"text", "json"}))->type_name("HOW");
+  app.add_option("-o,--output", o.outputs, "Write a file as well; repeatable")
+      ->type_name("[NAME=]FILE")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--color", o.color, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
+  app.add_option("--progress", o.progress, "auto, json or none")
+      ->check(CLI::IsMember({"auto", "json", "none"}))
+      ->type_name("HOW");
+  app.add_option("--log-format", o.log_format, "text or json, on standard error")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("HOW");
   app.add_flag("-q,--quiet", o.quiet, "Only warnings and errors on standard error");
   app.add_flag("-v,--verbose", o.verbose, "More on standard error");
 }
 
 void add_selection(CLI::App& app, Selection& s) {
-  app.add_option("targets", s.targets, "Only these of the scope: addresses, prefixes, hosts or zones of the rule set")->type_name("TARGET");
-  app.add_option("--vantage", s.vantage, "Where this machine stands: a vantage point of the rule set")->type_name("NAME");
-  app.add_option("--scope", s.scope, "Without a rule set: the addresses you are authorised to scan")->type_name("PREFIX")->take_all()->allow_extra_args(false)->delimiter(',');
-  app.add_option("-p,--ports", s.ports, "Ports instead of the rule set's coverage: 22,80-90,U:53; - is all")->type_name("PORTS");
-  app.add_option("--target-list", s.targets_file, "Targets from a file, one a line (also: -iL FILE)")->type_name("FILE");
-  app.add_option("--exclude", s.exclude, "Never these")->type_name("TARGET")->take_all()->allow_extra_args(false)->delimiter(',');
+  app.add_option("targets", s.targets,
+                 "Only these of the scope: addresses, prefixes, hosts or zones of the rule set")
+      ->type_name("TARGET");
+  app.add_option("--vantage", s.vantage, "Where this machine stands: a vantage point of the rule set")
+      ->type_name("NAME");
+  app.add_option("--scope", s.scope, "Without a rule set: the addresses you are authorised to scan")
+      ->type_name("PREFIX")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  app.add_option("-p,--ports", s.ports, "Ports instead of the rule set's coverage: 22,80-90,U:53; - is all")
+      ->type_name("PORTS");
+  app.add_option("--target-list", s.targets_file, "Targets from a file, one a line (also: -iL FILE)")
+      ->type_name("FILE");
+  app.add_option("--exclude", s.exclude, "Never these")
+      ->type_name("TARGET")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->delimiter(',');
   app.add_option("--rate", s.rate, "Probes a second, at most scope.max_rate")->type_name("N");
   app.add_option("--tries", s.tries, "Tries where nothing answers (default 3)")->type_name("N");
-  app.add_option("--shard", s.shard, "This part of the work: 1/4; auto/4 takes the number from the scheduler")->type_name("I/N");
-  app.add_option("--concurrent", s.concurrent, "How many vantage points scan at the same time: they share scope.max_rate")->type_name("N")->check(CLI::Range(1, 1000));
+  app.add_option("--shard", s.shard, "This part of the work: 1/4; auto/4 takes the number from the scheduler")
+      ->type_name("I/N");
+  app.add_option("--concurrent", s.concurrent,
+                 "How many vantage points scan at the same time: they share scope.max_rate")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
   app.add_flag_callback("-n", [] {}, "Names are never resolved; accepted for habit's sake");
 }
 
@@ -65,15 +92,19 @@ std::string completion(const CLI::App& app) {
     commands += (commands.empty() ? "" : " ") + sub->get_name();
     std::string options;
     for (const CLI::Option* option : sub->get_options())
-      for (const std::string& long_name : option->get_lnames()) options += (options.empty() ? "" : " ") + ("--" + long_name);
+      for (const std::string& long_name : option->get_lnames())
+        options += (options.empty() ? "" : " ") + ("--" + long_name);
     cases += fmt::format("    {}) words=\"{}\" ;;\n", sub->get_name(), options);
   }
   return fmt::format(
-      "# bash completion for demarc: source this file, or put it into /usr/share/bash-completion/completions/demarc\n"
+      "# bash completion for demarc: source this file, or put it into "
+      "/usr/share/bash-completion/completions/demarc\n"
       "_demarc() {{\n  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"{}\"\n"
-      "  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${{COMP_WORDS[1]}}\" in\n{}    *) words=\"\" ;;\n    esac\n  fi\n"
+      "  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${{COMP_WORDS[1]}}\" in\n{}    *) words=\"\" ;;\n    "
+      "esac\n  fi\n"
       "  COMPREPLY=()\n  case \"$current\" in\n    -*) COMPREPLY=( $(compgen -W \"$words\" -- \"$current\") ) ;;\n"
-      "    *) [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY=( $(compgen -W \"$words\" -- \"$current\") ) ;;\n  esac\n}}\ncomplete -o default -F _demarc demarc\n",
+      "    *) [ \"$COMP_CWORD\" -gt 1 ] || COMPREPLY=( $(compgen -W \"$words\" -- \"$current\") ) ;;\n  "
+      "esac\n}}\ncomplete -o default -F _demarc demarc\n",
       commands, cases);
 }
 
@@ -81,7 +112,8 @@ std::string completion(const CLI::App& app) {
 
 int run_command_line(int argc, char** argv) {
   CLI::App app(
-      "demarc verifies the boundary of a DMZ: what is documented, what is reachable and what is used, in one verdict.\n"
+      "demarc verifies the boundary of a DMZ: what is documented, what is reachable and what is used, in one "
+      "verdict.\n"
       "Exit codes: 0 conforms and complete, 1 findings, 2 could not run, 3 inconclusive.",
       "demarc");
   app.set_version_flag("--version", std::string("demarc ") + DEMARC_VERSION);
@@ -92,13 +124,22 @@ int run_command_line(int argc, char** argv) {
   CLI::App* check_app = app.add_subcommand("check", "Read and lint the rule set");
   add_common(*check_app, check.common, "text, json");
   check_app->add_option("rules", check.common.rules_file, "The rule set")->type_name("RULES");
-  check_app->add_option("--fail-on", check.fail_on, "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")->type_name("SEVERITY")->take_all()->allow_extra_args(false);
+  check_app
+      ->add_option("--fail-on", check.fail_on,
+                   "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")
+      ->type_name("SEVERITY")
+      ->take_all()
+      ->allow_extra_args(false);
 
   InitCommand init;
-  CLI::App* init_app = app.add_subcommand("init", "Write a commented rule set, from nothing or as a draft from evidence");
+  CLI::App* init_app =
+      app.add_subcommand("init", "Write a commented rule set, from nothing or as a draft from evidence");
   add_common(*init_app, init.common, "yaml");
   init_app->add_option("--name", init.name, "The rule set's name")->type_name("NAME");
-  init_app->add_option("evidence", init.evidence, "nmap XML, scan journals, captures: what answered becomes proposed rules")->type_name("EVIDENCE");
+  init_app
+      ->add_option("evidence", init.evidence,
+                   "nmap XML, scan journals, captures: what answered becomes proposed rules")
+      ->type_name("EVIDENCE");
 
   PlanCommand plan;
   CLI::App* plan_app = app.add_subcommand("plan", "Show what scan would send from a vantage point; send nothing");
@@ -110,71 +151,120 @@ int run_command_line(int argc, char** argv) {
   add_common(*scan_app, scan.common, "text, jsonl (the journal)");
   add_selection(*scan_app, scan.selection);
   scan_app->add_option("--resume", scan.resume, "Go on with this journal")->type_name("JOURNAL");
-  scan_app->add_option("--max-runtime", scan.runtime_max, "Stop in order after this time: 90s, 15m, 2h")->type_name("TIME");
+  scan_app->add_option("--max-runtime", scan.runtime_max, "Stop in order after this time: 90s, 15m, 2h")
+      ->type_name("TIME");
   CLI::Option* seed = scan_app->add_option("--seed", scan.seed, "Of the random order")->type_name("N");
   bool no_services = false;
   scan_app->add_flag("--no-services", no_services, "Do not ask open ports what speaks there");
 
   TrafficCommand traffic;
-  CLI::App* traffic_app = app.add_subcommand("traffic", "Conversations of captures or an interface, judged by the rules if there are any");
+  CLI::App* traffic_app = app.add_subcommand(
+      "traffic", "Conversations of captures or an interface, judged by the rules if there are any");
   add_common(*traffic_app, traffic.common, "text, jsonl (flow records), csv; with a rule set also " + reports);
-  traffic_app->add_option("captures", traffic.words, "Capture files, - for standard input; with -i a BPF expression")->type_name("CAPTURE");
-  traffic_app->add_option("-r", traffic.captures, "A capture file; - is standard input")->type_name("FILE")->take_all()->allow_extra_args(false);
+  traffic_app
+      ->add_option("captures", traffic.words, "Capture files, - for standard input; with -i a BPF expression")
+      ->type_name("CAPTURE");
+  traffic_app->add_option("-r", traffic.captures, "A capture file; - is standard input")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
   traffic_app->add_option("-i,--interface", traffic.interface_name, "Listen on this interface")->type_name("IFACE");
   traffic_app->add_option("-w", traffic.write_file, "Keep the packets in this pcap file")->type_name("FILE");
-  traffic_app->add_option("--sensor", traffic.sensor, "Where this was captured: a sensor of the rule set")->type_name("NAME");
+  traffic_app->add_option("--sensor", traffic.sensor, "Where this was captured: a sensor of the rule set")
+      ->type_name("NAME");
   traffic_app->add_option("-f,--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
   traffic_app->add_option("-c,--count", traffic.count, "Stop after this many packets")->type_name("N");
-  traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")->type_name("TIME");
-  traffic_app->add_option("-s,--snaplen", traffic.snaplen, "Bytes kept of each packet (default all)")->type_name("BYTES")->check(CLI::Range(64, 262144));
-  traffic_app->add_option("-B,--buffer", traffic.buffer_mib, "The kernel's ring in MiB (default 64)")->type_name("MIB")->check(CLI::Range(1, 2047));
+  traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")
+      ->type_name("TIME");
+  traffic_app->add_option("-s,--snaplen", traffic.snaplen, "Bytes kept of each packet (default all)")
+      ->type_name("BYTES")
+      ->check(CLI::Range(64, 262144));
+  traffic_app->add_option("-B,--buffer", traffic.buffer_mib, "The kernel's ring in MiB (default 64)")
+      ->type_name("MIB")
+      ->check(CLI::Range(1, 2047));
   traffic_app->add_flag("--promiscuous", traffic.promiscuous, "Also packets for other machines");
-  traffic_app->add_flag("--conversations", traffic.conversations, "One record for each conversation, with the initiator's port");
-  traffic_app->add_option("--fail-on", traffic.fail_on, "Exit 1 at this severity or above (default low)")->type_name("SEVERITY")->take_all()->allow_extra_args(false);
+  traffic_app->add_flag("--conversations", traffic.conversations,
+                        "One record for each conversation, with the initiator's port");
+  traffic_app->add_option("--fail-on", traffic.fail_on, "Exit 1 at this severity or above (default low)")
+      ->type_name("SEVERITY")
+      ->take_all()
+      ->allow_extra_args(false);
 
   VerifyCommand verify;
-  CLI::App* verify_app = app.add_subcommand("verify", "Reconcile evidence with the rule set: findings, report, exit code");
+  CLI::App* verify_app =
+      app.add_subcommand("verify", "Reconcile evidence with the rule set: findings, report, exit code");
   add_common(*verify_app, verify.common, reports);
-  verify_app->add_option("evidence", verify.evidence, "Scan journals, nmap XML, captures, flow records, in any mix; VANTAGE=FILE or SENSOR=FILE says where one was made")->type_name("EVIDENCE");
-  verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")->type_name("NAME");
+  verify_app
+      ->add_option("evidence", verify.evidence,
+                   "Scan journals, nmap XML, captures, flow records, in any mix; VANTAGE=FILE or SENSOR=FILE says "
+                   "where one was made")
+      ->type_name("EVIDENCE");
+  verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
+      ->type_name("NAME");
   verify_app->add_option("--sensor", verify.sensor, "Where captures were made")->type_name("NAME");
-  verify_app->add_option("--fail-on", verify.fail_on, "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")->type_name("SEVERITY")->take_all()->allow_extra_args(false);
-  verify_app->add_option("--baseline", verify.baseline, "A saved verdict: findings are marked new, unchanged or gone")->type_name("VERDICT");
+  verify_app
+      ->add_option("--fail-on", verify.fail_on,
+                   "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")
+      ->type_name("SEVERITY")
+      ->take_all()
+      ->allow_extra_args(false);
+  verify_app
+      ->add_option("--baseline", verify.baseline, "A saved verdict: findings are marked new, unchanged or gone")
+      ->type_name("VERDICT");
   verify_app->add_flag("--new-only", verify.new_only, "Only new findings fail");
-  verify_app->add_option("--require", verify.require, "passage: an undetermined passage is a gap")->type_name("WHAT");
-  verify_app->add_option("--by", verify.by, "Group the findings by application, zone, owner or tag")->type_name("WHAT");
+  verify_app->add_option("--require", verify.require, "passage: an undetermined passage is a gap")
+      ->type_name("WHAT");
+  verify_app->add_option("--by", verify.by, "Group the findings by application, zone, owner or tag")
+      ->type_name("WHAT");
 
   ExplainCommand explain_command;
   CLI::App* explain_app = app.add_subcommand("explain", "One packet through all views");
   add_common(*explain_app, explain_command.common, "text, json");
-  explain_app->add_option("source", explain_command.source, "An address, or a host, zone or vantage point of the rule set")->required()->type_name("SRC");
+  explain_app
+      ->add_option("source", explain_command.source, "An address, or a host, zone or vantage point of the rule set")
+      ->required()
+      ->type_name("SRC");
   explain_app->add_option("destination", explain_command.destination, "The same")->required()->type_name("DST");
-  explain_app->add_option("service", explain_command.service, "tcp/443, udp/53, icmp/echo-request, esp")->required()->type_name("PROTO/PORT");
-  explain_app->add_option("evidence", explain_command.evidence, "What scans and captures say about it")->type_name("EVIDENCE");
-  explain_app->add_option("--vantage", explain_command.vantage, "Where scans were made that do not say so themselves")->type_name("NAME");
+  explain_app->add_option("service", explain_command.service, "tcp/443, udp/53, icmp/echo-request, esp")
+      ->required()
+      ->type_name("PROTO/PORT");
+  explain_app->add_option("evidence", explain_command.evidence, "What scans and captures say about it")
+      ->type_name("EVIDENCE");
+  explain_app
+      ->add_option("--vantage", explain_command.vantage, "Where scans were made that do not say so themselves")
+      ->type_name("NAME");
   explain_app->add_option("--sensor", explain_command.sensor, "Where captures were made")->type_name("NAME");
 
   ReportCommand report;
   CLI::App* report_app = app.add_subcommand("report", "Render a saved verdict again in other formats");
   add_common(*report_app, report.common, reports);
-  report_app->add_option("verdict", report.verdict, "What verify wrote with -o json=FILE")->required()->type_name("VERDICT");
-  report_app->add_option("--by", report.by, "Group the findings by application, zone, owner or tag")->type_name("WHAT");
+  report_app->add_option("verdict", report.verdict, "What verify wrote with -o json=FILE")
+      ->required()
+      ->type_name("VERDICT");
+  report_app->add_option("--by", report.by, "Group the findings by application, zone, owner or tag")
+      ->type_name("WHAT");
 
   std::string schema;
   CLI::App* schema_app = app.add_subcommand("schema", "The JSON Schema (draft-07) of the rule set or of an output");
   schema_app->add_option("what", schema, "rules, scan, flows or verdict")->required()->type_name("WHAT");
   CommonOptions doctor;
-  CLI::App* doctor_app = app.add_subcommand("doctor", "What this machine allows: privileges, descriptors, clock, addresses");
-  doctor_app->add_option("--format", doctor.format, "text or json")->check(CLI::IsMember({"text", "json"}))->type_name("NAME");
+  CLI::App* doctor_app =
+      app.add_subcommand("doctor", "What this machine allows: privileges, descriptors, clock, addresses");
+  doctor_app->add_option("--format", doctor.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("NAME");
   CLI::App* completion_app = app.add_subcommand("completion", "A bash completion script");
 
   std::vector<std::string> words = normalised(argc, argv);
   if (!words.empty() && !words[0].starts_with('-')) {
     std::vector<std::string> names;
-    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+      names.push_back(sub->get_name());
     if (std::find(names.begin(), names.end(), words[0]) == names.end()) {
       std::string hint = suggest(words[0], names);
-      say(Error{{}, fmt::format("'{}' is no command of demarc", words[0]), hint.empty() ? "'demarc --help' lists them" : hint});
+      say(Error{{},
+                fmt::format("'{}' is no command of demarc", words[0]),
+                hint.empty() ? "'demarc --help' lists them" : hint});
       return kCouldNotRun;
     }
   }
@@ -189,8 +279,14 @@ int run_command_line(int argc, char** argv) {
   scan.seed_given = seed->count() != 0;
   scan.services = !no_services;
 
-  const std::pair<CLI::App*, const CommonOptions*> consoles[] = {{check_app, &check.common}, {init_app, &init.common}, {plan_app, &plan.common},
-      {scan_app, &scan.common}, {traffic_app, &traffic.common}, {verify_app, &verify.common}, {explain_app, &explain_command.common}, {report_app, &report.common}};
+  const std::pair<CLI::App*, const CommonOptions*> consoles[] = {{check_app, &check.common},
+                                                                 {init_app, &init.common},
+                                                                 {plan_app, &plan.common},
+                                                                 {scan_app, &scan.common},
+                                                                 {traffic_app, &traffic.common},
+                                                                 {verify_app, &verify.common},
+                                                                 {explain_app, &explain_command.common},
+                                                                 {report_app, &report.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 

@@ -36,7 +36,9 @@ std::vector<ObservedService> observed_services(const Snapshot& snapshot) {
   };
   for (const ScanRun& run : snapshot.scans) {
     for (const Outcome& o : run.outcomes) {
-      if (o.state != PortState::open || o.doubt == Doubt::self_connect || o.doubt == Doubt::answers_everything || !o.protocol.has_ports()) continue;
+      if (o.state != PortState::open || o.doubt == Doubt::self_connect || o.doubt == Doubt::answers_everything ||
+          !o.protocol.has_ports())
+        continue;
       std::string service = o.service == kNoService ? "" : run.services[o.service].name;
       for (std::uint32_t p = o.ports.first.number(); p <= o.ports.last.number(); ++p)
         add({o.target, "", o.protocol, Port(static_cast<std::uint16_t>(p)), service, run.header.source_address});
@@ -69,7 +71,9 @@ int run_init(const InitCommand& command) {
     file = value.starts_with("yaml=") ? value.substr(5) : value;
   }
   if (!file.empty() && file != "-" && access(file.c_str(), F_OK) == 0) {
-    return say(Error{Location{.file = file}, "the file exists already", "init never overwrites: give another name, or move it away"}), kCouldNotRun;
+    return say(Error{Location{.file = file}, "the file exists already",
+                     "init never overwrites: give another name, or move it away"}),
+           kCouldNotRun;
   }
   InitOptions options;
   options.name = command.name;
@@ -82,12 +86,17 @@ int run_init(const InitCommand& command) {
     Result<Snapshot> snapshot = read_evidence({command.evidence, {}, {}, nullptr}, command.common);
     if (!snapshot) return say(snapshot.error()), kCouldNotRun;
     services = observed_services(*snapshot);
-    if (services.empty()) return say(Error{{}, "nothing in the evidence answered: there is nothing to draft", "leave the files away for an empty rule set"}), kCouldNotRun;
+    if (services.empty())
+      return say(Error{{},
+                       "nothing in the evidence answered: there is nothing to draft",
+                       "leave the files away for an empty rule set"}),
+             kCouldNotRun;
   }
   std::string text = initial_rule_set(services, options);
   Result<void> written = file.empty() || file == "-" ? write_stdout(text) : write_file_atomically(file, text);
   if (!written) return say(written.error()), kCouldNotRun;
-  if (!file.empty() && file != "-") say_note(fmt::format("{} written; next: edit it, then 'demarc check --rules {}'", file, file));
+  if (!file.empty() && file != "-")
+    say_note(fmt::format("{} written; next: edit it, then 'demarc check --rules {}'", file, file));
   return kConforms;
 }
 
@@ -96,8 +105,10 @@ int run_schema(const std::string& what) {
     std::string_view name;
     std::string (*schema)();
   };
-  constexpr Row kSchemas[] = {
-      {"rules", rules_json_schema}, {"scan", scan_json_schema}, {"flows", flows_json_schema}, {"verdict", [] { return std::string(verdict_json_schema()); }}};
+  constexpr Row kSchemas[] = {{"rules", rules_json_schema},
+                              {"scan", scan_json_schema},
+                              {"flows", flows_json_schema},
+                              {"verdict", [] { return std::string(verdict_json_schema()); }}};
   std::vector<std::string_view> names;
   for (const Row& row : kSchemas) {
     names.push_back(row.name);
@@ -106,7 +117,10 @@ int run_schema(const std::string& what) {
     return kConforms;
   }
   std::string hint = suggest(what, names);
-  return say(Error{{}, fmt::format("there is no schema '{}'", what), hint.empty() ? fmt::format("one of {}", fmt::join(names, ", ")) : hint}), kCouldNotRun;
+  return say(Error{{},
+                   fmt::format("there is no schema '{}'", what),
+                   hint.empty() ? fmt::format("one of {}", fmt::join(names, ", ")) : hint}),
+         kCouldNotRun;
 }
 
 int run_doctor(const CommonOptions& common) {
@@ -120,31 +134,50 @@ int run_doctor(const CommonOptions& common) {
   checks.push_back({"kernel", fmt::format("{} {}", kernel.sysname, kernel.release), "", true});
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
-  checks.push_back({"descriptors", fmt::format("{} (hard limit {})", files.rlim_cur, files.rlim_max), files.rlim_cur < 1024 ? "few probes at a time: raise 'ulimit -n'" : "", files.rlim_cur >= 256});
+  checks.push_back({"descriptors", fmt::format("{} (hard limit {})", files.rlim_cur, files.rlim_max),
+                    files.rlim_cur < 1024 ? "few probes at a time: raise 'ulimit -n'" : "", files.rlim_cur >= 256});
   bool raw = has_capability(13), admin = has_capability(12);  // CAP_NET_RAW, CAP_NET_ADMIN
-  checks.push_back({"capture", raw ? "allowed (CAP_NET_RAW)" : "not allowed", raw ? "" : "'traffic -i' needs root, or: setcap cap_net_raw+ep on the program", raw});
+  checks.push_back({"capture", raw ? "allowed (CAP_NET_RAW)" : "not allowed",
+                    raw ? "" : "'traffic -i' needs root, or: setcap cap_net_raw+ep on the program", raw});
   checks.push_back({"scan", "by connect, which needs no privilege", "", true});
   checks.push_back({"promiscuous", admin ? "allowed" : "may be refused (CAP_NET_ADMIN)", "", true});
   Timestamp at = now();
   bool clock = at.seconds() > 1'700'000'000;
-  checks.push_back({"clock", to_string(at), clock ? "" : "the clock is wrong: evidence would carry wrong dates", clock});
+  checks.push_back(
+      {"clock", to_string(at), clock ? "" : "the clock is wrong: evidence would carry wrong dates", clock});
   bool zones = access("/usr/share/zoneinfo/Europe/Berlin", R_OK) == 0;
-  checks.push_back({"time zones", zones ? "installed" : "missing", zones ? "" : "install tzdata: a rule set's timezone cannot be read without it", zones});
+  checks.push_back({"time zones", zones ? "installed" : "missing",
+                    zones ? "" : "install tzdata: a rule set's timezone cannot be read without it", zones});
   if (Result<std::vector<LocalAddress>> local = local_addresses()) {
     std::string text;
-    for (const LocalAddress& l : *local) text += fmt::format("{}{} on {}", text.empty() ? "" : ", ", to_string(l.address), l.interface_name);
-    checks.push_back({"addresses", text, "a vantage point's `address` must be one of these, unless behind_nat", true});
+    for (const LocalAddress& l : *local)
+      text += fmt::format("{}{} on {}", text.empty() ? "" : ", ", to_string(l.address), l.interface_name);
+    checks.push_back(
+        {"addresses", text, "a vantage point's `address` must be one of these, unless behind_nat", true});
   }
   std::string out;
   if (common.format == "json") {
     JsonWriter json(JsonWriter::Style::indented);
-    json.begin_object().field("demarc", "doctor").field("version", 1).field("tool_version", DEMARC_VERSION).key("checks").begin_array();
-    for (const Check& c : checks) json.begin_object().field("name", c.name).field("good", c.good).field("value", c.value).field_unless_empty("advice", c.advice).end_object();
+    json.begin_object()
+        .field("demarc", "doctor")
+        .field("version", 1)
+        .field("tool_version", DEMARC_VERSION)
+        .key("checks")
+        .begin_array();
+    for (const Check& c : checks)
+      json.begin_object()
+          .field("name", c.name)
+          .field("good", c.good)
+          .field("value", c.value)
+          .field_unless_empty("advice", c.advice)
+          .end_object();
     json.end_array().end_object();
     out = json.take() + '\n';
   } else {
     out = fmt::format("demarc {}\n", DEMARC_VERSION);
-    for (const Check& c : checks) out += fmt::format("{} {:<12} {}\n{}", c.good ? "ok " : "-- ", c.name, terminal_safe(c.value), c.good || c.advice.empty() ? "" : fmt::format("                 {}\n", c.advice));
+    for (const Check& c : checks)
+      out += fmt::format("{} {:<12} {}\n{}", c.good ? "ok " : "-- ", c.name, terminal_safe(c.value),
+                         c.good || c.advice.empty() ? "" : fmt::format("                 {}\n", c.advice));
   }
   if (Result<void> written = write_stdout(out); !written) return say(written.error()), kCouldNotRun;
   return kConforms;

@@ -27,7 +27,8 @@ namespace {
 constexpr std::string_view kFormats[] = {"text", "jsonl"};
 constexpr std::uint32_t kGentleRate = 10;  // probes a second at most for a host with `care: gentle`
 
-/// Where the journal goes: a file that only ever grows, or standard output, or nowhere (a terminal shows the result instead).
+/// Where the journal goes: a file that only ever grows, or standard output, or nowhere (a terminal shows the result
+/// instead).
 class JournalOutput {
  public:
   static Result<JournalOutput> to_file(const std::string& path, AppendFile::Mode mode) {
@@ -59,7 +60,8 @@ class JournalOutput {
 /// Numbers services, writes records, and keeps what the closing table shows.
 class JournalSink : public ConnectScanSink {
  public:
-  JournalSink(JournalOutput& journal, const ScanPlan& plan, const CommonOptions& options) : journal_(journal), plan_(plan), progress_(options, "scan", "probes/s") {}
+  JournalSink(JournalOutput& journal, const ScanPlan& plan, const CommonOptions& options)
+      : journal_(journal), plan_(plan), progress_(options, "scan", "probes/s") {}
 
   Result<void> on_found(std::span<const ConnectFound> found) override {
     std::vector<Outcome> outcomes;
@@ -99,10 +101,14 @@ class JournalSink : public ConnectScanSink {
     Tally& tally = tallies_[o.target];
     std::uint32_t ports = o.ports.size();
     if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary) tally.doubtful += ports;
-    if (o.state == PortState::open) tally.open.push_back({o.ports.first, service, o.doubt});
-    else if (o.state == PortState::closed) tally.closed += ports;
-    else if (o.passage == Passage::blocked) tally.refused[o.answered_by.value_or(o.target)] += ports;
-    else tally.silent += ports;
+    if (o.state == PortState::open)
+      tally.open.push_back({o.ports.first, service, o.doubt});
+    else if (o.state == PortState::closed)
+      tally.closed += ports;
+    else if (o.passage == Passage::blocked)
+      tally.refused[o.answered_by.value_or(o.target)] += ports;
+    else
+      tally.silent += ports;
   }
 
   std::string table() const {
@@ -111,17 +117,23 @@ class JournalSink : public ConnectScanSink {
       std::string host_name;
       for (const PlanTarget& t : plan_.targets)
         if (t.target.address() == address) host_name = t.name;
-      out += fmt::format("{}{}: {} open, {} closed, {} silent", to_string(address), host_name.empty() ? "" : fmt::format(" ({})", terminal_safe(host_name)), tally.open.size(), tally.closed, tally.silent);
-      for (const auto& [router, ports] : tally.refused) out += fmt::format(", {} refused by {}", ports, to_string(router));
+      out += fmt::format("{}{}: {} open, {} closed, {} silent", to_string(address),
+                         host_name.empty() ? "" : fmt::format(" ({})", terminal_safe(host_name)), tally.open.size(),
+                         tally.closed, tally.silent);
+      for (const auto& [router, ports] : tally.refused)
+        out += fmt::format(", {} refused by {}", ports, to_string(router));
       if (tally.doubtful != 0) out += fmt::format(", {} in doubt", tally.doubtful);
       out += '\n';
       std::vector<OpenPort> open = tally.open;
       std::sort(open.begin(), open.end(), [](const OpenPort& a, const OpenPort& b) { return a.port < b.port; });
       for (const OpenPort& o : open) {
         std::string what = o.service ? o.service->name : "";
-        if (o.service && !o.service->product.empty()) what += ' ' + o.service->product + (o.service->version.empty() ? "" : ' ' + o.service->version);
-        if (o.service && !o.service->certificate_names.empty()) what += " for " + o.service->certificate_names.front();
-        if (o.service && what == o.service->name && !o.service->evidence.empty()) what += "  " + clipped(o.service->evidence, 60);
+        if (o.service && !o.service->product.empty())
+          what += ' ' + o.service->product + (o.service->version.empty() ? "" : ' ' + o.service->version);
+        if (o.service && !o.service->certificate_names.empty())
+          what += " for " + o.service->certificate_names.front();
+        if (o.service && what == o.service->name && !o.service->evidence.empty())
+          what += "  " + clipped(o.service->evidence, 60);
         if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary) what += fmt::format("  [{}]", name(o.doubt));
         out += fmt::format("  {:>5}/tcp  {}\n", o.port.number(), terminal_safe(what));
       }
@@ -153,22 +165,26 @@ std::string interface_of(const std::vector<LocalAddress>& local, const Address& 
   return {};
 }
 
-/// The address that packets will really leave from, and its interface; refuses to speak for a vantage point it does not stand on.
+/// The address that packets will really leave from, and its interface; refuses to speak for a vantage point it does
+/// not stand on.
 Result<void> find_source(const Selected& s, ScanHeader& header) {
   std::vector<LocalAddress> local = DEMARC_TRY(local_addresses());
   if (!s.plan.targets.empty()) {
     // A target without a route still gets its answer from the kernel; it only cannot tell our address.
-    if (Result<Address> source = source_address_for(s.plan.targets.front().target.address())) header.source_address = *source;
+    if (Result<Address> source = source_address_for(s.plan.targets.front().target.address()))
+      header.source_address = *source;
   }
   if (s.vantage != nullptr && !s.vantage->behind_nat) {
     header.interface_name = interface_of(local, s.vantage->address);
     if (header.interface_name.empty()) {
-      return failure(fmt::format("this machine is not the vantage point '{}': it does not have the address {}", s.vantage->name, to_string(s.vantage->address)),
+      return failure(fmt::format("this machine is not the vantage point '{}': it does not have the address {}",
+                                 s.vantage->name, to_string(s.vantage->address)),
                      "run the scan there, or declare behind_nat: true if the address is a translation's");
     }
     if (!header.source_address) header.source_address = s.vantage->address;
   }
-  if (header.interface_name.empty() && header.source_address) header.interface_name = interface_of(local, *header.source_address);
+  if (header.interface_name.empty() && header.source_address)
+    header.interface_name = interface_of(local, *header.source_address);
   return {};
 }
 
@@ -208,13 +224,17 @@ Result<Resumed> read_resumed(const std::string& path, const Selected& s) {
   r.run = DEMARC_TRY(read_journal(path, text));
   const ScanHeader& h = r.run.header;
   if (h.plan_sha256 != s.plan.sha256()) {
-    std::string why = h.vantage != s.plan.vantage ? fmt::format("it was made from '{}', not from '{}'", h.vantage, s.plan.vantage)
+    std::string why = h.vantage != s.plan.vantage
+                          ? fmt::format("it was made from '{}', not from '{}'", h.vantage, s.plan.vantage)
                       : h.rules_sha256 != s.plan.rules_sha256 ? "the rule set has changed since"
                                                               : "its ports or targets are others";
-    return file_failure(path, "this journal belongs to another plan: " + why, "give the same rule set and options as for the first run, or begin a new journal");
+    return file_failure(path, "this journal belongs to another plan: " + why,
+                        "give the same rule set and options as for the first run, or begin a new journal");
   }
   if (h.shard != s.shard || h.shards != s.shards) {
-    return file_failure(path, fmt::format("this journal is of shard {}/{}, not {}/{}", h.shard, h.shards, s.shard, s.shards), fmt::format("add --shard {}/{}", h.shard, h.shards));
+    return file_failure(
+        path, fmt::format("this journal is of shard {}/{}, not {}/{}", h.shard, h.shards, s.shard, s.shards),
+        fmt::format("add --shard {}/{}", h.shard, h.shards));
   }
   WorkOrder order(s.plan, h.seed, s.shard, s.shards);
   r.answered.resize(order.total());
@@ -222,7 +242,8 @@ Result<Resumed> read_resumed(const std::string& path, const Selected& s) {
     std::optional<std::uint32_t> target = order.find(o.target);
     if (!target || o.protocol != Protocol::tcp) continue;
     for (std::uint32_t port = o.ports.first.number(); port <= o.ports.last.number(); ++port)
-      if (std::optional<std::uint64_t> n = order.number(*target, Port(static_cast<std::uint16_t>(port)))) r.answered[*n] = true;
+      if (std::optional<std::uint64_t> n = order.number(*target, Port(static_cast<std::uint16_t>(port))))
+        r.answered[*n] = true;
   }
   return r;
 }
@@ -242,12 +263,17 @@ int run_scan(const ScanCommand& command) {
   if (!format.empty()) {
     if (Result<void> known = check_format(format, kFormats); !known) return say(known.error()), kCouldNotRun;
   }
-  Result<std::vector<Output>> outputs = parse_outputs(command.common.outputs, kFormats, [](std::string_view) -> std::string_view { return "jsonl"; });
+  Result<std::vector<Output>> outputs =
+      parse_outputs(command.common.outputs, kFormats, [](std::string_view) -> std::string_view { return "jsonl"; });
   if (!outputs) return say(outputs.error()), kCouldNotRun;
   std::string journal_file = command.resume;
   for (const Output& output : *outputs) {
     if (output.format != "jsonl") continue;
-    if (!journal_file.empty() && journal_file != output.file) return say(Error{{}, "one journal at a time: --resume names another file than -o", "--resume FILE goes on in that file; leave -o away"}), kCouldNotRun;
+    if (!journal_file.empty() && journal_file != output.file)
+      return say(Error{{},
+                       "one journal at a time: --resume names another file than -o",
+                       "--resume FILE goes on in that file; leave -o away"}),
+             kCouldNotRun;
     journal_file = output.file;
   }
   std::optional<std::chrono::seconds> runtime_max;
@@ -264,11 +290,18 @@ int run_scan(const ScanCommand& command) {
   for (const std::string& note : s.plan.notes) say_detail(note);
   if (s.plan.tcp_probes == 0) {
     for (const std::string& note : s.plan.notes) say_note(note);
-    return say(Error{{}, "nothing to ask: no target of the scope has a TCP port to ask from here", "'demarc plan' shows why"}), kCouldNotRun;
+    return say(Error{{},
+                     "nothing to ask: no target of the scope has a TCP port to ask from here",
+                     "'demarc plan' shows why"}),
+           kCouldNotRun;
   }
   WindowDecision window = s.scope->allowed_at(now());
   if (!window.allowed) {
-    return say(Error{{}, "outside the authorised time: " + window.why, window.next ? "the next window opens at " + to_string(*window.next) : "no window opens within a year"}), kCouldNotRun;
+    return say(Error{{},
+                     "outside the authorised time: " + window.why,
+                     window.next ? "the next window opens at " + to_string(*window.next)
+                                 : "no window opens within a year"}),
+           kCouldNotRun;
   }
 
   ScanHeader header;
@@ -296,7 +329,8 @@ int run_scan(const ScanCommand& command) {
     if (Result<void> cut = cut_half_line(command.resume); !cut) return say(cut.error()), kCouldNotRun;
   }
   if (!journal_file.empty() && journal_file != "-") {
-    Result<JournalOutput> opened = JournalOutput::to_file(journal_file, resumed ? AppendFile::Mode::append_or_create : AppendFile::Mode::create_new);
+    Result<JournalOutput> opened = JournalOutput::to_file(
+        journal_file, resumed ? AppendFile::Mode::append_or_create : AppendFile::Mode::create_new);
     if (!opened) return say(opened.error()), kCouldNotRun;
     journal = std::move(*opened);
   } else if (journal_file == "-" || format == "jsonl" || (format.empty() && !stdout_is_terminal())) {
@@ -348,7 +382,9 @@ int run_scan(const ScanCommand& command) {
   sink.clear_progress();
   if (!result) {
     say(result.error());
-    if (!journal_file.empty()) say_note(fmt::format("what was found so far is whole in {}: go on with --resume {}", journal_file, journal_file));
+    if (!journal_file.empty())
+      say_note(
+          fmt::format("what was found so far is whole in {}: go on with --resume {}", journal_file, journal_file));
     return kCouldNotRun;
   }
   if (resumed && resumed->run.summary) {
@@ -364,13 +400,19 @@ int run_scan(const ScanCommand& command) {
   }
   for (const Output& output : *outputs) {
     if (output.format != "text") continue;
-    if (Result<void> written = write_file_atomically(output.file, sink.table()); !written) return say(written.error()), kCouldNotRun;
+    if (Result<void> written = write_file_atomically(output.file, sink.table()); !written)
+      return say(written.error()), kCouldNotRun;
   }
-  std::string loss = result->summary.loss_estimate >= 0 ? fmt::format("loss {:.2g}%", result->summary.loss_estimate * 100) : "loss unknown (no canary)";
-  say_note(fmt::format("scan {}: {} probes sent, {} answered, {}, {}", name(result->summary.end), grouped_number(result->summary.sent), grouped_number(result->summary.received), loss,
+  std::string loss = result->summary.loss_estimate >= 0
+                         ? fmt::format("loss {:.2g}%", result->summary.loss_estimate * 100)
+                         : "loss unknown (no canary)";
+  say_note(fmt::format("scan {}: {} probes sent, {} answered, {}, {}", name(result->summary.end),
+                       grouped_number(result->summary.sent), grouped_number(result->summary.received), loss,
                        describe_duration(result->summary.finished - header.started)));
   if (result->summary.end != ScanEnd::complete) {
-    say_warning(fmt::format("{} of {} ports were not measured: {}", grouped_number(result->unanswered_work), grouped_number(order.size()), result->why.empty() ? std::string(name(result->summary.end)) : result->why));
+    say_warning(fmt::format("{} of {} ports were not measured: {}", grouped_number(result->unanswered_work),
+                            grouped_number(order.size()),
+                            result->why.empty() ? std::string(name(result->summary.end)) : result->why));
     if (!journal_file.empty() && journal_file != "-") say_note(fmt::format("go on with --resume {}", journal_file));
   }
   return end_code(result->summary.end);

@@ -22,16 +22,18 @@ namespace {
 
 constexpr std::string_view kFlowFormats[] = {"text", "jsonl", "csv"};
 
-
 std::string service_of(const ObservedFlow& f) {
-  if (f.protocol.is_icmp()) return fmt::format("{} {}", to_string(f.protocol), describe(f.initiator.family(), f.icmp));
-  return f.protocol.has_ports() ? fmt::format("{}/{}", to_string(f.protocol), f.port.number()) : to_string(f.protocol);
+  if (f.protocol.is_icmp())
+    return fmt::format("{} {}", to_string(f.protocol), describe(f.initiator.family(), f.icmp));
+  return f.protocol.has_ports() ? fmt::format("{}/{}", to_string(f.protocol), f.port.number())
+                                : to_string(f.protocol);
 }
 
 std::string states_of(const ObservedFlow& f) {
   std::string out;
   for (std::size_t i = 0; i < kConnStates; ++i)
-    if (f.states[i] != 0) out += fmt::format("{}{}:{}", out.empty() ? "" : " ", name(static_cast<ConnState>(i)), f.states[i]);
+    if (f.states[i] != 0)
+      out += fmt::format("{}{}:{}", out.empty() ? "" : " ", name(static_cast<ConnState>(i)), f.states[i]);
   return out;
 }
 
@@ -44,8 +46,9 @@ std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
   std::vector<const ObservedFlow*> order;
   for (const ObservedFlow& f : evidence.flows) order.push_back(&f);
   std::sort(order.begin(), order.end(), [](const ObservedFlow* a, const ObservedFlow* b) {
-    return std::tuple(b->established, b->conversations, a->initiator, a->responder, a->protocol, a->port, a->icmp, a->first) <
-           std::tuple(a->established, a->conversations, b->initiator, b->responder, b->protocol, b->port, b->icmp, b->first);
+    return std::tuple(b->established, b->conversations, a->initiator, a->responder, a->protocol, a->port, a->icmp,
+                      a->first) < std::tuple(a->established, a->conversations, b->initiator, b->responder,
+                                             b->protocol, b->port, b->icmp, b->first);
   });
   return order;
 }
@@ -53,7 +56,9 @@ std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
 std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
   std::string out;
   for (const FlowSource& s : evidence.sources) {
-    out += fmt::format("{}{}: {} packets", terminal_safe(s.file), s.sensor.empty() ? "" : fmt::format(" (sensor {})", terminal_safe(s.sensor)), grouped_number(s.packets));
+    out += fmt::format("{}{}: {} packets", terminal_safe(s.file),
+                       s.sensor.empty() ? "" : fmt::format(" (sensor {})", terminal_safe(s.sensor)),
+                       grouped_number(s.packets));
     if (s.first && s.last) out += fmt::format(", {} to {}", to_string(*s.first), to_string(*s.last));
     if (s.dropped != 0) out += fmt::format(", {} dropped", grouped_number(s.dropped));
     if (s.undecoded != 0) out += fmt::format(", {} not decoded", grouped_number(s.undecoded));
@@ -62,22 +67,30 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
     out += '\n';
     if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
   }
-  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", "INITIATOR", "RESPONDER", "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN");
+  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", "INITIATOR", "RESPONDER",
+                     "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN");
   for (const ObservedFlow* f : by_use(evidence)) {
-    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder), service_of(*f), f->conversations,
-                       f->established, states_of(*f), f->bytes_out, f->bytes_in);
+    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n",
+                       label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
+                       service_of(*f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in);
   }
-  bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(), [](const ObservedFlow& f) { return !f.initiator_certain; });
+  bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
+                            [](const ObservedFlow& f) { return !f.initiator_certain; });
   if (unsure) out += "\n? who opened the conversation is likely, not certain: its beginning was not captured\n";
   return out;
 }
 
 std::string flows_csv(const FlowEvidence& evidence) {
-  std::string out = "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,states,packets_out,packets_in,bytes_out,bytes_in,first,last,file\r\n";
+  std::string out =
+      "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,"
+      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file\r\n";
   for (const ObservedFlow* f : by_use(evidence)) {
-    std::string port = f->protocol.has_ports() ? to_string(f->port) : "", initiator_port = f->initiator_port.number() != 0 ? to_string(f->initiator_port) : "";
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", to_string(f->initiator), to_string(f->responder), to_string(f->protocol), port, initiator_port,
-                       f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations, f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
+    std::string port = f->protocol.has_ports() ? to_string(f->port) : "",
+                initiator_port = f->initiator_port.number() != 0 ? to_string(f->initiator_port) : "";
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", to_string(f->initiator),
+                       to_string(f->responder), to_string(f->protocol), port, initiator_port,
+                       f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations,
+                       f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
                        to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file));
   }
   return out;
@@ -92,9 +105,11 @@ std::string render(std::string_view format, const FlowEvidence& evidence, const 
 std::string weakness(const FlowEvidence& evidence) {
   for (const FlowSource& s : evidence.sources) {
     if (s.dropped != 0) return fmt::format("{}: {} packets were dropped", s.file, grouped_number(s.dropped));
-    if (s.truncated) return fmt::format("{}: {}", s.file, s.problem.empty() ? "the file ends in the middle" : s.problem);
+    if (s.truncated)
+      return fmt::format("{}: {}", s.file, s.problem.empty() ? "the file ends in the middle" : s.problem);
     if (!s.problem.empty()) return fmt::format("{}: {}", s.file, s.problem);
-    if (s.aggregated != 0) return fmt::format("{}: the detail of {} conversations was given up", s.file, grouped_number(s.aggregated));
+    if (s.aggregated != 0)
+      return fmt::format("{}: the detail of {} conversations was given up", s.file, grouped_number(s.aggregated));
   }
   return evidence.complete ? "" : "the capture was interrupted";
 }
@@ -111,7 +126,12 @@ int run_traffic(const TrafficCommand& command) {
     std::vector<std::string> names;
     for (const Sensor& sensor : rules->sensors) names.push_back(sensor.name);
     std::string hint = suggest(command.sensor, names);
-    return say(Error{{}, fmt::format("the rule set has no sensor '{}'", command.sensor), hint.empty() ? fmt::format("it has {}", names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))) : hint}), kCouldNotRun;
+    return say(Error{{},
+                     fmt::format("the rule set has no sensor '{}'", command.sensor),
+                     hint.empty() ? fmt::format("it has {}",
+                                                names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))
+                                  : hint}),
+           kCouldNotRun;
   }
   // Formats of conversations, and with a rule set those of a verdict as well.
   std::vector<std::string_view> formats(std::begin(kFlowFormats), std::end(kFlowFormats));
@@ -120,13 +140,14 @@ int run_traffic(const TrafficCommand& command) {
       if (std::find(formats.begin(), formats.end(), report) == formats.end()) formats.push_back(report);
   std::string format = command.common.format.empty() ? "text" : command.common.format;
   if (Result<void> known = check_format(format, formats); !known) return say(known.error()), kCouldNotRun;
-  Result<std::vector<Output>> outputs = parse_outputs(command.common.outputs, formats, [](std::string_view file) -> std::string_view {
-    if (file.ends_with(".jsonl")) return "jsonl";
-    if (file.ends_with(".csv")) return "csv";
-    if (file.ends_with(".txt")) return "text";
-    const ReportFormat* report = report_format_for_file(file);
-    return report == nullptr ? "" : report->name;
-  });
+  Result<std::vector<Output>> outputs =
+      parse_outputs(command.common.outputs, formats, [](std::string_view file) -> std::string_view {
+        if (file.ends_with(".jsonl")) return "jsonl";
+        if (file.ends_with(".csv")) return "csv";
+        if (file.ends_with(".txt")) return "text";
+        const ReportFormat* report = report_format_for_file(file);
+        return report == nullptr ? "" : report->name;
+      });
   if (!outputs) return say(outputs.error()), kCouldNotRun;
   FailOn fail_on;
   for (const std::string& value : command.fail_on)
@@ -147,12 +168,14 @@ int run_traffic(const TrafficCommand& command) {
   Progress progress(command.common, live ? "listening" : "reading captures", "packets/s");
   auto started = std::chrono::steady_clock::now();
   ObserveCallback show = [&](const ObserveProgress& p) {
-    double seconds = std::max(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), 0.001);
+    double seconds =
+        std::max(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), 0.001);
     Progress::State state;
     state.done = live ? p.packets : p.bytes;
     state.total = p.bytes_total;
     state.rate = static_cast<double>(p.packets) / seconds;
-    state.detail = fmt::format("{} conversations{}", grouped_number(p.conversations), p.dropped != 0 ? fmt::format(", {} dropped", grouped_number(p.dropped)) : "");
+    state.detail = fmt::format("{} conversations{}", grouped_number(p.conversations),
+                               p.dropped != 0 ? fmt::format(", {} dropped", grouped_number(p.dropped)) : "");
     progress.show(state);
   };
   Result<FlowEvidence> evidence = failure("nothing to read");
@@ -161,7 +184,8 @@ int run_traffic(const TrafficCommand& command) {
     LiveRequest request;
     request.live.interface = command.interface_name;
     request.live.filter = command.filter;
-    for (const std::string& word : command.words) request.live.filter += (request.live.filter.empty() ? "" : " ") + word;
+    for (const std::string& word : command.words)
+      request.live.filter += (request.live.filter.empty() ? "" : " ") + word;
     request.live.snaplen = command.snaplen;
     request.live.promiscuous = command.promiscuous;
     request.live.buffer_bytes = command.buffer_mib << 20;
@@ -170,15 +194,21 @@ int run_traffic(const TrafficCommand& command) {
     request.packets_max = command.count;
     if (duration) request.duration_max = *duration;
     request.flow = flow;
-    evidence = observe_live(request, stop, show, [&] { say_note(fmt::format("listening on {}; Ctrl-C ends it", command.interface_name)); });
+    evidence = observe_live(request, stop, show, [&] {
+      say_note(fmt::format("listening on {}; Ctrl-C ends it", command.interface_name));
+    });
     // Ctrl-C is how a listener is meant to end.
     if (evidence) evidence->complete = true;
   } else {
-    if (!command.write_file.empty()) return say(Error{{}, "-w writes what an interface sees: it goes with -i", ""}), kCouldNotRun;
+    if (!command.write_file.empty())
+      return say(Error{{}, "-w writes what an interface sees: it goes with -i", ""}), kCouldNotRun;
     ObserveRequest request;
     for (const std::string& file : command.captures) request.captures.push_back({file, command.sensor});
     for (const std::string& file : command.words) request.captures.push_back({file, command.sensor});
-    if (request.captures.empty()) return say(Error{{}, "no capture: nothing to read", "give capture files, '-' for standard input, or -i INTERFACE"}), kCouldNotRun;
+    if (request.captures.empty())
+      return say(Error{
+                 {}, "no capture: nothing to read", "give capture files, '-' for standard input, or -i INTERFACE"}),
+             kCouldNotRun;
     request.filter = command.filter;
     request.packets_max = command.count;
     request.flow = flow;
@@ -204,7 +234,12 @@ int run_traffic(const TrafficCommand& command) {
   std::optional<Verdict> verdict;
   if (!flows_only) {
     snapshot.flows.push_back(*evidence);
-    verdict = judge(*rules, snapshot, {.as_of = *at, .require_passage = false, .tool_version = DEMARC_VERSION, .judge_rule_set = false, .judge_reachable = false});
+    verdict = judge(*rules, snapshot,
+                    {.as_of = *at,
+                     .require_passage = false,
+                     .tool_version = DEMARC_VERSION,
+                     .judge_rule_set = false,
+                     .judge_reachable = false});
     conclude(*verdict, fail_on);
   }
   ReportOptions report_options;
@@ -217,14 +252,20 @@ int run_traffic(const TrafficCommand& command) {
     if (name == "text" && verdict) text += "\n" + find_report_format("text")->render(*verdict, report_options);
     return text;
   };
-  if (flows_only && rules != nullptr && std::find(std::begin(kFlowFormats), std::end(kFlowFormats), format) == std::end(kFlowFormats)) {
-    return say(Error{{}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}), kCouldNotRun;
+  if (flows_only && rules != nullptr &&
+      std::find(std::begin(kFlowFormats), std::end(kFlowFormats), format) == std::end(kFlowFormats)) {
+    return say(Error{
+               {}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}),
+           kCouldNotRun;
   }
   for (const Output& output : *outputs)
-    if (Result<void> written = write_file_atomically(output.file, render_any(output.format, false)); !written) return say(written.error()), kCouldNotRun;
+    if (Result<void> written = write_file_atomically(output.file, render_any(output.format, false)); !written)
+      return say(written.error()), kCouldNotRun;
   bool silent = live && !command.write_file.empty() && command.common.format.empty();
   if (silent) {
-    for (const FlowSource& s : evidence->sources) say_note(fmt::format("{} packets kept in {}, {} dropped", grouped_number(s.packets), command.write_file, s.dropped));
+    for (const FlowSource& s : evidence->sources)
+      say_note(fmt::format("{} packets kept in {}, {} dropped", grouped_number(s.packets), command.write_file,
+                           s.dropped));
   } else if (Result<void> shown = write_stdout(render_any(format, use_color())); !shown) {
     return say(shown.error()), kCouldNotRun;
   }

@@ -19,7 +19,8 @@ Result<Verdict> read_verdict_file(const std::string& file) {
   std::string text = DEMARC_TRY(read_whole_file(file, kVerdictFileMax));
   std::string_view head = std::string_view(text).substr(0, text.find('\n'));
   if (head.starts_with(R"({"demarc":"scan")") || head.starts_with(R"({"demarc":"flows")")) {
-    return file_failure(file, "this is evidence, not a verdict", "'demarc verify' judges it; --format json keeps the verdict");
+    return file_failure(file, "this is evidence, not a verdict",
+                        "'demarc verify' judges it; --format json keeps the verdict");
   }
   return read_verdict(text, file);
 }
@@ -38,8 +39,11 @@ int run_verify(const VerifyCommand& command) {
   Result<FailOn> fail_on = parse_fail_on(command.fail_on);
   if (!fail_on) return say(fail_on.error()), kCouldNotRun;
   fail_on->new_only = command.new_only;
-  if (command.new_only && command.baseline.empty()) return say(Error{{}, "--new-only needs a verdict to compare with", "add --baseline VERDICT.json"}), kCouldNotRun;
-  if (!command.require.empty() && command.require != "passage") return say(Error{{}, fmt::format("--require: '{}' is unknown", command.require), "passage"}), kCouldNotRun;
+  if (command.new_only && command.baseline.empty())
+    return say(Error{{}, "--new-only needs a verdict to compare with", "add --baseline VERDICT.json"}),
+           kCouldNotRun;
+  if (!command.require.empty() && command.require != "passage")
+    return say(Error{{}, fmt::format("--require: '{}' is unknown", command.require), "passage"}), kCouldNotRun;
   LoadedRules loaded = load_rules(command.common, true);
   if (!loaded.rules) return kCouldNotRun;
   const RuleSet& rules = *loaded.rules;
@@ -51,11 +55,15 @@ int run_verify(const VerifyCommand& command) {
     if (!read) return say(read.error()), kCouldNotRun;
     baseline = std::move(*read);
   }
-  Result<Snapshot> snapshot = read_evidence({command.evidence, command.vantage, command.sensor, &rules}, command.common);
+  Result<Snapshot> snapshot =
+      read_evidence({command.evidence, command.vantage, command.sensor, &rules}, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
-  if (stop_on_signals()) return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;
+  if (stop_on_signals())
+    return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;
   // From here on nothing is read or asked: the same rule set and evidence give the same verdict.
-  Verdict verdict = judge(rules, *snapshot, {.as_of = *at, .require_passage = command.require == "passage", .tool_version = DEMARC_VERSION});
+  Verdict verdict =
+      judge(rules, *snapshot,
+            {.as_of = *at, .require_passage = command.require == "passage", .tool_version = DEMARC_VERSION});
   if (baseline) apply_baseline(verdict, *baseline);
   conclude(verdict, *fail_on);
   reports->sign_off = rules.review.approval_roles;

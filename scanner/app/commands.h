@@ -40,11 +40,11 @@ struct Selection {
   std::vector<std::string> targets;  // only these of the scope
   std::string targets_file;          // -iL
   std::vector<std::string> exclude;
-  std::string ports;                 // -p
-  std::string shard;                 // i/n, or auto/n
+  std::string ports;  // -p
+  std::string shard;  // i/n, or auto/n
   std::uint32_t rate = 0;
-  std::uint32_t tries = 0;           // 0: the default
-  std::uint32_t concurrent = 1;      // vantage points that scan at the same time and share the rate
+  std::uint32_t tries = 0;       // 0: the default
+  std::uint32_t concurrent = 1;  // vantage points that scan at the same time and share the rate
 };
 
 struct PlanCommand {

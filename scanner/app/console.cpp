@@ -34,8 +34,10 @@ Console& console() {
 
 void log(spdlog::level::level_enum level, std::string_view prefix, std::string_view text) {
   Console& c = console();
-  if (c.json) c.log->log(level, "{}", json_quoted(text));
-  else c.log->log(level, "demarc: {}{}", prefix, terminal_safe(text));
+  if (c.json)
+    c.log->log(level, "{}", json_quoted(text));
+  else
+    c.log->log(level, "demarc: {}{}", prefix, terminal_safe(text));
 }
 
 }  // namespace
@@ -43,8 +45,12 @@ void log(spdlog::level::level_enum level, std::string_view prefix, std::string_v
 void configure_console(const CommonOptions& options) {
   Console& c = console();
   c.json = options.log_format == "json";
-  if (c.json) c.log->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})", spdlog::pattern_time_type::utc);
-  c.log->set_level(options.quiet ? spdlog::level::warn : options.verbose > 0 ? spdlog::level::debug : spdlog::level::info);
+  if (c.json)
+    c.log->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})",
+                       spdlog::pattern_time_type::utc);
+  c.log->set_level(options.quiet         ? spdlog::level::warn
+                   : options.verbose > 0 ? spdlog::level::debug
+                                         : spdlog::level::info);
   const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org: any value but the empty one
   bool wanted = options.color == "always" || (options.color == "auto" && stdout_is_terminal());
   c.color = wanted && (options.color == "always" || no_color == nullptr || *no_color == '\0');
@@ -68,7 +74,9 @@ Result<void> write_stdout(std::string_view text) {
       usleep(1000);
       continue;
     }
-    if (written < 0) return failure(fmt::format("cannot write to standard output: {}", std::strerror(errno)), "give -o FILE, or free space where the output is redirected to");
+    if (written < 0)
+      return failure(fmt::format("cannot write to standard output: {}", std::strerror(errno)),
+                     "give -o FILE, or free space where the output is redirected to");
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -88,13 +96,18 @@ void say(const Error& error) {
 void say(const Diagnostics& diagnostics) {
   Console& c = console();
   for (const Diagnostic& d : diagnostics.all()) {
-    auto level = d.level == DiagnosticLevel::error ? spdlog::level::err : d.level == DiagnosticLevel::warning ? spdlog::level::warn : spdlog::level::info;
+    auto level = d.level == DiagnosticLevel::error     ? spdlog::level::err
+                 : d.level == DiagnosticLevel::warning ? spdlog::level::warn
+                                                       : spdlog::level::info;
     std::string text = render(d.error, d.level);
     if (text.ends_with('\n')) text.pop_back();
     // render() has made it safe already, and its line ends belong to it.
-    if (c.json) c.log->log(level, "{}", json_quoted(text));
-    else if (d.error.where.file.empty()) c.log->log(level, "demarc: {}", text);
-    else c.log->log(level, "{}", text);
+    if (c.json)
+      c.log->log(level, "{}", json_quoted(text));
+    else if (d.error.where.file.empty())
+      c.log->log(level, "demarc: {}", text);
+    else
+      c.log->log(level, "{}", text);
   }
   if (diagnostics.suppressed() != 0) say_note(fmt::format("... and {} more", diagnostics.suppressed()));
 }

@@ -1,5 +1,5 @@
-// Standard output and standard error. Results go to the first, everything else to the second; every error of a write
-// counts, so that a full disk behind a redirection is not taken for success.
+// Standard output and standard error. Results go to the first, everything else to the second; every error of a
+// write counts, so that a full disk behind a redirection is not taken for success.
 #pragma once
 
 #include <string>

@@ -61,14 +61,19 @@ auto feed(Reader reader, const std::string& file, EvidenceFile& row) -> decltype
   return reader.finish();
 }
 
-Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceRequest& request, EvidenceFile& row, Snapshot& snapshot) {
+Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceRequest& request, EvidenceFile& row,
+                       Snapshot& snapshot) {
   std::string place = !named.place.empty() ? named.place : request.vantage;
   if (!place.empty()) {
     const Vantage* vantage = request.rules == nullptr ? nullptr : request.rules->vantage(place);
-    if (vantage == nullptr && named.place.empty()) return failure(fmt::format("--vantage: the rule set has no vantage point '{}'", place));
-    if (vantage == nullptr) return failure(fmt::format("{}: '{}' is a sensor, but this file is a scan", row.name, place), "name a vantage point");
+    if (vantage == nullptr && named.place.empty())
+      return failure(fmt::format("--vantage: the rule set has no vantage point '{}'", place));
+    if (vantage == nullptr)
+      return failure(fmt::format("{}: '{}' is a sensor, but this file is a scan", row.name, place),
+                     "name a vantage point");
     if (!run.header.vantage.empty() && run.header.vantage != place && !named.place.empty()) {
-      return failure(fmt::format("{}: the journal says it was made from '{}', not from '{}'", row.name, run.header.vantage, place));
+      return failure(fmt::format("{}: the journal says it was made from '{}', not from '{}'", row.name,
+                                 run.header.vantage, place));
     }
     if (run.header.vantage.empty()) {
       run.header.vantage = vantage->name;
@@ -76,11 +81,14 @@ Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceReques
       run.header.source_address = vantage->address;
     }
   }
-  if (!run.summary) row.note = "interrupted: it has no end record";
-  else if (run.summary->end != ScanEnd::complete) row.note = std::string(name(run.summary->end));
+  if (!run.summary)
+    row.note = "interrupted: it has no end record";
+  else if (run.summary->end != ScanEnd::complete)
+    row.note = std::string(name(run.summary->end));
   if (run.header.vantage.empty()) {
     row.note += (row.note.empty() ? "" : "; ") + std::string("it does not say from where");
-    say_warning(fmt::format("{} does not say from which vantage point it was made: write NAME={} to have it judged", row.name, row.name));
+    say_warning(fmt::format("{} does not say from which vantage point it was made: write NAME={} to have it judged",
+                            row.name, row.name));
   }
   snapshot.scans.push_back(std::move(run));
   return {};
@@ -112,7 +120,9 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
     size += n;
   }
   if (!source.problem().empty()) return file_failure(file, source.problem());
-  if (size == 0) return file_failure(file, "the file is empty", "evidence is a scan journal, flow records, a capture or nmap XML");
+  if (size == 0)
+    return file_failure(file, "the file is empty",
+                        "evidence is a scan journal, flow records, a capture or nmap XML");
   switch (sniff_kind(std::span(head).first(std::min(size, kSniffedBytes)))) {
     case CaptureKind::pcap:
     case CaptureKind::pcapng: return EvidenceKind::capture;
@@ -127,11 +137,16 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
   if (text.starts_with('{')) {
     std::string_view what = kind_of_json(text);
     if (what == "flows") return EvidenceKind::flow_records;
-    if (what == "verdict") return file_failure(file, "this is a verdict, not evidence", "'demarc report' renders it, --baseline compares with it");
-    if (what != "scan") return file_failure(file, "this is JSON, but neither a scan journal nor flow records", "they begin with {\"demarc\":\"scan\",... or {\"demarc\":\"flows\",...");
+    if (what == "verdict")
+      return file_failure(file, "this is a verdict, not evidence",
+                          "'demarc report' renders it, --baseline compares with it");
+    if (what != "scan")
+      return file_failure(file, "this is JSON, but neither a scan journal nor flow records",
+                          "they begin with {\"demarc\":\"scan\",... or {\"demarc\":\"flows\",...");
     return EvidenceKind::scan_journal;
   }
-  return file_failure(file, "this is no evidence demarc knows", "evidence is a scan journal, flow records, a pcap or pcapng capture, or nmap XML");
+  return file_failure(file, "this is no evidence demarc knows",
+                      "evidence is a scan journal, flow records, a pcap or pcapng capture, or nmap XML");
 }
 
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options) {
@@ -178,14 +193,17 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
     server_ports(request.rules, observe_request.flow.server_ports_tcp, observe_request.flow.server_ports_udp);
     Progress progress(options, "reading captures", "packets/s");
     auto started = std::chrono::steady_clock::now();
-    FlowEvidence flows = DEMARC_TRY(observe(observe_request, [&](const ObserveProgress& p) {
-      double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-      Progress::State state;
-      state.done = p.bytes;
-      state.total = p.bytes_total;
-      state.rate = static_cast<double>(p.packets) / std::max(seconds, 0.001);
-      progress.show(state);
-    }, &stop_on_signals()));
+    FlowEvidence flows = DEMARC_TRY(observe(
+        observe_request,
+        [&](const ObserveProgress& p) {
+          double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+          Progress::State state;
+          state.done = p.bytes;
+          state.total = p.bytes_total;
+          state.rate = static_cast<double>(p.packets) / std::max(seconds, 0.001);
+          progress.show(state);
+        },
+        &stop_on_signals()));
     for (const FlowSource& source : flows.sources) {
       if (source.problem.empty()) continue;
       say_warning(fmt::format("{}: {}", source.file, source.problem));

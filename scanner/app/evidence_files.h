@@ -13,9 +13,10 @@
 namespace demarc {
 
 struct EvidenceRequest {
-  /// "FILE", or "NAME=FILE" where NAME is a vantage point or a sensor of the rule set: where an nmap scan or a capture was made.
+  /// "FILE", or "NAME=FILE" where NAME is a vantage point or a sensor of the rule set: where an nmap scan or a
+  /// capture was made.
   std::vector<std::string> files;
-  std::string vantage, sensor;   // for all files that do not say themselves
+  std::string vantage, sensor;  // for all files that do not say themselves
   const RuleSet* rules = nullptr;
 };
 

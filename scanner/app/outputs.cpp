@@ -17,20 +17,24 @@ Result<void> check_format(std::string_view format, std::span<const std::string_v
   return failure(fmt::format("'{}' is no output format", format), std::move(hint));
 }
 
-Result<std::vector<Output>> parse_outputs(std::span<const std::string> values, std::span<const std::string_view> formats,
+Result<std::vector<Output>> parse_outputs(std::span<const std::string> values,
+                                          std::span<const std::string_view> formats,
                                           std::string_view (*by_ending)(std::string_view file)) {
   std::vector<Output> outputs;
   for (const std::string& value : values) {
     std::size_t equals = value.find('=');
     bool named = equals != std::string::npos && equals > 0 && value.find_first_of("/.") > equals;
-    Output output{named ? value.substr(0, equals) : std::string(by_ending(value)), named ? value.substr(equals + 1) : value};
+    Output output{named ? value.substr(0, equals) : std::string(by_ending(value)),
+                  named ? value.substr(equals + 1) : value};
     if (output.file.empty()) return failure(fmt::format("-o {}: no file", value), "write -o NAME=FILE");
     if (output.format.empty()) {
-      return failure(fmt::format("-o {}: the ending does not tell the format", value), fmt::format("write -o NAME=FILE with one of {}", fmt::join(formats, ", ")));
+      return failure(fmt::format("-o {}: the ending does not tell the format", value),
+                     fmt::format("write -o NAME=FILE with one of {}", fmt::join(formats, ", ")));
     }
     DEMARC_TRY(check_format(output.format, formats));
     for (const Output& other : outputs)
-      if (other.file == output.file && output.file != "-") return failure(fmt::format("-o: '{}' is given twice", output.file));
+      if (other.file == output.file && output.file != "-")
+        return failure(fmt::format("-o: '{}' is given twice", output.file));
     outputs.push_back(std::move(output));
   }
   return outputs;
@@ -62,7 +66,8 @@ bool write_reports(const ReportPlan& plan, const Verdict& verdict) {
   if (!plan.sign_off.empty()) options.sign_off = plan.sign_off;
   bool good = true;
   for (const Output& output : plan.files) {
-    Result<void> written = write_file_atomically(output.file, find_report_format(output.format)->render(verdict, options));
+    Result<void> written =
+        write_file_atomically(output.file, find_report_format(output.format)->render(verdict, options));
     if (written) {
       say_note(fmt::format("{} report: {}", output.format, output.file));
     } else {

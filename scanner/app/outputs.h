@@ -17,8 +17,10 @@ struct Output {
   std::string format, file;
 };
 
-/// Takes -o values apart. Without a name the ending decides; `formats` are the known names, `by_ending` maps a file to one.
-Result<std::vector<Output>> parse_outputs(std::span<const std::string> values, std::span<const std::string_view> formats,
+/// Takes -o values apart. Without a name the ending decides; `formats` are the known names, `by_ending` maps a file
+/// to one.
+Result<std::vector<Output>> parse_outputs(std::span<const std::string> values,
+                                          std::span<const std::string_view> formats,
                                           std::string_view (*by_ending)(std::string_view file));
 /// Refuses an unknown name with a suggestion.
 Result<void> check_format(std::string_view format, std::span<const std::string_view> formats);

@@ -23,8 +23,10 @@ void write_stderr(const std::string& text) {
 
 Progress::Progress(const CommonOptions& options, std::string label, std::string unit)
     : label_(std::move(label)), unit_(std::move(unit)), started_(std::chrono::steady_clock::now()) {
-  if (options.progress == "json") mode_ = Mode::json;
-  else mode_ = options.progress == "auto" && !options.quiet && stderr_is_terminal() ? Mode::line : Mode::none;
+  if (options.progress == "json")
+    mode_ = Mode::json;
+  else
+    mode_ = options.progress == "auto" && !options.quiet && stderr_is_terminal() ? Mode::line : Mode::none;
 }
 
 Progress::~Progress() { clear(); }
@@ -35,7 +37,11 @@ void Progress::show(const State& state) {
   shown_ = now;
   if (mode_ == Mode::json) {
     JsonWriter json;
-    json.begin_object().field("progress", label_).field("done", state.done).field("total", state.total).field("rate_per_s", state.rate);
+    json.begin_object()
+        .field("progress", label_)
+        .field("done", state.done)
+        .field("total", state.total)
+        .field("rate_per_s", state.rate);
     if (state.loss >= 0) json.field("loss", state.loss);
     if (state.left) json.field("left_s", state.left->count());
     json.field_unless_empty("detail", state.detail).end_object();
@@ -43,8 +49,12 @@ void Progress::show(const State& state) {
     return;
   }
   std::string line = label_ + ": ";
-  if (state.total != 0) line += fmt::format("{:.1f}% of {}, ", 100.0 * static_cast<double>(state.done) / static_cast<double>(state.total), grouped_number(state.total));
-  else line += grouped_number(state.done) + ", ";
+  if (state.total != 0)
+    line +=
+        fmt::format("{:.1f}% of {}, ", 100.0 * static_cast<double>(state.done) / static_cast<double>(state.total),
+                    grouped_number(state.total));
+  else
+    line += grouped_number(state.done) + ", ";
   line += fmt::format("{} {}", grouped_number(static_cast<std::uint64_t>(std::max(state.rate, 0.0))), unit_);
   if (state.left) line += fmt::format(", {} left", describe_duration(*state.left));
   if (state.loss >= 0) line += fmt::format(", loss {:.2g}%", state.loss * 100);

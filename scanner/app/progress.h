@@ -23,7 +23,7 @@ class Progress {
     double rate = 0;                    // units a second
     double loss = -1;                   // share lost; -1: not known
     std::optional<std::chrono::seconds> left;
-    std::string detail;                 // "12 open"
+    std::string detail;  // "12 open"
   };
   void show(const State& state);
   /// Takes the line away, so that what follows stands alone.

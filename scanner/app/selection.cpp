@@ -32,10 +32,13 @@ struct Shard {
   std::uint32_t index = 1, count = 1;
 };
 
-/// "2/8", or "auto/8": the scheduler's variable tells which (a Kubernetes Indexed Job counts from 0, a Slurm array from its minimum).
+/// "2/8", or "auto/8": the scheduler's variable tells which (a Kubernetes Indexed Job counts from 0, a Slurm array
+/// from its minimum).
 Result<Shard> parse_shard(std::string_view text) {
   if (text.empty()) return Shard{};
-  auto wrong = [&](std::string hint) { return failure(fmt::format("--shard: '{}' is no shard", text), std::move(hint)); };
+  auto wrong = [&](std::string hint) {
+    return failure(fmt::format("--shard: '{}' is no shard", text), std::move(hint));
+  };
   std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return wrong("write 1/4: the first of four; or auto/4 under a scheduler");
   std::optional<std::uint32_t> count = number(text.substr(slash + 1)), index = number(text.substr(0, slash));
@@ -48,18 +51,23 @@ Result<Shard> parse_shard(std::string_view text) {
       if (index) ++*index;
     } else if (slurm != nullptr) {
       index = number(slurm);
-      std::optional<std::uint32_t> first = slurm_first != nullptr ? number(slurm_first) : std::optional<std::uint32_t>(0);
-      if (index && first && *index >= *first) index = *index - *first + 1;
-      else index.reset();
+      std::optional<std::uint32_t> first =
+          slurm_first != nullptr ? number(slurm_first) : std::optional<std::uint32_t>(0);
+      if (index && first && *index >= *first)
+        index = *index - *first + 1;
+      else
+        index.reset();
     } else {
       return wrong("neither JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID is set: write the number yourself");
     }
   }
-  if (!index || !count || *index == 0 || *index > *count || *count > kShardsMax) return wrong("write 1/4: the first of four; the number lies between 1 and their count");
+  if (!index || !count || *index == 0 || *index > *count || *count > kShardsMax)
+    return wrong("write 1/4: the first of four; the number lies between 1 and their count");
   return Shard{*index, *count};
 }
 
-Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option, const RuleSet* rules) {
+Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option,
+                                           const RuleSet* rules) {
   std::vector<Prefix> prefixes;
   for (const std::string& word : words) {
     // Names of the rule set stand for their addresses; names are never resolved.
@@ -109,7 +117,8 @@ Result<std::vector<Prefix>> read_target_list(const std::string& file, const Rule
       std::size_t begin = line.find_first_not_of(" \t,", at);
       if (begin == std::string_view::npos) break;
       std::size_t end = std::min(line.find_first_of(" \t,", begin), line.size());
-      Result<std::vector<Prefix>> word = parse_prefixes({std::string(line.substr(begin, end - begin))}, "target", rules);
+      Result<std::vector<Prefix>> word =
+          parse_prefixes({std::string(line.substr(begin, end - begin))}, "target", rules);
       if (!word) {
         Error e = word.error();
         e.where = source.at_line(n, static_cast<std::uint32_t>(begin + 1), static_cast<std::uint32_t>(end - begin));
@@ -159,14 +168,16 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
   if (selection.vantage.empty()) {
     std::string names;
     for (const Vantage& v : rules->vantages) names += (names.empty() ? "" : ", ") + v.name;
-    return failure("from which vantage point? --vantage is missing", names.empty() ? "the rule set declares none under `vantages`" : "one of " + names);
+    return failure("from which vantage point? --vantage is missing",
+                   names.empty() ? "the rule set declares none under `vantages`" : "one of " + names);
   }
   s.vantage = rules->vantage(selection.vantage);
   if (s.vantage == nullptr) {
     std::vector<std::string> names;
     for (const Vantage& v : rules->vantages) names.push_back(v.name);
     std::string hint = suggest(selection.vantage, names);
-    if (hint.empty()) hint = names.empty() ? "it declares none under `vantages`" : fmt::format("it has {}", fmt::join(names, ", "));
+    if (hint.empty())
+      hint = names.empty() ? "it declares none under `vantages`" : fmt::format("it has {}", fmt::join(names, ", "));
     return failure(fmt::format("the rule set has no vantage point '{}'", selection.vantage), std::move(hint));
   }
   s.plan = DEMARC_TRY(plan_scan(*rules, *s.scope, *s.vantage, options));
@@ -184,9 +195,12 @@ Result<PortsOption> parse_ports_option(std::string_view text) {
     std::size_t comma = std::min(text.find(',', begin), text.size());
     std::string_view part = text.substr(begin, comma - begin);
     if (part.size() > 1 && part[1] == ':') {
-      if (part[0] == 'T') current = &tcp;
-      else if (part[0] == 'U') current = &udp;
-      else return failure(fmt::format("-p: '{}' is no protocol", part.substr(0, 2)), "T: for TCP, U: for UDP");
+      if (part[0] == 'T')
+        current = &tcp;
+      else if (part[0] == 'U')
+        current = &udp;
+      else
+        return failure(fmt::format("-p: '{}' is no protocol", part.substr(0, 2)), "T: for TCP, U: for UDP");
       part.remove_prefix(2);
     }
     (current == &tcp ? any_tcp : any_udp) = true;
@@ -195,7 +209,8 @@ Result<PortsOption> parse_ports_option(std::string_view text) {
     } else {
       Result<PortRange> range = parse_port_range(part);
       if (!range) return failure("-p: " + range.error().what, range.error().hint);
-      if (range->first.number() == 0) return failure("-p: port 0 is never probed (RFC 6335 section 6)", "begin with 1");
+      if (range->first.number() == 0)
+        return failure("-p: port 0 is never probed (RFC 6335 section 6)", "begin with 1");
       current->push_back(*range);
     }
     begin = comma + 1;
@@ -219,13 +234,16 @@ void leave_out_foreign_sources(Selected& s) {
       kept.push_back(std::move(t));
       continue;
     }
-    s.plan.unroutable.push_back({t.real, t.name, fmt::format("packets to it leave from {}, which is not this vantage point", to_string(*source))});
+    s.plan.unroutable.push_back(
+        {t.real, t.name,
+         fmt::format("packets to it leave from {}, which is not this vantage point", to_string(*source))});
     s.plan.tcp_probes -= t.tcp.size();
     s.plan.udp_required -= t.udp.size();
     s.plan.icmp_required -= t.icmp.size();
   }
   s.plan.targets = std::move(kept);
-  std::sort(s.plan.unroutable.begin(), s.plan.unroutable.end(), [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
+  std::sort(s.plan.unroutable.begin(), s.plan.unroutable.end(),
+            [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
 }
 
 std::optional<Selected> select(const Selection& selection, const CommonOptions& options) {
@@ -233,13 +251,17 @@ std::optional<Selected> select(const Selection& selection, const CommonOptions& 
   if (selection.scope.empty()) {
     LoadedRules loaded = load_rules(options, false);
     if (loaded.absent) {
-      say(Error{{}, "no rule set and no scope: nothing says what may be asked", "give --rules FILE, or --scope PREFIX with -p PORTS"});
+      say(Error{{},
+                "no rule set and no scope: nothing says what may be asked",
+                "give --rules FILE, or --scope PREFIX with -p PORTS"});
       return std::nullopt;
     }
     if (!loaded.rules) return std::nullopt;
     rules = std::move(loaded.rules);
   } else if (!options.rules_file.empty()) {
-    say(Error{{}, "--scope and --rules exclude each other: the rule set has a scope of its own", "name single targets of it as arguments"});
+    say(Error{{},
+              "--scope and --rules exclude each other: the rule set has a scope of its own",
+              "name single targets of it as arguments"});
     return std::nullopt;
   }
   Result<Selected> selected = try_select(selection, std::move(rules));

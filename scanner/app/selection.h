@@ -22,9 +22,9 @@ struct Selected {
 /// Everything that plan and scan have in common. Errors have been said already: nullopt is exit 2.
 std::optional<Selected> select(const Selection& selection, const CommonOptions& options);
 
-/// A machine with several cards stands for one of them: targets that its routes reach through another card, with another
-/// source address, are unroutable from this vantage point. Asks the kernel's routes, sends nothing. Does nothing where this
-/// machine is not the vantage point, or where a translation hides it.
+/// A machine with several cards stands for one of them: targets that its routes reach through another card, with
+/// another source address, are unroutable from this vantage point. Asks the kernel's routes, sends nothing. Does
+/// nothing where this machine is not the vantage point, or where a translation hides it.
 void leave_out_foreign_sources(Selected& selected);
 
 /// "22,80-90,U:53": TCP without a letter.

@@ -23,13 +23,18 @@ constexpr const char* kDefaultRules = "demarc.yaml";
 
 Result<std::string> time_zone_bytes(std::string_view name) {
   // A name, not a path: "Europe/Berlin".
-  bool plausible = !name.empty() && name.front() != '/' && name.find("..") == std::string_view::npos && name.size() < 100;
-  if (!plausible) return failure(fmt::format("'{}' is no time zone", name), "write a name of the tz database: UTC, Europe/Berlin");
+  bool plausible =
+      !name.empty() && name.front() != '/' && name.find("..") == std::string_view::npos && name.size() < 100;
+  if (!plausible)
+    return failure(fmt::format("'{}' is no time zone", name),
+                   "write a name of the tz database: UTC, Europe/Berlin");
   std::string path = "/usr/share/zoneinfo/" + std::string(name);
   struct stat info{};
   if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
     bool installed = stat("/usr/share/zoneinfo", &info) == 0;
-    return failure(fmt::format("the time zone '{}' is not known here", name), installed ? "write a name of the tz database: UTC, Europe/Berlin" : "install the package tzdata");
+    return failure(
+        fmt::format("the time zone '{}' is not known here", name),
+        installed ? "write a name of the tz database: UTC, Europe/Berlin" : "install the package tzdata");
   }
   return read_whole_file(path, kTimeZoneFileMax);
 }
@@ -42,11 +47,14 @@ void on_signal(int) {
 
 }  // namespace
 
-Timestamp now() { return Timestamp(std::chrono::duration_cast<Nanoseconds>(std::chrono::system_clock::now().time_since_epoch())); }
+Timestamp now() {
+  return Timestamp(std::chrono::duration_cast<Nanoseconds>(std::chrono::system_clock::now().time_since_epoch()));
+}
 
 std::uint64_t random_seed() {
   std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32 | device()) >> 11;  // 53 bits: a JSON number every reader keeps exact
+  return (static_cast<std::uint64_t>(device()) << 32 | device()) >>
+         11;  // 53 bits: a JSON number every reader keeps exact
 }
 
 std::string new_run_id() { return fmt::format("{:x}-{:08x}", now().seconds(), random_seed() & 0xFFFFFFFF); }
@@ -58,7 +66,10 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
     struct stat info{};
     if (stat(kDefaultRules, &info) != 0) {
       loaded.absent = true;
-      if (required) say(Error{{}, "no rule set: there is no demarc.yaml here", "give --rules FILE, or begin with 'demarc init -o demarc.yaml'"});
+      if (required)
+        say(Error{{},
+                  "no rule set: there is no demarc.yaml here",
+                  "give --rules FILE, or begin with 'demarc init -o demarc.yaml'"});
       return loaded;
     }
     path = kDefaultRules;
@@ -77,14 +88,16 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
 }
 
 Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules) {
-  if (options.as_of.empty()) return Timestamp::from_seconds(now().seconds() + 1);  // whole seconds, and not before what was just measured
+  if (options.as_of.empty())
+    return Timestamp::from_seconds(now().seconds() + 1);  // whole seconds, and not before what was just measured
   if (Result<Date> date = parse_date(options.as_of)) {
     TimeZone utc;
     const TimeZone& zone = rules != nullptr ? rules->time_zone : utc;
     return zone.end_of(*date) - std::chrono::seconds(1);
   }
   Result<Timestamp> time = parse_timestamp(options.as_of);
-  if (!time) return failure("--as-of: " + time.error().what, "write a day as 2026-11-23, or a time as 2026-11-23T10:00:00Z");
+  if (!time)
+    return failure("--as-of: " + time.error().what, "write a day as 2026-11-23, or a time as 2026-11-23T10:00:00Z");
   return time;
 }
 

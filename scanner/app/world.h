@@ -1,4 +1,5 @@
-// The world outside: the clock, the environment, files of rules, signals. Commands ask for it here and nowhere else.
+// The world outside: the clock, the environment, files of rules, signals. Commands ask for it here and nowhere
+// else.
 #pragma once
 
 #include <atomic>

@@ -50,7 +50,8 @@ Result<BpfFilter> BpfFilter::compile(const std::string& expression) {
     }
     if (first_problem.empty()) first_problem = problem;
   }
-  return failure("the filter '" + expression + "' cannot be used: " + first_problem, "see pcap-filter(7), for example: host 192.0.2.10 and tcp port 443");
+  return failure("the filter '" + expression + "' cannot be used: " + first_problem,
+                 "see pcap-filter(7), for example: host 192.0.2.10 and tcp port 443");
 }
 
 BpfFilter::Program* BpfFilter::program_for(LinkType link) {

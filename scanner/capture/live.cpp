@@ -1,5 +1,5 @@
-// libpcap's handle as a CaptureReader. Never immediate mode: with it libpcap falls back from TPACKET_V3 to V2 and drops
-// under load. Instead the ring is handed over block by block, at the latest after the timeout.
+// libpcap's handle as a CaptureReader. Never immediate mode: with it libpcap falls back from TPACKET_V3 to V2 and
+// drops under load. Instead the ring is handed over block by block, at the latest after the timeout.
 #include "scanner/capture/live.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,8 @@ LinkType link_type(int dlt) { return dlt == DLT_RAW ? LinkType::raw : static_cas
 
 std::string open_hint(int status) {
   switch (status) {
-    case PCAP_ERROR_PERM_DENIED: case PCAP_ERROR_PROMISC_PERM_DENIED:
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
       return "capturing needs CAP_NET_RAW: run it as root, or setcap cap_net_raw=ep on the program";
     case PCAP_ERROR_NO_SUCH_DEVICE: return "ip link shows the interfaces there are";
     case PCAP_ERROR_IFACE_NOT_UP: return "bring it up first: ip link set INTERFACE up";
@@ -32,7 +33,9 @@ std::string open_hint(int status) {
 class PcapLive : public LiveCapture {
  public:
   PcapLive(Handle handle, const LiveOptions& options)
-      : handle_(std::move(handle)), interface_(options.interface), link_(link_type(pcap_datalink(handle_.get()))),
+      : handle_(std::move(handle)),
+        interface_(options.interface),
+        link_(link_type(pcap_datalink(handle_.get()))),
         timeout_ms_(std::max(1, options.timeout_ms)),
         nanoseconds_(pcap_get_tstamp_precision(handle_.get()) == PCAP_TSTAMP_PRECISION_NANO) {}
 
@@ -55,7 +58,8 @@ class PcapLive : public LiveCapture {
     }
     CapturePacket& packet = out[0];
     const std::int64_t fraction = header->ts.tv_usec;  // in nanoseconds, where they were granted
-    packet.at = Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(nanoseconds_ ? fraction : fraction * 1000));
+    packet.at =
+        Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(nanoseconds_ ? fraction : fraction * 1000));
     packet.link = link_;
     packet.wire_length = std::max<std::uint32_t>(header->len, header->caplen);
     packet.interface = 0;
@@ -120,11 +124,14 @@ Result<std::unique_ptr<LiveCapture>> LiveCapture::open(const LiveOptions& option
                      "see pcap-filter(7), for example: host 192.0.2.10 and tcp port 443");
     const int status = pcap_setfilter(h, &code);
     pcap_freecode(&code);
-    if (status != 0) return failure(fmt::format("the filter cannot be set on {}: {}", options.interface, pcap_geterr(h)));
+    if (status != 0)
+      return failure(fmt::format("the filter cannot be set on {}: {}", options.interface, pcap_geterr(h)));
   }
   // Reading never waits: poll() does, with a timeout, so that a quiet interface can still be told to stop.
-  // A packet that goes out and in again on one machine (lo, any) is seen both ways; that is what the interface carries.
-  if (pcap_setnonblock(h, 1, message) != 0) return failure(fmt::format("cannot capture on {}: {}", options.interface, message));
+  // A packet that goes out and in again on one machine (lo, any) is seen both ways; that is what the interface
+  // carries.
+  if (pcap_setnonblock(h, 1, message) != 0)
+    return failure(fmt::format("cannot capture on {}: {}", options.interface, message));
   return std::unique_ptr<LiveCapture>(std::make_unique<PcapLive>(std::move(handle), options));
 }
 

@@ -11,12 +11,12 @@
 namespace demarc {
 
 struct LiveOptions {
-  std::string interface;               // "eth0", "any"
-  std::string filter;                  // BPF; empty: all
+  std::string interface;  // "eth0", "any"
+  std::string filter;     // BPF; empty: all
   std::uint32_t snaplen = 262144;
   bool promiscuous = false;
   std::uint32_t buffer_bytes = 64U << 20;
-  int timeout_ms = 250;                // how long read() waits before it looks whether it is to stop
+  int timeout_ms = 250;  // how long read() waits before it looks whether it is to stop
 };
 
 class LiveCapture : public CaptureReader {

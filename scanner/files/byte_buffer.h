@@ -1,5 +1,5 @@
-// A window on a stream of bytes: as much as was read and not yet taken, contiguous, read in 1 MiB pieces. Memory does not
-// depend on what a file claims about itself.
+// A window on a stream of bytes: as much as was read and not yet taken, contiguous, read in 1 MiB pieces. Memory
+// does not depend on what a file claims about itself.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ class ByteBuffer {
   /// No more than this can be asked for at once.
   static constexpr std::size_t kWindowMax = kPiece;
 
-  explicit ByteBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(kSize)) {}
+  explicit ByteBuffer(std::unique_ptr<ByteSource> source)
+      : source_(std::move(source)), bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(kSize)) {}
 
   /// What is there without reading. Valid until the next want() or skip() that reads.
   Bytes ready() const { return Bytes(bytes_.get() + begin_, end_ - begin_); }

@@ -25,7 +25,7 @@ Result<FileSource> FileSource::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::unexpected(file_error(path, "cannot be opened", errno));
   FileSource source(fd, true);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return std::unexpected(file_error(path, "cannot be examined", errno));
   if (S_ISDIR(status.st_mode)) return std::unexpected(file_error(path, "cannot be read", EISDIR));
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);  // only advice
@@ -33,7 +33,9 @@ Result<FileSource> FileSource::open(const std::string& path) {
 }
 
 FileSource::FileSource(FileSource&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), owned_(std::exchange(other.owned_, false)), problem_(std::move(other.problem_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      owned_(std::exchange(other.owned_, false)),
+      problem_(std::move(other.problem_)) {}
 
 FileSource& FileSource::operator=(FileSource&& other) noexcept {
   std::swap(fd_, other.fd_);

@@ -51,13 +51,16 @@ int write_all(int fd, std::string_view bytes) {
 std::string_view hint_for(int errno_value) {
   switch (errno_value) {
     case ENOENT: return "is the name right? names are relative to the directory you are in";
-    case EACCES: case EPERM: return "you have no permission for it; see ls -l";
+    case EACCES:
+    case EPERM: return "you have no permission for it; see ls -l";
     case EISDIR: return "it is a directory; name a file";
     case ENOTDIR: return "a part of the path is no directory";
-    case ENOSPC: case EDQUOT: return "the disk is full; free some space or write somewhere else";
+    case ENOSPC:
+    case EDQUOT: return "the disk is full; free some space or write somewhere else";
     case EROFS: return "the file system is read-only; write somewhere else";
     case EEXIST: return "it exists already; name another file or remove it";
-    case EMFILE: case ENFILE: return "too many files are open; see ulimit -n";
+    case EMFILE:
+    case ENFILE: return "too many files are open; see ulimit -n";
     case EFBIG: return "the file would become larger than is allowed; see ulimit -f";
     default: return "";
   }
@@ -78,14 +81,16 @@ void sync_directory(const std::string& path) {
 Result<void> write_directly(int fd, bool owned, const std::string& path, std::string_view bytes) {
   int problem = write_all(fd, bytes);
   if (owned && ::close(fd) != 0 && problem == 0) problem = errno;
-  if (problem != 0) return std::unexpected(file_error(path == "-" ? "standard output" : path, "cannot be written", problem));
+  if (problem != 0)
+    return std::unexpected(file_error(path == "-" ? "standard output" : path, "cannot be written", problem));
   return {};
 }
 
 }  // namespace
 
 Error file_error(std::string_view path, std::string_view what, int errno_value) {
-  return Error{Location{.file = std::string(path)}, fmt::format("{}: {}", what, std::strerror(errno_value)), std::string(hint_for(errno_value))};
+  return Error{Location{.file = std::string(path)}, fmt::format("{}: {}", what, std::strerror(errno_value)),
+               std::string(hint_for(errno_value))};
 }
 
 Result<std::string> read_whole_file(const std::string& path, std::uint64_t size_max) {
@@ -120,7 +125,7 @@ Result<FileDigest> sha256_of_file(const std::string& path) {
 
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes) {
   if (path == "-") return write_directly(STDOUT_FILENO, false, path, bytes);
-  struct stat status {};
+  struct stat status{};
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) return std::unexpected(file_error(path, "cannot be written", EISDIR));
   if (exists && !S_ISREG(status.st_mode)) {
@@ -156,7 +161,7 @@ Result<AppendFile> AppendFile::open(const std::string& path, Mode mode) {
   const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | (mode == Mode::create_new ? O_EXCL : 0);
   const int fd = ::open(path.c_str(), flags, 0640);
   if (fd < 0) return std::unexpected(file_error(path, "cannot be written", errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) {
     const int problem = errno;
     ::close(fd);
@@ -191,12 +196,14 @@ Result<void> AppendFile::append(std::string_view bytes) {
 }
 
 Result<void> AppendFile::sync() {
-  if (::fdatasync(fd_) != 0 && errno != EINVAL) return std::unexpected(file_error(path_, "cannot be written", errno));
+  if (::fdatasync(fd_) != 0 && errno != EINVAL)
+    return std::unexpected(file_error(path_, "cannot be written", errno));
   return {};
 }
 
 Result<void> AppendFile::close() {
-  if (fd_ >= 0 && ::close(std::exchange(fd_, -1)) != 0) return std::unexpected(file_error(path_, "cannot be written", errno));
+  if (fd_ >= 0 && ::close(std::exchange(fd_, -1)) != 0)
+    return std::unexpected(file_error(path_, "cannot be written", errno));
   return {};
 }
 

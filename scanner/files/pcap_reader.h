@@ -19,7 +19,8 @@ class PcapReader : public CaptureReader {
   struct Shape {
     bool little = false, nanoseconds = false, modified = false;
   };
-  PcapReader(ByteBuffer buffer, Shape shape, LinkType link) : buffer_(std::move(buffer)), shape_(shape), link_(link) {}
+  PcapReader(ByteBuffer buffer, Shape shape, LinkType link)
+      : buffer_(std::move(buffer)), shape_(shape), link_(link) {}
   static bool shape_of(Bytes magic, Shape& shape);
   void stop(std::string problem);
   std::uint32_t number(const std::uint8_t* p) const { return shape_.little ? le32(p) : be32(p); }

@@ -15,7 +15,11 @@ namespace demarc {
 
 namespace {
 constexpr std::size_t kBuffer = 256 * 1024;
-constexpr PcapShape kWritten{.little_endian = true, .nanoseconds = true, .modified = false, .snaplen = kPacketBytesMax, .link = LinkType::ethernet};
+constexpr PcapShape kWritten{.little_endian = true,
+                             .nanoseconds = true,
+                             .modified = false,
+                             .snaplen = kPacketBytesMax,
+                             .link = LinkType::ethernet};
 }  // namespace
 
 void append_pcap_header(const PcapShape& shape, std::vector<std::uint8_t>& out) {
@@ -24,7 +28,8 @@ void append_pcap_header(const PcapShape& shape, std::vector<std::uint8_t>& out) 
   w.u16(2).u16(4).u32(0).u32(0).u32(shape.snaplen).u32(static_cast<std::uint16_t>(shape.link));
 }
 
-void append_pcap_packet(const PcapShape& shape, Timestamp at, Bytes bytes, std::uint32_t wire_length, std::vector<std::uint8_t>& out) {
+void append_pcap_packet(const PcapShape& shape, Timestamp at, Bytes bytes, std::uint32_t wire_length,
+                        std::vector<std::uint8_t>& out) {
   ByteWriter w(out, shape.little_endian);
   const std::int64_t nanoseconds = (at - Timestamp::from_seconds(at.seconds())).count();
   w.u32(static_cast<std::uint32_t>(at.seconds()));
@@ -48,8 +53,12 @@ Result<PcapWriter> PcapWriter::create(const std::string& path, LinkType link, st
 }
 
 PcapWriter::PcapWriter(PcapWriter&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), owned_(std::exchange(other.owned_, false)), path_(std::move(other.path_)),
-      problem_(std::move(other.problem_)), buffer_(std::move(other.buffer_)), packets_(other.packets_),
+    : fd_(std::exchange(other.fd_, -1)),
+      owned_(std::exchange(other.owned_, false)),
+      path_(std::move(other.path_)),
+      problem_(std::move(other.problem_)),
+      buffer_(std::move(other.buffer_)),
+      packets_(other.packets_),
       packets_flushed_(other.packets_flushed_) {}
 
 PcapWriter& PcapWriter::operator=(PcapWriter&& other) noexcept {
@@ -95,10 +104,13 @@ bool PcapWriter::flush() {
 
 Result<void> PcapWriter::close() {
   flush();
-  if (owned_ && fd_ >= 0 && ::close(std::exchange(fd_, -1)) != 0 && problem_.empty()) problem_ = std::strerror(errno);
+  if (owned_ && fd_ >= 0 && ::close(std::exchange(fd_, -1)) != 0 && problem_.empty())
+    problem_ = std::strerror(errno);
   fd_ = -1;
   if (problem_.empty()) return {};
-  return file_failure(path_, fmt::format("cannot be written: {}; at least the first {} of {} packets are in it", problem_, packets_flushed_, packets_),
+  return file_failure(path_,
+                      fmt::format("cannot be written: {}; at least the first {} of {} packets are in it", problem_,
+                                  packets_flushed_, packets_),
                       "is the disk full? free some space or write somewhere else");
 }
 

@@ -42,6 +42,7 @@ struct PcapShape {
   LinkType link = LinkType::ethernet;
 };
 void append_pcap_header(const PcapShape& shape, std::vector<std::uint8_t>& out);
-void append_pcap_packet(const PcapShape& shape, Timestamp at, Bytes bytes, std::uint32_t wire_length, std::vector<std::uint8_t>& out);
+void append_pcap_packet(const PcapShape& shape, Timestamp at, Bytes bytes, std::uint32_t wire_length,
+                        std::vector<std::uint8_t>& out);
 
 }  // namespace demarc

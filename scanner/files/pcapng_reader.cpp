@@ -1,5 +1,5 @@
-// A block is type, total length, body, total length again. Blocks up to the window's size are looked at whole; of larger
-// ones only unknown kinds may be, and they are skipped without keeping them.
+// A block is type, total length, body, total length again. Blocks up to the window's size are looked at whole; of
+// larger ones only unknown kinds may be, and they are skipped without keeping them.
 #include "scanner/files/pcapng_reader.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,9 @@ constexpr std::uint32_t kInterface = 1, kPacket = 2, kSimplePacket = 3, kStatist
 constexpr std::uint16_t kOptionEnd = 0;
 constexpr std::uint16_t kIfTsresol = 9, kIfTsoffset = 14, kIsbIfdrop = 5, kIsbOsdrop = 7, kEpbDropcount = 4;
 
-bool holds_packet(std::uint32_t type) { return type == kPacket || type == kSimplePacket || type == kEnhancedPacket; }
+bool holds_packet(std::uint32_t type) {
+  return type == kPacket || type == kSimplePacket || type == kEnhancedPacket;
+}
 bool is_read(std::uint32_t type) { return holds_packet(type) || type == kInterface || type == kStatistics; }
 std::uint32_t padded(std::uint32_t length) { return (length + 3) & ~std::uint32_t{3}; }
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
@@ -29,7 +31,8 @@ Result<std::unique_ptr<CaptureReader>> PcapngReader::open(ByteBuffer buffer) {
   std::unique_ptr<PcapngReader> reader(new PcapngReader(std::move(buffer)));
   const Step step = reader->section(true);
   if (step != Step::other)
-    return failure(reader->statistics_.problem, "the section header of a pcapng file cannot be read; is the file whole?");
+    return failure(reader->statistics_.problem,
+                   "the section header of a pcapng file cannot be read; is the file whole?");
   return std::unique_ptr<CaptureReader>(std::move(reader));
 }
 
@@ -47,10 +50,11 @@ void PcapngReader::stop(std::string problem) {
 }
 
 void PcapngReader::cut(std::size_t needed) {
-  if (const std::string error = buffer_.problem(); !error.empty()) return stop(fmt::format("{} after frame {}", error, records_));
+  if (const std::string error = buffer_.problem(); !error.empty())
+    return stop(fmt::format("{} after frame {}", error, records_));
   if (buffer_.ready().empty()) return stop("");
-  stop(fmt::format("the file ends in the middle of a block behind frame {}, at byte {}: {} of {} bytes are there", records_,
-                   buffer_.offset(), buffer_.ready().size(), needed));
+  stop(fmt::format("the file ends in the middle of a block behind frame {}, at byte {}: {} of {} bytes are there",
+                   records_, buffer_.offset(), buffer_.ready().size(), needed));
 }
 
 void PcapngReader::unreadable(std::string why) {
@@ -94,7 +98,8 @@ PcapngReader::Step PcapngReader::section(bool may_read) {
   if (length > buffer_.ready().size() && !may_read) return Step::need_more;
   if (buffer_.skip(length) != length) {
     cut(length);
-    if (!statistics_.truncated) stop(fmt::format("the file ends in the middle of a section header, at byte {}", buffer_.offset()));
+    if (!statistics_.truncated)
+      stop(fmt::format("the file ends in the middle of a section header, at byte {}", buffer_.offset()));
     return Step::stopped;
   }
   return Step::other;
@@ -133,8 +138,11 @@ Timestamp PcapngReader::time(const Interface& interface, std::uint64_t ticks) co
 }
 
 void PcapngReader::describe_interface(Bytes body) {
-  if (body.size() < 8) return stop(fmt::format("damaged at byte {}: an interface description of {} bytes", buffer_.offset(), body.size()));
-  if (interfaces_.size() == kInterfacesMax) return stop(fmt::format("more than {} interfaces in a section, at byte {}", kInterfacesMax, buffer_.offset()));
+  if (body.size() < 8)
+    return stop(
+        fmt::format("damaged at byte {}: an interface description of {} bytes", buffer_.offset(), body.size()));
+  if (interfaces_.size() == kInterfacesMax)
+    return stop(fmt::format("more than {} interfaces in a section, at byte {}", kInterfacesMax, buffer_.offset()));
   Interface interface;
   interface.link = static_cast<LinkType>(u16(body.data()));
   interface.snaplen = u32(body.data() + 4);
@@ -151,7 +159,8 @@ void PcapngReader::interface_statistics(Bytes body) {
   if (id >= interfaces_.size()) return;
   std::uint64_t drops = 0;
   for (std::uint16_t code : {kIsbIfdrop, kIsbOsdrop})
-    if (const auto value = option(body.subspan(12), code); value && value->size() >= 8) drops = saturating_add(drops, u64(value->data()));
+    if (const auto value = option(body.subspan(12), code); value && value->size() >= 8)
+      drops = saturating_add(drops, u64(value->data()));
   interfaces_[id].drops_reported = std::max(interfaces_[id].drops_reported, drops);
 }
 
@@ -163,11 +172,13 @@ bool PcapngReader::enhanced(std::uint32_t type, Bytes body, CapturePacket& out) 
   const std::uint32_t captured = u32(b + 12), wire = u32(b + 16);
   if (id >= interfaces_.size()) return unreadable(fmt::format("interface {} was never described", id)), false;
   if (captured > kPacketBytesMax || captured > body.size() - 20)
-    return unreadable(fmt::format("it claims {} bytes, its block has room for {}", captured, body.size() - 20)), false;
+    return unreadable(fmt::format("it claims {} bytes, its block has room for {}", captured, body.size() - 20)),
+           false;
   Interface& interface = interfaces_[id];
   const std::size_t behind = 20 + std::size_t{padded(captured)};
   if (type == kPacket) {
-    if (const std::uint16_t drops = u16(b + 2); drops != 0xFFFF) interface.drops_counted = saturating_add(interface.drops_counted, drops);
+    if (const std::uint16_t drops = u16(b + 2); drops != 0xFFFF)
+      interface.drops_counted = saturating_add(interface.drops_counted, drops);
   } else if (body.size() > behind) {
     if (const auto value = option(body.subspan(behind), kEpbDropcount); value && value->size() >= 8)
       interface.drops_counted = saturating_add(interface.drops_counted, u64(value->data()));
@@ -218,19 +229,21 @@ PcapngReader::Step PcapngReader::step(CapturePacket& out, bool may_read) {
   if (type == kSection) return section(may_read);
   const std::uint32_t length = u32(buffer_.ready().data() + 4);
   if (length < 12 || length % 4 != 0) {
-    stop(fmt::format("damaged behind frame {}, at byte {}: a block of {} bytes cannot be; nothing behind it can be read", records_,
-                     buffer_.offset(), length));
+    stop(fmt::format(
+        "damaged behind frame {}, at byte {}: a block of {} bytes cannot be; nothing behind it can be read",
+        records_, buffer_.offset(), length));
     return Step::stopped;
   }
   if (length > ByteBuffer::kWindowMax) {
     if (is_read(type)) {
-      stop(fmt::format("damaged behind frame {}, at byte {}: a packet or interface block of {} bytes cannot be", records_,
-                       buffer_.offset(), length));
+      stop(fmt::format("damaged behind frame {}, at byte {}: a packet or interface block of {} bytes cannot be",
+                       records_, buffer_.offset(), length));
       return Step::stopped;
     }
     if (!may_read) return Step::need_more;
     if (const std::uint64_t skipped = buffer_.skip(length); skipped != length) {
-      stop(fmt::format("the file ends in the middle of a block behind frame {}: {} of {} bytes are there", records_, skipped, length));
+      stop(fmt::format("the file ends in the middle of a block behind frame {}: {} of {} bytes are there", records_,
+                       skipped, length));
       return Step::stopped;
     }
     return Step::other;
@@ -244,15 +257,19 @@ PcapngReader::Step PcapngReader::step(CapturePacket& out, bool may_read) {
   }
   const std::uint8_t* block = buffer_.ready().data();
   if (u32(block + length - 4) != length) {
-    stop(fmt::format("damaged behind frame {}, at byte {}: a block that says {} bytes at its start and {} at its end", records_,
-                     buffer_.offset(), length, u32(block + length - 4)));
+    stop(fmt::format(
+        "damaged behind frame {}, at byte {}: a block that says {} bytes at its start and {} at its end", records_,
+        buffer_.offset(), length, u32(block + length - 4)));
     return Step::stopped;
   }
   const Bytes body(block + 8, length - 12);
   Step result = Step::other;
-  if (holds_packet(type)) result = packet_block(type, body, out);
-  else if (type == kInterface) describe_interface(body);
-  else if (type == kStatistics) interface_statistics(body);
+  if (holds_packet(type))
+    result = packet_block(type, body, out);
+  else if (type == kInterface)
+    describe_interface(body);
+  else if (type == kStatistics)
+    interface_statistics(body);
   if (!done_) buffer_.take(length);
   return done_ ? Step::stopped : result;
 }
@@ -272,7 +289,8 @@ const CaptureStatistics& PcapngReader::statistics() {
   statistics_.bytes_read = buffer_.bytes_read();
   statistics_.dropped = drops_before_;
   for (const Interface& interface : interfaces_)
-    statistics_.dropped = saturating_add(statistics_.dropped, std::max(interface.drops_counted, interface.drops_reported));
+    statistics_.dropped =
+        saturating_add(statistics_.dropped, std::max(interface.drops_counted, interface.drops_reported));
   return statistics_;
 }
 

@@ -23,11 +23,11 @@ class PcapngReader : public CaptureReader {
  private:
   struct Interface {
     LinkType link = LinkType::ethernet;
-    std::uint32_t snaplen = 0;            // 0: no bound
-    std::uint8_t resolution = 6;          // if_tsresol: 10^-n, or 2^-n with the top bit
-    std::int64_t offset_seconds = 0;      // if_tsoffset
-    std::uint64_t drops_counted = 0;      // told packet by packet
-    std::uint64_t drops_reported = 0;     // told by the statistics block: since the start of the capture
+    std::uint32_t snaplen = 0;         // 0: no bound
+    std::uint8_t resolution = 6;       // if_tsresol: 10^-n, or 2^-n with the top bit
+    std::int64_t offset_seconds = 0;   // if_tsoffset
+    std::uint64_t drops_counted = 0;   // told packet by packet
+    std::uint64_t drops_reported = 0;  // told by the statistics block: since the start of the capture
   };
   enum class Step { packet, other, need_more, stopped };
 
@@ -53,10 +53,10 @@ class PcapngReader : public CaptureReader {
 
   ByteBuffer buffer_;
   bool little_ = false, done_ = false;
-  std::vector<Interface> interfaces_;     // of this section
-  std::uint32_t interfaces_before_ = 0;   // of the sections before
+  std::vector<Interface> interfaces_;    // of this section
+  std::uint32_t interfaces_before_ = 0;  // of the sections before
   std::uint64_t drops_before_ = 0;
-  std::uint64_t records_ = 0;             // packet blocks, readable or not: what Wireshark numbers
+  std::uint64_t records_ = 0;  // packet blocks, readable or not: what Wireshark numbers
   Timestamp last_time_;
   CaptureStatistics statistics_;
 };

@@ -35,8 +35,8 @@ PcapngBytes& PcapngBytes::interface(const Interface& interface) {
   return block(1, body);
 }
 
-PcapngBytes& PcapngBytes::enhanced_packet(std::uint32_t interface, std::uint64_t ticks, Bytes bytes, std::uint32_t wire_length,
-                                          std::optional<std::uint64_t> drops) {
+PcapngBytes& PcapngBytes::enhanced_packet(std::uint32_t interface, std::uint64_t ticks, Bytes bytes,
+                                          std::uint32_t wire_length, std::optional<std::uint64_t> drops) {
   std::vector<std::uint8_t> body;
   ByteWriter w(body, little_);
   w.u32(interface).u32(static_cast<std::uint32_t>(ticks >> 32)).u32(static_cast<std::uint32_t>(ticks));
@@ -52,8 +52,8 @@ PcapngBytes& PcapngBytes::simple_packet(Bytes bytes, std::uint32_t wire_length) 
   return block(3, body);
 }
 
-PcapngBytes& PcapngBytes::obsolete_packet(std::uint16_t interface, std::uint16_t drops, std::uint64_t ticks, Bytes bytes,
-                                          std::uint32_t wire_length) {
+PcapngBytes& PcapngBytes::obsolete_packet(std::uint16_t interface, std::uint16_t drops, std::uint64_t ticks,
+                                          Bytes bytes, std::uint32_t wire_length) {
   std::vector<std::uint8_t> body;
   ByteWriter w(body, little_);
   w.u16(interface).u16(drops).u32(static_cast<std::uint32_t>(ticks >> 32)).u32(static_cast<std::uint32_t>(ticks));
@@ -61,7 +61,8 @@ PcapngBytes& PcapngBytes::obsolete_packet(std::uint16_t interface, std::uint16_t
   return block(2, body);
 }
 
-PcapngBytes& PcapngBytes::interface_statistics(std::uint32_t interface, std::uint64_t ticks, std::optional<std::uint64_t> interface_drops,
+PcapngBytes& PcapngBytes::interface_statistics(std::uint32_t interface, std::uint64_t ticks,
+                                               std::optional<std::uint64_t> interface_drops,
                                                std::optional<std::uint64_t> system_drops) {
   std::vector<std::uint8_t> body;
   ByteWriter w(body, little_);

@@ -14,8 +14,8 @@ class PcapngBytes {
   struct Interface {
     LinkType link = LinkType::ethernet;
     std::uint32_t snaplen = 0;
-    std::optional<std::uint8_t> resolution = {};       // if_tsresol
-    std::optional<std::int64_t> offset_seconds = {};   // if_tsoffset
+    std::optional<std::uint8_t> resolution = {};      // if_tsresol
+    std::optional<std::int64_t> offset_seconds = {};  // if_tsoffset
   };
 
   explicit PcapngBytes(bool little_endian = true) : little_(little_endian) {}
@@ -27,8 +27,10 @@ class PcapngBytes {
   PcapngBytes& enhanced_packet(std::uint32_t interface, std::uint64_t ticks, Bytes bytes, std::uint32_t wire_length,
                                std::optional<std::uint64_t> drops = {});
   PcapngBytes& simple_packet(Bytes bytes, std::uint32_t wire_length);
-  PcapngBytes& obsolete_packet(std::uint16_t interface, std::uint16_t drops, std::uint64_t ticks, Bytes bytes, std::uint32_t wire_length);
-  PcapngBytes& interface_statistics(std::uint32_t interface, std::uint64_t ticks, std::optional<std::uint64_t> interface_drops,
+  PcapngBytes& obsolete_packet(std::uint16_t interface, std::uint16_t drops, std::uint64_t ticks, Bytes bytes,
+                               std::uint32_t wire_length);
+  PcapngBytes& interface_statistics(std::uint32_t interface, std::uint64_t ticks,
+                                    std::optional<std::uint64_t> interface_drops,
                                     std::optional<std::uint64_t> system_drops);
   PcapngBytes& block(std::uint32_t type, Bytes body);
   std::vector<std::uint8_t> take() { return std::move(out_); }

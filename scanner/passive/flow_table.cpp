@@ -1,5 +1,6 @@
 // Three stores, each bounded:
-//  - open conversations, 128 bytes each, found by a keyed hash of both ends. A clock hand walks over them, a few steps
+//  - open conversations, 128 bytes each, found by a keyed hash of both ends. A clock hand walks over them, a few
+//  steps
 //    a packet, and ends the ones that have been silent too long; when there is no room it picks one to end early;
 //  - ended conversations whose initiator no handshake told. They wait for finish(), when it is known which ends
 //    had the most partners: those are the servers;
@@ -23,7 +24,8 @@ namespace demarc {
 
 namespace {
 
-// Both ends in a fixed order. ICMP: who asks is the low end, both ports hold the identifier, `icmp` type and code of the query.
+// Both ends in a fixed order. ICMP: who asks is the low end, both ports hold the identifier, `icmp` type and code
+// of the query.
 struct Key {
   std::uint64_t low_high = 0, low_low = 0, high_high = 0, high_low = 0;
   std::uint16_t low_port = 0, high_port = 0;
@@ -31,30 +33,34 @@ struct Key {
   std::uint8_t protocol = 0, v6 = 0;
 
   bool operator==(const Key&) const = default;
-  Address low() const { return v6 ? Address::ipv6(low_high, low_low) : Address::ipv4(static_cast<std::uint32_t>(low_low)); }
-  Address high() const { return v6 ? Address::ipv6(high_high, high_low) : Address::ipv4(static_cast<std::uint32_t>(high_low)); }
+  Address low() const {
+    return v6 ? Address::ipv6(low_high, low_low) : Address::ipv4(static_cast<std::uint32_t>(low_low));
+  }
+  Address high() const {
+    return v6 ? Address::ipv6(high_high, high_low) : Address::ipv4(static_cast<std::uint32_t>(high_low));
+  }
   std::uint32_t hash(const KeyedHash& keyed) const {
-    const std::uint64_t rest = (std::uint64_t{low_port} << 48) | (std::uint64_t{high_port} << 32) | (std::uint64_t{icmp} << 16) |
-                               (std::uint64_t{protocol} << 8) | v6;
+    const std::uint64_t rest = (std::uint64_t{low_port} << 48) | (std::uint64_t{high_port} << 32) |
+                               (std::uint64_t{icmp} << 16) | (std::uint64_t{protocol} << 8) | v6;
     return keyed(low_high, low_low, high_high, high_low, rest);
   }
 };
 
 struct Conversation {
   Key key;
-  std::int64_t first = 0, last = 0;     // nanoseconds
-  std::uint64_t bytes[2] = {0, 0};      // by end; end 0 is whom we take for the initiator
+  std::int64_t first = 0, last = 0;  // nanoseconds
+  std::uint64_t bytes[2] = {0, 0};   // by end; end 0 is whom we take for the initiator
   std::uint32_t packets[2] = {0, 0};
   std::uint32_t first_seq[2] = {0, 0};  // the SYN's number where it was seen, otherwise that of the first segment
   std::uint32_t first_ack[2] = {0, 0};
   std::uint32_t source = 0, record = 0;
-  std::uint32_t serial = 0;             // tells a new tenant of this place from an old one
+  std::uint32_t serial = 0;  // tells a new tenant of this place from an old one
   TcpState tcp;
   bool initiator_is_low : 1 = false;
   bool in_use : 1 = false;
-  bool certain : 1 = false;             // the packets themselves prove who opened it
-  bool refused : 1 = false;             // an ICMP error said so
-  bool acknowledged_more : 1 = false;   // one end acknowledged new data of the other
+  bool certain : 1 = false;            // the packets themselves prove who opened it
+  bool refused : 1 = false;            // an ICMP error said so
+  bool acknowledged_more : 1 = false;  // one end acknowledged new data of the other
   bool has_ports : 1 = false;
 };
 static_assert(sizeof(Conversation) <= 128, "two cache lines");
@@ -71,7 +77,8 @@ struct Partners {
   std::uint32_t count = 0;
 };
 
-constexpr std::int64_t kReordering = 3'000'000'000;  // nanoseconds: how late a packet may be and still belong in front
+constexpr std::int64_t kReordering =
+    3'000'000'000;  // nanoseconds: how late a packet may be and still belong in front
 
 bool speaks_to_many(const Address& address) {
   const AddressClass c = classify(address);
@@ -82,7 +89,9 @@ std::uint8_t query_of_reply(bool v4, std::uint8_t reply) {
   if (!v4) return reply == 129 ? 128 : reply == 161 ? 160 : reply;
   switch (reply) {
     case 0: return 8;
-    case 14: case 16: case 18: return static_cast<std::uint8_t>(reply - 1);
+    case 14:
+    case 16:
+    case 18: return static_cast<std::uint8_t>(reply - 1);
     case 43: return 42;  // RFC 8335
     default: return reply;
   }
@@ -161,7 +170,8 @@ class FlowTable::Body {
   std::uint32_t find(const Key& key, std::uint32_t hash) const {
     return index_.find(hash, [&](std::uint32_t i) { return open_[i].key == key; });
   }
-  std::uint32_t begin(std::int64_t at, const Bearing& bearing, std::uint32_t hash, const IpView& packet, PacketPlace place);
+  std::uint32_t begin(std::int64_t at, const Bearing& bearing, std::uint32_t hash, const IpView& packet,
+                      PacketPlace place);
   std::uint32_t place_for_one(std::int64_t at);
   void end(std::uint32_t number);
   void tick(std::int64_t now, int steps);
@@ -285,19 +295,21 @@ void FlowTable::Body::on_packet(std::int64_t at, const PacketView& packet, Packe
   c.bytes[from] += packet.length;
   c.last = std::max(c.last, at);
   if (packet.fragment)
-    fragments_.first_seen({packet.source, packet.destination, packet.protocol, packet.fragment_id}, number, c.serial,
-                          bearing.from_low, at,
-                          [&](const FragmentTable::Waiting& waiting) {
-                            c.packets[from] += waiting.packets;
-                            c.bytes[from] += waiting.bytes;
-                          },
-                          [&](std::uint32_t source, std::uint64_t count) { losses_of(source).orphans += count; });
+    fragments_.first_seen(
+        {packet.source, packet.destination, packet.protocol, packet.fragment_id}, number, c.serial,
+        bearing.from_low, at,
+        [&](const FragmentTable::Waiting& waiting) {
+          c.packets[from] += waiting.packets;
+          c.bytes[from] += waiting.bytes;
+        },
+        [&](std::uint32_t source, std::uint64_t count) { losses_of(source).orphans += count; });
 }
 
 void FlowTable::Body::later_fragment(std::int64_t at, const PacketView& packet, PacketPlace place) {
   const auto lost = [&](std::uint32_t source, std::uint64_t count) { losses_of(source).orphans += count; };
   const FragmentTable::Owner owner =
-      fragments_.later({packet.source, packet.destination, packet.protocol, packet.fragment_id}, packet.length, place.source, at, lost);
+      fragments_.later({packet.source, packet.destination, packet.protocol, packet.fragment_id}, packet.length,
+                       place.source, at, lost);
   if (owner.conversation == FragmentTable::kUnknown) return;  // it waits for its first fragment
   Conversation& c = open_[owner.conversation];
   if (!c.in_use || c.serial != owner.serial) return lost(place.source, 1);
@@ -307,7 +319,8 @@ void FlowTable::Body::later_fragment(std::int64_t at, const PacketView& packet, 
   c.last = std::max(c.last, at);
 }
 
-// An error is about the conversation it quotes. Only an answer to the initiator refuses, and only while nobody else answered.
+// An error is about the conversation it quotes. Only an answer to the initiator refuses, and only while nobody else
+// answered.
 void FlowTable::Body::icmp_error(const PacketView& packet) {
   if (!packet.has_quote || packet.quote.later_fragment) return;
   if (!refuses(packet.source.is_ipv4(), packet.icmp_type, packet.icmp_code)) return;
@@ -323,10 +336,13 @@ void FlowTable::Body::icmp_error(const PacketView& packet) {
 
 bool FlowTable::Body::begins_anew(const Conversation& c, std::int64_t at, int from, const IpView& packet) const {
   if (c.packets[from] == 0xFFFFFFFF) return true;
-  if (c.key.protocol != 6 || (packet.tcp_flags & tcp_flag::rst) || !(packet.tcp_flags & tcp_flag::syn)) return false;
+  if (c.key.protocol != 6 || (packet.tcp_flags & tcp_flag::rst) || !(packet.tcp_flags & tcp_flag::syn))
+    return false;
   const int to = 1 - from;
-  // Where we came in at the middle, perhaps only by a reordering: the handshake then lies just before what we saw first.
-  const bool fits_in_front = c.packets[from] != 0 && c.first_seq[from] - (packet.tcp_seq + 1) <= 65536 && at - c.first <= kReordering;
+  // Where we came in at the middle, perhaps only by a reordering: the handshake then lies just before what we saw
+  // first.
+  const bool fits_in_front =
+      c.packets[from] != 0 && c.first_seq[from] - (packet.tcp_seq + 1) <= 65536 && at - c.first <= kReordering;
   if (packet.tcp_flags & tcp_flag::ack) {
     if (c.packets[from] == 0) return false;
     if (c.tcp.over()) return c.first_seq[from] != packet.tcp_seq;
@@ -334,9 +350,10 @@ bool FlowTable::Body::begins_anew(const Conversation& c, std::int64_t at, int fr
     const bool handshake = c.tcp.syn[0] || c.tcp.syn[1] || c.tcp.syn_ack[0] || c.tcp.syn_ack[1];
     return !handshake && !fits_in_front;
   }
-  if (c.tcp.syn[from] || c.tcp.syn_ack[from]) return c.first_seq[from] != packet.tcp_seq;  // another number, another conversation
-  if (c.tcp.syn[to]) return c.tcp.over() || c.tcp.spoke[to];                               // simultaneous open, unless it is long open
-  if (c.tcp.syn_ack[to]) return c.first_ack[to] != packet.tcp_seq + 1;                     // the SYN behind its own answer
+  if (c.tcp.syn[from] || c.tcp.syn_ack[from])
+    return c.first_seq[from] != packet.tcp_seq;                         // another number, another conversation
+  if (c.tcp.syn[to]) return c.tcp.over() || c.tcp.spoke[to];            // simultaneous open, unless it is long open
+  if (c.tcp.syn_ack[to]) return c.first_ack[to] != packet.tcp_seq + 1;  // the SYN behind its own answer
   return c.tcp.over() || !fits_in_front;
 }
 
@@ -351,7 +368,8 @@ void FlowTable::Body::swap_ends(Conversation& c) {
 
 // SYN: its sender opened. SYN-ACK: its receiver did. Two SYNs: both, so that neither is certain.
 void FlowTable::Body::learn_from_handshake(Conversation& c, int& from, const IpView& packet) {
-  const bool syn = packet.tcp_flags & tcp_flag::syn, ack = packet.tcp_flags & tcp_flag::ack, rst = packet.tcp_flags & tcp_flag::rst;
+  const bool syn = packet.tcp_flags & tcp_flag::syn, ack = packet.tcp_flags & tcp_flag::ack,
+             rst = packet.tcp_flags & tcp_flag::rst;
   const bool knew = c.tcp.syn[0] || c.tcp.syn[1] || c.tcp.syn_ack[0] || c.tcp.syn_ack[1];
   if (syn && !rst) {
     if (!knew) {
@@ -382,12 +400,14 @@ std::int64_t FlowTable::Body::patience(const Conversation& c) const {
       if (c.tcp.over()) return ns(options_.timeout_tcp_closed);
       return ns(c.tcp.spoke[0] || c.tcp.spoke[1] ? options_.timeout_tcp : options_.timeout_tcp_attempt);
     case 17: return ns(options_.timeout_udp);
-    case 1: case 58: return ns(options_.timeout_icmp);
+    case 1:
+    case 58: return ns(options_.timeout_icmp);
     default: return ns(options_.timeout_other);
   }
 }
 
-std::uint32_t FlowTable::Body::begin(std::int64_t at, const Bearing& bearing, std::uint32_t hash, const IpView& packet, PacketPlace place) {
+std::uint32_t FlowTable::Body::begin(std::int64_t at, const Bearing& bearing, std::uint32_t hash,
+                                     const IpView& packet, PacketPlace place) {
   tick(at, 2);
   const std::uint32_t number = place_for_one(at);
   Conversation& c = open_[number];
@@ -410,8 +430,8 @@ std::uint32_t FlowTable::Body::begin(std::int64_t at, const Bearing& bearing, st
 std::uint32_t FlowTable::Body::place_for_one(std::int64_t at) {
   if (free_.empty() && open_.size() < options_.conversations_max) return open_.add();
   if (free_.empty()) {
-    // All places are taken by living conversations. Of the next few under the hand, the one whose loss costs least ends:
-    // what is over, then attempts, then whoever has been silent longest.
+    // All places are taken by living conversations. Of the next few under the hand, the one whose loss costs least
+    // ends: what is over, then attempts, then whoever has been silent longest.
     std::uint32_t victim = HashIndex::kNone;
     std::tuple<int, std::int64_t> least{3, 0};
     for (int looked = 0; looked < 64; ++looked) {
@@ -421,7 +441,8 @@ std::uint32_t FlowTable::Body::place_for_one(std::int64_t at) {
       const std::tuple<int, std::int64_t> cost{c.key.protocol == 6 && c.tcp.over() ? 0 : attempt ? 1 : 2, c.last};
       if (victim == HashIndex::kNone || cost < least) victim = hand_, least = cost;
     }
-    if (std::get<0>(least) == 2 && at - open_[victim].last <= patience(open_[victim])) ++losses_of(open_[victim].source).split;
+    if (std::get<0>(least) == 2 && at - open_[victim].last <= patience(open_[victim]))
+      ++losses_of(open_[victim].source).split;
     end(victim);
   }
   const std::uint32_t number = free_.back();
@@ -473,9 +494,9 @@ int FlowTable::Body::hinted_server(const Conversation& c) const {
   return first == second ? -1 : first ? 0 : 1;
 }
 
-// Datagrams have no handshake, but some conversations leave no doubt: what goes to many was not asked for; and a request
-// to a server's port is one. For the rest we must have listened long enough that no earlier part can have been missed,
-// and both must have spoken.
+// Datagrams have no handshake, but some conversations leave no doubt: what goes to many was not asked for; and a
+// request to a server's port is one. For the rest we must have listened long enough that no earlier part can have
+// been missed, and both must have spoken.
 void FlowTable::Body::settle_without_handshake(Conversation& c) {
   if (c.key.protocol == 6 || c.key.protocol == 1 || c.key.protocol == 58 || c.tcp.syn[0]) return;
   if (speaks_to_many(end_of(c, 1).address)) {
@@ -501,19 +522,24 @@ void FlowTable::Body::count_partner(const Conversation& c, int end) {
 
 std::uint32_t FlowTable::Body::partners(const Conversation& c, int end) const {
   const End e = end_of(c, end);
-  const std::uint32_t found = partners_index_.find(end_hash(e), [&](std::uint32_t i) { return partners_[i].end == e; });
+  const std::uint32_t found =
+      partners_index_.find(end_hash(e), [&](std::uint32_t i) { return partners_[i].end == e; });
   return found == HashIndex::kNone ? 0 : partners_[found].count;
 }
 
-// The end with more partners was asked; where they hardly differ, the one on a server's port; else who spoke second.
+// The end with more partners was asked; where they hardly differ, the one on a server's port; else who spoke
+// second.
 void FlowTable::Body::decide_by_partners(Conversation& c) {
   if (c.key.protocol == 1 || c.key.protocol == 58) return;
   const std::uint32_t first = partners(c, 0), second = partners(c, 1);
   const int hint = hinted_server(c);
   int server = 1;
-  if (first > second + 1 || second > first + 1) server = first > second ? 0 : 1;
-  else if (hint >= 0) server = hint;
-  else if (first != second) server = first > second ? 0 : 1;
+  if (first > second + 1 || second > first + 1)
+    server = first > second ? 0 : 1;
+  else if (hint >= 0)
+    server = hint;
+  else if (first != second)
+    server = first > second ? 0 : 1;
   if (server == 0) swap_ends(c);
 }
 
@@ -534,13 +560,15 @@ bool is_established(const Conversation& c, ConnState state) {
   if (c.key.protocol != 6) return c.packets[0] != 0 && c.packets[1] != 0;
   if (c.tcp.shook_hands_or_both_talked()) return true;
   for (int end : {0, 1})
-    if (c.packets[1 - end] == 0 && c.tcp.spoke[end] && (c.tcp.syn[end] || c.tcp.syn_ack[end] || (c.tcp.data[end] && c.acknowledged_more)))
+    if (c.packets[1 - end] == 0 && c.tcp.spoke[end] &&
+        (c.tcp.syn[end] || c.tcp.syn_ack[end] || (c.tcp.data[end] && c.acknowledged_more)))
       return true;
   return false;
 }
 
 auto order(const ObservedFlow& f) {
-  return std::tie(f.protocol, f.initiator, f.responder, f.port, f.icmp, f.initiator_port, f.first, f.source, f.record);
+  return std::tie(f.protocol, f.initiator, f.responder, f.port, f.icmp, f.initiator_port, f.first, f.source,
+                  f.record);
 }
 
 }  // namespace
@@ -552,13 +580,16 @@ void FlowTable::Body::record(const Conversation& c) {
 
   std::uint32_t hash = 0, found = HashIndex::kNone;
   if (!options_.per_conversation) {
-    const std::uint64_t rest = (std::uint64_t{icmp ? std::uint16_t{0} : responder.port} << 32) | (std::uint64_t{c.key.icmp} << 16) |
-                               (std::uint64_t{c.key.protocol} << 8) | c.key.v6;
-    hash = hash_(initiator.address.high(), initiator.address.low(), responder.address.high(), responder.address.low(), rest);
+    const std::uint64_t rest = (std::uint64_t{icmp ? std::uint16_t{0} : responder.port} << 32) |
+                               (std::uint64_t{c.key.icmp} << 16) | (std::uint64_t{c.key.protocol} << 8) | c.key.v6;
+    hash = hash_(initiator.address.high(), initiator.address.low(), responder.address.high(),
+                 responder.address.low(), rest);
     found = records_index_.find(hash, [&](std::uint32_t i) {
       const ObservedFlow& f = records_[i];
-      return f.initiator == initiator.address && f.responder == responder.address && f.protocol.number() == c.key.protocol &&
-             (icmp ? f.icmp == IcmpType{static_cast<std::uint8_t>(c.key.icmp >> 8), static_cast<std::uint8_t>(c.key.icmp)}
+      return f.initiator == initiator.address && f.responder == responder.address &&
+             f.protocol.number() == c.key.protocol &&
+             (icmp ? f.icmp ==
+                         IcmpType{static_cast<std::uint8_t>(c.key.icmp >> 8), static_cast<std::uint8_t>(c.key.icmp)}
                    : f.port.number() == responder.port);
     });
   }
@@ -574,8 +605,10 @@ void FlowTable::Body::record(const Conversation& c) {
     f.responder = responder.address;
     f.protocol = Protocol(c.key.protocol);
     if (options_.per_conversation) f.initiator_port = Port(initiator.port);
-    if (icmp) f.icmp = {static_cast<std::uint8_t>(c.key.icmp >> 8), static_cast<std::uint8_t>(c.key.icmp)};
-    else f.port = Port(responder.port);
+    if (icmp)
+      f.icmp = {static_cast<std::uint8_t>(c.key.icmp >> 8), static_cast<std::uint8_t>(c.key.icmp)};
+    else
+      f.port = Port(responder.port);
     f.source = c.source;
     f.record = c.record;
     f.first = f.last = Timestamp(Nanoseconds(c.first));
@@ -616,9 +649,12 @@ void FlowTable::Body::finish(std::vector<ObservedFlow>& flows) {
   records_index_.clear();
   fragments_.finish([&](std::uint32_t source, std::uint64_t count) { losses_of(source).orphans += count; });
   started_ = -1;
-  std::sort(records_.begin(), records_.end(), [](const ObservedFlow& a, const ObservedFlow& b) { return order(a) < order(b); });
-  if (flows.empty()) flows = std::exchange(records_, {});
-  else flows.insert(flows.end(), records_.begin(), records_.end());
+  std::sort(records_.begin(), records_.end(),
+            [](const ObservedFlow& a, const ObservedFlow& b) { return order(a) < order(b); });
+  if (flows.empty())
+    flows = std::exchange(records_, {});
+  else
+    flows.insert(flows.end(), records_.begin(), records_.end());
   records_ = {};
 }
 

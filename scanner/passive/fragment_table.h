@@ -1,5 +1,6 @@
-// Later fragments carry no ports. This remembers which conversation the first one belonged to, and what came before it
-// did. A fixed table: four places to a bucket, the oldest gives way, and nothing waits longer than reassembly would.
+// Later fragments carry no ports. This remembers which conversation the first one belonged to, and what came before
+// it did. A fixed table: four places to a bucket, the oldest gives way, and nothing waits longer than reassembly
+// would.
 #pragma once
 
 #include <array>
@@ -34,15 +35,16 @@ class FragmentTable {
 
   /// The first fragment is here; `join` gets what waited for it.
   template <typename Join, typename Lost>
-  void first_seen(const Datagram& datagram, std::uint32_t conversation, std::uint32_t serial, bool from_low, std::int64_t at, Join&& join,
-                  Lost&& lost) {
+  void first_seen(const Datagram& datagram, std::uint32_t conversation, std::uint32_t serial, bool from_low,
+                  std::int64_t at, Join&& join, Lost&& lost) {
     Place& place = place_for(datagram, at, lost);
     if (place.waiting.packets != 0) join(place.waiting);
     place.waiting = {};
     place.owner = {conversation, serial, from_low};
   }
 
-  /// Whose a later fragment is; where that is not known yet it waits. `lost(source, count)` hears of those that waited in vain.
+  /// Whose a later fragment is; where that is not known yet it waits. `lost(source, count)` hears of those that
+  /// waited in vain.
   template <typename Lost>
   Owner later(const Datagram& datagram, std::uint32_t length, std::uint32_t source, std::int64_t at, Lost&& lost) {
     Place& place = place_for(datagram, at, lost);
@@ -77,7 +79,8 @@ class FragmentTable {
   template <typename Lost>
   Place& place_for(const Datagram& d, std::int64_t at, Lost&& lost) {
     if (buckets_.empty()) buckets_.resize(kBuckets);
-    const std::size_t hash = std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 + d.id * 0x9E3779B1U;
+    const std::size_t hash =
+        std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 + d.id * 0x9E3779B1U;
     std::unique_ptr<Bucket>& bucket = buckets_[(hash ^ (hash >> 16)) % kBuckets];
     if (bucket == nullptr) bucket = std::make_unique<Bucket>();
     Place* oldest = bucket->data();

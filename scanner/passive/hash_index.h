@@ -1,5 +1,5 @@
-// From a keyed hash to the number of an entry that is kept elsewhere: eight bytes a slot, linear probing, erasing by
-// shifting back, so there are no tombstones to collect.
+// From a keyed hash to the number of an entry that is kept elsewhere: eight bytes a slot, linear probing, erasing
+// by shifting back, so there are no tombstones to collect.
 #pragma once
 
 #include <bit>
@@ -9,7 +9,8 @@
 
 namespace demarc {
 
-/// Keys the hash of flow keys: multiplications of 64 by 64 bits, folded (as wyhash does), with secrets drawn for the run.
+/// Keys the hash of flow keys: multiplications of 64 by 64 bits, folded (as wyhash does), with secrets drawn for
+/// the run.
 class KeyedHash {
  public:
   explicit KeyedHash(std::uint64_t key) {
@@ -21,8 +22,10 @@ class KeyedHash {
       secret = (z ^ (z >> 31)) | 1;
     }
   }
-  std::uint32_t operator()(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e) const {
-    const std::uint64_t h = fold(a ^ secrets_[0], b ^ secrets_[1]) ^ fold(c ^ secrets_[2], d ^ secrets_[3]) ^ (e * secrets_[4]);
+  std::uint32_t operator()(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
+                           std::uint64_t e) const {
+    const std::uint64_t h =
+        fold(a ^ secrets_[0], b ^ secrets_[1]) ^ fold(c ^ secrets_[2], d ^ secrets_[3]) ^ (e * secrets_[4]);
     return static_cast<std::uint32_t>(fold(h ^ secrets_[5], e ^ secrets_[6]));
   }
 

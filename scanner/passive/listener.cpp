@@ -1,5 +1,5 @@
-// The readers of all captures run side by side, the one with the earliest packet next; a reader is opened when its first
-// packet is due, so a thousand ring files do not need a thousand buffers.
+// The readers of all captures run side by side, the one with the earliest packet next; a reader is opened when its
+// first packet is due, so a thousand ring files do not need a thousand buffers.
 #include "scanner/passive/listener.h"
 
 #include <fmt/format.h>
@@ -27,14 +27,16 @@ constexpr std::uint64_t kProgressEvery = 65536;
 /// Decodes packets, feeds a flow table and keeps the source's statistics.
 class Decoder {
  public:
-  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number) : table_(table), source_(source), number_(number) {}
+  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number)
+      : table_(table), source_(source), number_(number) {}
 
   void feed(std::span<const CapturePacket> packets) {
     // In passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
     std::array<std::uint32_t, kBatch> tickets;
     std::size_t decoded = 0;
     for (std::size_t i = 0; i < packets.size(); ++i)
-      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i])) tickets[decoded++] = table_.prefetch(views_[i]);
+      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i]))
+        tickets[decoded++] = table_.prefetch(views_[i]);
     for (std::size_t i = 0; i < decoded; ++i) table_.prefetch_conversation(tickets[i]);
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const CapturePacket& packet = packets[i];
@@ -46,7 +48,9 @@ class Decoder {
         case DecodeProblem::not_ip: break;
         case DecodeProblem::snapped: ++source_.snapped; break;
         case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
-        case DecodeProblem::encapsulated: case DecodeProblem::malformed: case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
+        case DecodeProblem::encapsulated:
+        case DecodeProblem::malformed:
+        case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
       }
     }
   }
@@ -54,7 +58,8 @@ class Decoder {
  private:
   void unknown_link(const CapturePacket& packet) {
     if (!source_.problem.empty()) return;
-    source_.problem = fmt::format("link type {} at frame {} is not one that is read", static_cast<unsigned>(packet.link), packet.frame);
+    source_.problem = fmt::format("link type {} at frame {} is not one that is read",
+                                  static_cast<unsigned>(packet.link), packet.frame);
   }
   FlowTable& table_;
   FlowSource& source_;
@@ -73,7 +78,7 @@ class Stream {
     if (!opened) return opened;
     fill();
     first_ = count_ == 0 ? Timestamp{} : batch_[0].at;
-    struct stat status {};
+    struct stat status{};
     if (path_ != "-" && ::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       bytes_total_ = static_cast<std::uint64_t>(status.st_size);
       reader_.reset();
@@ -130,8 +135,8 @@ FlowOptions with_key(FlowOptions options) {
   return options;
 }
 
-// The kernel's clock as of its last tick (at most 10 ms ago): cheap enough to ask after each packet, so that a duration
-// ends on time where packets come one by one and reading never pauses.
+// The kernel's clock as of its last tick (at most 10 ms ago): cheap enough to ask after each packet, so that a
+// duration ends on time where packets come one by one and reading never pauses.
 struct CoarseClock {
   using duration = std::chrono::nanoseconds;
   using time_point = std::chrono::time_point<CoarseClock, duration>;
@@ -151,8 +156,10 @@ void add_losses(const FlowTable& table, std::vector<FlowSource>& sources) {
 
 }  // namespace
 
-Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress, const std::atomic<bool>* stop) {
-  if (request.captures.empty()) return failure("no capture was given", "name pcap or pcapng files, or - for standard input");
+Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress,
+                             const std::atomic<bool>* stop) {
+  if (request.captures.empty())
+    return failure("no capture was given", "name pcap or pcapng files, or - for standard input");
   std::optional<BpfFilter> filter;
   if (!request.filter.empty()) filter = DEMARC_TRY(BpfFilter::compile(request.filter));
 
@@ -178,7 +185,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   }
   std::vector<Decoder> decoders;
   for (std::size_t i = 0; i < evidence.sources.size(); ++i)
-    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i], static_cast<std::uint32_t>(i));
+    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i],
+                          static_cast<std::uint32_t>(i));
   // The latest first packet stands first, so that the next file to open is at the back.
   std::sort(later.begin(), later.end(), [](const Stream& a, const Stream& b) {
     return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
@@ -211,8 +219,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
       later.pop_back();
       DEMARC_TRY(stream.open());
       stream.fill();
-      if (stream.has_packet()) active.push_back(std::move(stream));
-      else stream.close(evidence.sources[stream.number()]);
+      if (stream.has_packet())
+        active.push_back(std::move(stream));
+      else
+        stream.close(evidence.sources[stream.number()]);
       continue;
     }
     // Its packets up to the first one that another stream precedes.
@@ -257,20 +267,23 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
-    if (source.problem.empty()) source.problem = fmt::format("the filter fits the link type of {} packets not at all", filter->unusable());
+    if (source.problem.empty())
+      source.problem = fmt::format("the filter fits the link type of {} packets not at all", filter->unusable());
   }
   if (progress) report();
   evidence.complete = !stopped;
   return evidence;
 }
 
-Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop, const ObserveCallback& progress,
-                                  const std::function<void()>& ready) {
+Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
+                                  const ObserveCallback& progress, const std::function<void()>& ready) {
   std::unique_ptr<LiveCapture> live = DEMARC_TRY(LiveCapture::open(request.live));
   if (!request.write_only && !is_readable(live->link()))
-    return failure(fmt::format("link type {} of {} is not one that is read", static_cast<unsigned>(live->link()), request.live.interface));
+    return failure(fmt::format("link type {} of {} is not one that is read", static_cast<unsigned>(live->link()),
+                               request.live.interface));
   std::optional<PcapWriter> writer;
-  if (!request.write_to.empty()) writer = DEMARC_TRY(PcapWriter::create(request.write_to, live->link(), request.live.snaplen));
+  if (!request.write_to.empty())
+    writer = DEMARC_TRY(PcapWriter::create(request.write_to, live->link(), request.live.snaplen));
 
   FlowEvidence evidence;
   evidence.file = request.write_to.empty() ? request.live.interface : request.write_to;
@@ -295,8 +308,10 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
         disk_full = true;
         break;
       }
-      if (request.write_only) ++evidence.sources[0].packets;
-      else decoder.feed(one);
+      if (request.write_only)
+        ++evidence.sources[0].packets;
+      else
+        decoder.feed(one);
       ++so_far.packets;
       if (request.packets_max != 0 && so_far.packets == request.packets_max) break;
     }

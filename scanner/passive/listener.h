@@ -24,36 +24,36 @@ struct ObserveProgress {
   std::uint64_t bytes = 0;        // of capture files
   std::uint64_t bytes_total = 0;  // 0: not known (standard input, live)
   std::uint64_t conversations = 0;
-  std::uint64_t dropped = 0;      // live: by the kernel so far
+  std::uint64_t dropped = 0;  // live: by the kernel so far
 };
 /// Called every 65,536 packets (live: also about four times a second).
 using ObserveCallback = std::function<void(const ObserveProgress&)>;
 
 struct ObserveRequest {
   std::vector<CaptureInput> captures;
-  std::string filter;               // BPF; empty: all
-  std::uint64_t packets_max = 0;    // -c; 0: all. Counts what the filter lets by
+  std::string filter;             // BPF; empty: all
+  std::uint64_t packets_max = 0;  // -c; 0: all. Counts what the filter lets by
   FlowOptions flow;
 };
 
-/// Reads the captures in time order (merged where they overlap); captures of one sensor share one flow table. Fails only
-/// where a capture cannot be read at all; damage further on is in FlowSource::problem, with what was whole counted.
-/// A stop leaves `complete` false.
+/// Reads the captures in time order (merged where they overlap); captures of one sensor share one flow table. Fails
+/// only where a capture cannot be read at all; damage further on is in FlowSource::problem, with what was whole
+/// counted. A stop leaves `complete` false.
 Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress = {},
                              const std::atomic<bool>* stop = nullptr);
 
 struct LiveRequest {
   LiveOptions live;
   std::string sensor;
-  std::string write_to;              // a pcap file with every packet; empty: none
-  bool write_only = false;           // do not follow conversations, only write
-  std::uint64_t packets_max = 0;     // -c; 0: until stopped
+  std::string write_to;                       // a pcap file with every packet; empty: none
+  bool write_only = false;                    // do not follow conversations, only write
+  std::uint64_t packets_max = 0;              // -c; 0: until stopped
   std::chrono::milliseconds duration_max{0};  // 0: until stopped
   FlowOptions flow;
 };
 
 /// `ready` is called once the interface is open and packets are being kept.
-Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop, const ObserveCallback& progress = {},
-                                  const std::function<void()>& ready = {});
+Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
+                                  const ObserveCallback& progress = {}, const std::function<void()>& ready = {});
 
 }  // namespace demarc

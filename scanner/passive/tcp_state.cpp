@@ -1,6 +1,9 @@
-// The rules follow what Zeek's documentation says of conn_state and what its connection log shows. The finer points:
-//  - a SYN-ACK establishes both ends at once, so SYN, SYN-ACK, silence is S1 and a half-open scan's RST makes it RSTO;
-//  - a conversation seen only from its middle is OTH until somebody closes it; then its FINs and RSTs count as if the
+// The rules follow what Zeek's documentation says of conn_state and what its connection log shows. The finer
+// points:
+//  - a SYN-ACK establishes both ends at once, so SYN, SYN-ACK, silence is S1 and a half-open scan's RST makes it
+//  RSTO;
+//  - a conversation seen only from its middle is OTH until somebody closes it; then its FINs and RSTs count as if
+//  the
 //    silent or partial end had never been seen to open (SH, SHR, RSTRH), and two FINs make SF;
 //  - a FIN answered by FIN stays SF when resets trail behind it.
 #include "scanner/passive/tcp_state.h"
@@ -54,7 +57,8 @@ void TcpState::on_segment(int from, std::uint8_t flags, bool has_payload) {
       if (is_syn && !is_ack && end == TcpEnd::partial && peer == TcpEnd::inactive) end = TcpEnd::syn_sent;
       if (is_fin && !is_rst) {
         end = TcpEnd::closed;
-        if (peer == TcpEnd::reset && before_reset[to] == TcpEnd::closed) peer = TcpEnd::closed;  // FIN, RST, FIN: an ordinary end
+        if (peer == TcpEnd::reset && before_reset[to] == TcpEnd::closed)
+          peer = TcpEnd::closed;  // FIN, RST, FIN: an ordinary end
       }
       if (is_rst) reset();
       return;
@@ -75,7 +79,8 @@ void TcpState::swap_ends() {
 }
 
 bool TcpState::over() const {
-  return now[0] == TcpEnd::reset || now[1] == TcpEnd::reset || (now[0] == TcpEnd::closed && now[1] == TcpEnd::closed);
+  return now[0] == TcpEnd::reset || now[1] == TcpEnd::reset ||
+         (now[0] == TcpEnd::closed && now[1] == TcpEnd::closed);
 }
 
 ConnState conn_state(const TcpState& s) {

@@ -1,5 +1,5 @@
-// What the flags of a TCP conversation say about it, in Zeek's terms: a state for each end, and from both the connection
-// state of conn.log.
+// What the flags of a TCP conversation say about it, in Zeek's terms: a state for each end, and from both the
+// connection state of conn.log.
 #pragma once
 
 #include <cstdint>

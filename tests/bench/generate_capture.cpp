@@ -38,15 +38,18 @@ Frame next_packet(Conversation& c, std::mt19937_64& random) {
   const bool last = c.sent == c.planned;
   if (c.udp) {
     const std::string_view payload(kData.data(), 40 + random() % 80);
-    return step % 2 == 0 ? craft_udp(c.client, c.server, c.client_port, c.port, payload) : craft_udp(c.server, c.client, c.port, c.client_port, payload);
+    return step % 2 == 0 ? craft_udp(c.client, c.server, c.client_port, c.port, payload)
+                         : craft_udp(c.server, c.client, c.port, c.client_port, payload);
   }
   const int from = step == 1 ? 1 : step < 3 ? 0 : static_cast<int>(step % 2);
   TcpCraft t{.source_port = from ? c.port : c.client_port, .port = from ? c.client_port : c.port};
   t.seq = c.seq[from];
   t.ack = step == 0 ? 0 : c.seq[1 - from];
   t.flags = step == 0 ? tcp_flag::syn : step == 1 ? tcp_flag::syn | tcp_flag::ack : tcp_flag::ack;
-  if (step > 2 && last) t.flags = tcp_flag::rst | tcp_flag::ack;
-  else if (step > 2) t.payload = std::string_view(kData.data(), from ? 200 + random() % 1200 : 20 + random() % 300);
+  if (step > 2 && last)
+    t.flags = tcp_flag::rst | tcp_flag::ack;
+  else if (step > 2)
+    t.payload = std::string_view(kData.data(), from ? 200 + random() % 1200 : 20 + random() % 300);
   c.seq[from] += static_cast<std::uint32_t>(t.payload.size()) + (step < 2 ? 1 : 0);
   return craft_tcp(from ? c.server : c.client, from ? c.client : c.server, t);
 }
@@ -55,8 +58,9 @@ Frame next_packet(Conversation& c, std::mt19937_64& random) {
 
 int main(int argc, char** argv) {
   std::uint64_t packets = 0, conversations = 0, snaplen = 128, seed = 1;
-  if (argc < 4 || argc > 6 || !number(argv[2], packets) || !number(argv[3], conversations) || (argc > 4 && !number(argv[4], snaplen)) ||
-      (argc > 5 && !number(argv[5], seed)) || conversations == 0 || packets < conversations) {
+  if (argc < 4 || argc > 6 || !number(argv[2], packets) || !number(argv[3], conversations) ||
+      (argc > 4 && !number(argv[4], snaplen)) || (argc > 5 && !number(argv[5], seed)) || conversations == 0 ||
+      packets < conversations) {
     fmt::print(stderr, "usage: {} OUT.pcap PACKETS CONVERSATIONS [SNAPLEN [SEED]]\n", argv[0]);
     return 2;
   }
@@ -76,7 +80,8 @@ int main(int argc, char** argv) {
       Conversation c;
       c.udp = random() % 10 == 0;
       c.client = Address::ipv4(0xC6120000U + static_cast<std::uint32_t>(begun % 131072));
-      c.server = Address::ipv4((random() % 2 ? 0xC0000200U : 0xCB007100U) + static_cast<std::uint32_t>(random() % 200));
+      c.server =
+          Address::ipv4((random() % 2 ? 0xC0000200U : 0xCB007100U) + static_cast<std::uint32_t>(random() % 200));
       c.client_port = static_cast<std::uint16_t>(32768 + begun / 131072 * 7 + random() % 7);
       c.port = c.udp ? std::uint16_t{53} : kPorts[random() % std::size(kPorts)];
       c.seq[0] = static_cast<std::uint32_t>(random()), c.seq[1] = static_cast<std::uint32_t>(random());
@@ -92,7 +97,9 @@ int main(int argc, char** argv) {
     const bool nothing_left = begun == conversations && going.size() == 1;
     const Frame frame = craft_frame(LinkType::ethernet, next_packet(c, random));
     now = now + Nanoseconds(500 + static_cast<std::int64_t>(random() % 1000));
-    if (!writer->write(now, Bytes(frame).first(std::min<std::size_t>(frame.size(), snaplen)), static_cast<std::uint32_t>(frame.size()))) break;
+    if (!writer->write(now, Bytes(frame).first(std::min<std::size_t>(frame.size(), snaplen)),
+                       static_cast<std::uint32_t>(frame.size())))
+      break;
     ++written;
     if (c.sent >= c.planned && !nothing_left) {
       going[i] = going.back();

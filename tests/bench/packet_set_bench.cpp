@@ -1,5 +1,5 @@
-// How fast is the packet algebra on lists as they are: a DMZ's ten thousand lines (few services, many pairs of hosts and
-// prefixes, some denies), and five thousand lines of unrelated ranges, the worst case.
+// How fast is the packet algebra on lists as they are: a DMZ's ten thousand lines (few services, many pairs of
+// hosts and prefixes, some denies), and five thousand lines of unrelated ranges, the worst case.
 //
 // The number after a benchmark's name is the order: 0 ports first, 1 addresses first.
 #include <benchmark/benchmark.h>
@@ -27,8 +27,8 @@ struct Line {
 std::vector<Line> structured(std::size_t lines, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   auto below = [&random](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
-  constexpr std::uint16_t kServices[] = {22, 25, 53, 80, 88, 123, 135, 139, 161, 389, 443, 445, 514, 587, 636, 993,
-                                         1433, 1521, 3306, 3389, 5432, 5985, 6379, 8080, 8443, 9200};
+  constexpr std::uint16_t kServices[] = {22,  25,  53,  80,   88,   123,  135,  139,  161,  389,  443,  445,  514,
+                                         587, 636, 993, 1433, 1521, 3306, 3389, 5432, 5985, 6379, 8080, 8443, 9200};
   std::vector<Line> list;
   for (std::size_t n = 0; n < lines; ++n) {
     const bool permit = below(20) != 0;
@@ -42,8 +42,9 @@ std::vector<Line> structured(std::size_t lines, std::uint64_t seed) {
     b.destinations = end(0xAC100000, 100);
     b.protocols = {below(6) == 0 ? Protocol::udp : Protocol::tcp};
     const Port service(kServices[below(std::size(kServices))]);
-    b.ports = below(12) == 0 ? PortSet{{service, Port(static_cast<std::uint16_t>(service.number() + 1 + below(100)))}}
-                             : PortSet::single(service);
+    b.ports = below(12) == 0
+                  ? PortSet{{service, Port(static_cast<std::uint16_t>(service.number() + 1 + below(100)))}}
+                  : PortSet::single(service);
     list.push_back({b, permit});
   }
   return list;
@@ -60,10 +61,15 @@ std::vector<Line> random_ranges(std::size_t lines, std::uint64_t seed) {
       return AddressSet::of_ranges({{first, Address::ipv4(static_cast<std::uint32_t>(last))}});
     };
     auto ports = [&] {
-      auto [first, last] = std::minmax({static_cast<std::uint16_t>(number()), static_cast<std::uint16_t>(number())});
+      auto [first, last] =
+          std::minmax({static_cast<std::uint16_t>(number()), static_cast<std::uint16_t>(number())});
       return PortSet{{Port(first), Port(last)}};
     };
-    Box b{.sources = addresses(), .destinations = addresses(), .protocols = {Protocol::tcp}, .ports = ports(), .source_ports = ports()};
+    Box b{.sources = addresses(),
+          .destinations = addresses(),
+          .protocols = {Protocol::tcp},
+          .ports = ports(),
+          .source_ports = ports()};
     list.push_back({b, n % 2 == 0});
   }
   return list;
@@ -96,7 +102,10 @@ void first_match_structured(benchmark::State& state) {
     report(state, space, set);
   }
 }
-BENCHMARK(first_match_structured)->ArgsProduct({{0, 1}, {10'000}})->Args({0, 50'000})->Unit(benchmark::kMillisecond);
+BENCHMARK(first_match_structured)
+    ->ArgsProduct({{0, 1}, {10'000}})
+    ->Args({0, 50'000})
+    ->Unit(benchmark::kMillisecond);
 
 void first_match_random_ranges(benchmark::State& state) {
   const std::vector<Line> list = random_ranges(static_cast<std::size_t>(state.range(1)), 1);
@@ -110,7 +119,11 @@ void first_match_random_ranges(benchmark::State& state) {
     }
   }
 }
-BENCHMARK(first_match_random_ranges)->Args({0, 500})->Args({1, 500})->Args({1, 5'000})->Unit(benchmark::kMillisecond);
+BENCHMARK(first_match_random_ranges)
+    ->Args({0, 500})
+    ->Args({1, 500})
+    ->Args({1, 5'000})
+    ->Unit(benchmark::kMillisecond);
 
 void choose(benchmark::State& state) {
   const std::vector<Box> all = boxes(state.range(0) == 0 ? structured(10'000, 1) : random_ranges(5'000, 1));
@@ -156,8 +169,11 @@ std::vector<Packet> questions(const std::vector<Line>& list, std::size_t count) 
   for (std::size_t n = 0; n < count; ++n) {
     const Box& line = list[random() % list.size()].box;
     Packet p{Address::ipv4(0x0A000000 + static_cast<std::uint32_t>(random() % (400 * 256))),
-             Address::ipv4(0xAC100000 + static_cast<std::uint32_t>(random() % (100 * 256))), Protocol::tcp, Port(40000),
-             line.ports.ranges().front().first, {}};
+             Address::ipv4(0xAC100000 + static_cast<std::uint32_t>(random() % (100 * 256))),
+             Protocol::tcp,
+             Port(40000),
+             line.ports.ranges().front().first,
+             {}};
     if (n % 2 == 0) {
       p.source = line.sources.ranges().front().last;
       p.destination = line.destinations.ranges().front().last;
@@ -252,7 +268,8 @@ void buddy_first_match_structured(benchmark::State& state) {
       for (const Line& l : list) {
         const std::uint64_t protocol = l.box.protocols.contains(Protocol::udp) ? 17 : 6;
         const PortRange ports = l.box.ports.ranges().front();
-        const bdd match = range(kProtocol, 8, protocol, protocol) & range(kPort, 16, ports.first.number(), ports.last.number()) &
+        const bdd match = range(kProtocol, 8, protocol, protocol) &
+                          range(kPort, 16, ports.first.number(), ports.last.number()) &
                           addresses(kDestination, l.box.destinations) & addresses(kSource, l.box.sources);
         folded.emplace_back(l.permit ? match : bddfalse, match);
       }

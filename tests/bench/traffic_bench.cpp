@@ -1,7 +1,7 @@
 // From a capture to flows, and the limits beside it in the same run:
 //   traffic_bench CAPTURE [RUNS]
-// Each row runs in a process of its own, so that its peak memory is its own: reading alone, reading and decoding, the
-// whole of observe(), and observe() with one record for each conversation.
+// Each row runs in a process of its own, so that its peak memory is its own: reading alone, reading and decoding,
+// the whole of observe(), and observe() with one record for each conversation.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -62,8 +62,9 @@ bool row(const char* name, Work&& work) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    fmt::print("{:<34} {:>8.3f} s {:>8.2f} Mpps {:>7} MiB peak {:>10} packets {:>9} records {:>9} conversations\n", name, seconds,
-               static_cast<double>(m.packets) / seconds / 1e6, usage.ru_maxrss / 1024, m.packets, m.flows, m.conversations);
+    fmt::print("{:<34} {:>8.3f} s {:>8.2f} Mpps {:>7} MiB peak {:>10} packets {:>9} records {:>9} conversations\n",
+               name, seconds, static_cast<double>(m.packets) / seconds / 1e6, usage.ru_maxrss / 1024, m.packets,
+               m.flows, m.conversations);
     std::fflush(stdout);
     ::_exit(0);
   }
@@ -81,8 +82,10 @@ int main(int argc, char** argv) {
   const std::string path = argv[1];
   const int runs = argc > 2 ? std::atoi(argv[2]) : 3;
   for (int i = 0; i < runs; ++i) {
-    const bool good = row("read, data dropped", [&] { return walk(path, false); }) && row("read and decode", [&] { return walk(path, true); }) &&
-                      row("observe", [&] { return whole(path, false); }) && row("observe, per conversation", [&] { return whole(path, true); });
+    const bool good = row("read, data dropped", [&] { return walk(path, false); }) &&
+                      row("read and decode", [&] { return walk(path, true); }) &&
+                      row("observe", [&] { return whole(path, false); }) &&
+                      row("observe, per conversation", [&] { return whole(path, true); });
     if (!good) return 2;
   }
   return 0;

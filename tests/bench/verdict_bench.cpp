@@ -54,12 +54,16 @@ RuleSet make_rules(std::uint32_t count) {
     rule.to.addresses = AddressSet::single(Address::ipv4(0xC6120000U + 256 + i));
     rule.owner = "bench";
     // Approvals on forty different days: the set of what is in force changes as often.
-    rule.approved.push_back({"network", "a.ito", std::chrono::year{2026} / std::chrono::month{1 + i % 2} / std::chrono::day{1 + i % 20}, {}});
+    rule.approved.push_back({"network",
+                             "a.ito",
+                             std::chrono::year{2026} / std::chrono::month{1 + i % 2} / std::chrono::day{1 + i % 20},
+                             {}});
     rule.review_by = std::chrono::year{2027} / std::chrono::month{1} / std::chrono::day{1};
     r.rules.push_back(std::move(rule));
   }
   r.review.approval_roles = {"network"};
-  for (const auto& [name, zone_name, address] : {std::tuple{"external", "internet", "203.0.113.77"}, std::tuple{"office", "inside", "10.1.1.9"}}) {
+  for (const auto& [name, zone_name, address] :
+       {std::tuple{"external", "internet", "203.0.113.77"}, std::tuple{"office", "inside", "10.1.1.9"}}) {
     Vantage v;
     v.name = name;
     v.zone = zone_name;
@@ -114,7 +118,8 @@ Snapshot make_evidence(std::uint32_t hosts, std::uint32_t outcomes, std::uint32_
   for (std::uint32_t i = 0; i < conversations; ++i) {
     ObservedFlow f;
     const std::uint32_t h = random() % hosts;
-    f.initiator = random() % 20 == 0 ? Address::ipv4(0xC6120000U + 256 + random() % hosts) : Address::ipv4(0xCB007100U ^ (random() & 0x0FFFFFFFU));
+    f.initiator = random() % 20 == 0 ? Address::ipv4(0xC6120000U + 256 + random() % hosts)
+                                     : Address::ipv4(0xCB007100U ^ (random() & 0x0FFFFFFFU));
     f.responder = Address::ipv4(0xC6120000U + 256 + h);
     f.protocol = Protocol::tcp;
     f.initiator_certain = true;
@@ -136,8 +141,11 @@ Snapshot make_evidence(std::uint32_t hosts, std::uint32_t outcomes, std::uint32_
 
 int main(int argc, char** argv) {
   using namespace demarc;
-  const auto argument = [&](int i, std::uint32_t otherwise) { return argc > i ? static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10)) : otherwise; };
-  const std::uint32_t rules_count = argument(1, 10000), outcomes = argument(2, 1000000), conversations = argument(3, 1000000);
+  const auto argument = [&](int i, std::uint32_t otherwise) {
+    return argc > i ? static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10)) : otherwise;
+  };
+  const std::uint32_t rules_count = argument(1, 10000), outcomes = argument(2, 1000000),
+                      conversations = argument(3, 1000000);
   const RuleSet rules = make_rules(rules_count);
   const Snapshot evidence = make_evidence(rules_count, outcomes, conversations);
   const auto peak = [] {
@@ -156,6 +164,9 @@ int main(int argc, char** argv) {
   std::size_t port_outcomes = 0;
   for (const ScanRun& run : evidence.scans) port_outcomes += run.outcomes.size();
   const auto seconds = [](auto d) { return std::chrono::duration<double>(d).count(); };
-  fmt::print("{} rules, {} outcomes, {} conversations: judged in {:.2f} s, {} findings; JSON of {} KiB in {:.2f} s; peak {} MiB ({} MiB before judging)\n", rules.rules.size(), port_outcomes,
-             conversations, seconds(judged - begin), verdict.findings.size(), json.size() / 1024, seconds(written - judged), peak(), before);
+  fmt::print(
+      "{} rules, {} outcomes, {} conversations: judged in {:.2f} s, {} findings; JSON of {} KiB in {:.2f} s; peak "
+      "{} MiB ({} MiB before judging)\n",
+      rules.rules.size(), port_outcomes, conversations, seconds(judged - begin), verdict.findings.size(),
+      json.size() / 1024, seconds(written - judged), peak(), before);
 }

@@ -16,27 +16,37 @@ namespace {
 
 using namespace demarc;
 
-const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"), kRouter = *parse_address("203.0.113.1");
-const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"), kRouter6 = *parse_address("2001:db8:2::1");
+const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"),
+              kRouter = *parse_address("203.0.113.1");
+const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"),
+              kRouter6 = *parse_address("2001:db8:2::1");
 
 std::vector<Frame> packets(bool v6) {
   const Address &c = v6 ? kClient6 : kClient, &s = v6 ? kServer6 : kServer, &r = v6 ? kRouter6 : kRouter;
   std::vector<Frame> out;
   const std::uint8_t ack = tcp_flag::ack;
-  out.push_back(craft_tcp(c, s, {.source_port = 40000, .port = 443, .seq = 99, .flags = tcp_flag::syn, .options = {2, 4, 5, 0xB4}}));
-  out.push_back(craft_tcp(s, c, {.source_port = 443, .port = 40000, .seq = 499, .ack = 100, .flags = tcp_flag::syn | tcp_flag::ack}));
-  out.push_back(craft_tcp(c, s, {.source_port = 40000, .port = 443, .seq = 100, .ack = 500, .flags = ack, .payload = "hello"}));
-  out.push_back(craft_tcp(s, c, {.source_port = 443, .port = 40000, .seq = 500, .ack = 105, .flags = tcp_flag::fin | tcp_flag::ack}));
-  out.push_back(craft_tcp(c, s, {.source_port = 40000, .port = 443, .seq = 105, .ack = 501, .flags = tcp_flag::rst}));
+  out.push_back(craft_tcp(
+      c, s, {.source_port = 40000, .port = 443, .seq = 99, .flags = tcp_flag::syn, .options = {2, 4, 5, 0xB4}}));
+  out.push_back(craft_tcp(
+      s, c, {.source_port = 443, .port = 40000, .seq = 499, .ack = 100, .flags = tcp_flag::syn | tcp_flag::ack}));
+  out.push_back(craft_tcp(
+      c, s, {.source_port = 40000, .port = 443, .seq = 100, .ack = 500, .flags = ack, .payload = "hello"}));
+  out.push_back(craft_tcp(
+      s, c, {.source_port = 443, .port = 40000, .seq = 500, .ack = 105, .flags = tcp_flag::fin | tcp_flag::ack}));
+  out.push_back(
+      craft_tcp(c, s, {.source_port = 40000, .port = 443, .seq = 105, .ack = 501, .flags = tcp_flag::rst}));
   const Frame query = craft_udp(c, s, 5000, 53, "query");
   out.push_back(query);
   out.push_back(craft_icmp_error(r, v6 ? 1 : 3, v6 ? 4 : 3, query));
   out.push_back(craft_icmp(c, s, v6 ? 128 : 8, 0, 0x00070001));
   out.push_back(craft_icmp(s, c, v6 ? 129 : 0, 0, 0x00070001));
-  for (Frame& piece : craft_fragments(craft_udp(c, s, 5001, 514, std::string(40, 'x')), 24, 9)) out.push_back(std::move(piece));
+  for (Frame& piece : craft_fragments(craft_udp(c, s, 5001, 514, std::string(40, 'x')), 24, 9))
+    out.push_back(std::move(piece));
   IpCraft ip;
-  if (v6) ip.extensions = {{0, Frame{5, 2, 0, 0}}, {60, Frame(6)}};
-  else ip.options = {0x94, 4, 0, 0};
+  if (v6)
+    ip.extensions = {{0, Frame{5, 2, 0, 0}}, {60, Frame(6)}};
+  else
+    ip.options = {0x94, 4, 0, 0};
   out.push_back(craft_udp(c, s, 5002, 161, "", ip));
   out.push_back(craft_ip(c, s, Protocol::esp, Frame(16, 0xAA)));
   return out;
@@ -44,12 +54,14 @@ std::vector<Frame> packets(bool v6) {
 
 void write(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes) {
   std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 void frames(const std::filesystem::path& folder) {
-  static constexpr LinkType kLinks[] = {LinkType::null, LinkType::ethernet, LinkType::raw, LinkType::loop, LinkType::linux_cooked,
-                                        LinkType::ipv4, LinkType::ipv6, LinkType::linux_cooked2};
+  static constexpr LinkType kLinks[] = {LinkType::null, LinkType::ethernet,     LinkType::raw,
+                                        LinkType::loop, LinkType::linux_cooked, LinkType::ipv4,
+                                        LinkType::ipv6, LinkType::linux_cooked2};
   int number = 0;
   for (const bool v6 : {false, true})
     for (const Frame& packet : packets(v6)) {
@@ -67,11 +79,16 @@ void frames(const std::filesystem::path& folder) {
 }
 
 void pcaps(const std::filesystem::path& folder) {
-  struct Row { const char* name; PcapShape shape; bool v6; };
-  for (const Row& row : {Row{"little-micro", {.little_endian = true}, false}, Row{"big-micro", {.little_endian = false}, true},
-                         Row{"little-nano", {.little_endian = true, .nanoseconds = true, .link = LinkType::linux_cooked2}, true},
-                         Row{"big-modified", {.little_endian = false, .modified = true, .link = LinkType::raw}, false},
-                         Row{"snapped", {.little_endian = true, .snaplen = 60, .link = LinkType::null}, false}}) {
+  struct Row {
+    const char* name;
+    PcapShape shape;
+    bool v6;
+  };
+  for (const Row& row :
+       {Row{"little-micro", {.little_endian = true}, false}, Row{"big-micro", {.little_endian = false}, true},
+        Row{"little-nano", {.little_endian = true, .nanoseconds = true, .link = LinkType::linux_cooked2}, true},
+        Row{"big-modified", {.little_endian = false, .modified = true, .link = LinkType::raw}, false},
+        Row{"snapped", {.little_endian = true, .snaplen = 60, .link = LinkType::null}, false}}) {
     std::vector<std::uint8_t> file;
     append_pcap_header(row.shape, file);
     Timestamp at = Timestamp::from_seconds(1'795'000'000);
@@ -88,10 +105,14 @@ void pcaps(const std::filesystem::path& folder) {
 void pcapngs(const std::filesystem::path& folder) {
   for (const bool little : {true, false}) {
     PcapngBytes file(little);
-    file.section().interface({.link = LinkType::ethernet, .snaplen = 65535}).interface({.link = LinkType::raw, .resolution = 9, .offset_seconds = 60});
+    file.section()
+        .interface({.link = LinkType::ethernet, .snaplen = 65535})
+        .interface({.link = LinkType::raw, .resolution = 9, .offset_seconds = 60});
     std::uint64_t ticks = 1'795'000'000'000'000;
-    for (const Frame& packet : packets(false)) file.enhanced_packet(0, ticks += 100, craft_frame(LinkType::ethernet, packet), 60);
-    for (const Frame& packet : packets(true)) file.enhanced_packet(1, (ticks += 100) * 1000, packet, static_cast<std::uint32_t>(packet.size()), 2);
+    for (const Frame& packet : packets(false))
+      file.enhanced_packet(0, ticks += 100, craft_frame(LinkType::ethernet, packet), 60);
+    for (const Frame& packet : packets(true))
+      file.enhanced_packet(1, (ticks += 100) * 1000, packet, static_cast<std::uint32_t>(packet.size()), 2);
     file.interface_statistics(0, ticks, 3, 4).block(0x0BAD, Frame(5, 1));
     file.section(!little).interface({.link = LinkType::linux_cooked, .snaplen = 48, .resolution = 0x94});
     const Frame packet = craft_frame(LinkType::linux_cooked, packets(false)[5]);

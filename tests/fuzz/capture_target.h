@@ -28,11 +28,14 @@ inline int fuzz_capture(Bytes bytes) {
     while (const std::size_t count = (*reader)->read(batch)) {
       for (std::size_t i = 0; i < count; ++i) {
         const CapturePacket& packet = batch[i];
-        if (packet.bytes.size() > kPacketBytesMax || packet.wire_length < packet.bytes.size() || packet.at < Timestamp{}) std::abort();
+        if (packet.bytes.size() > kPacketBytesMax || packet.wire_length < packet.bytes.size() ||
+            packet.at < Timestamp{})
+          std::abort();
         for (const std::uint8_t byte : packet.bytes) sums[tiny] = sums[tiny] * 31 + byte;
         sums[tiny] += static_cast<std::uint64_t>(packet.at.since_epoch().count());
         PacketView view;
-        if (decode(packet.link, packet.bytes, packet.wire_length, view)) table.on_packet(packet.at, view, {0, packet.frame});
+        if (decode(packet.link, packet.bytes, packet.wire_length, view))
+          table.on_packet(packet.at, view, {0, packet.frame});
       }
       packets += count;
     }

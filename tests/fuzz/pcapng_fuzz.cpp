@@ -1,3 +1,5 @@
 #include "tests/fuzz/capture_target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { return demarc::fuzz_capture(demarc::Bytes(data, size)); }
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return demarc::fuzz_capture(demarc::Bytes(data, size));
+}

@@ -1,5 +1,5 @@
-// Whatever a server answers: every reader on its own, the recogniser, and a conversation in pieces. What they keep is
-// bounded and printable.
+// Whatever a server answers: every reader on its own, the recogniser, and a conversation in pieces. What they keep
+// is bounded and printable.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -28,12 +28,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(recognise(reply, nullptr).seen);
   read_certificate(reply);
   for (int port : {443, 139, 4711}) {
-    Conversation talk(Port{static_cast<std::uint16_t>(port)}, Conversation::Manner::thorough, std::chrono::milliseconds(100));
+    Conversation talk(Port{static_cast<std::uint16_t>(port)}, Conversation::Manner::thorough,
+                      std::chrono::milliseconds(100));
     for (int steps = 0;; ++steps) {
       if (steps > 16) std::abort();  // it must end
       if (talk.next().finished) break;
       bool done = false;
-      for (std::size_t at = 0; at < size && !done; at += 1 + size / 3) done = talk.on_bytes(reply.subspan(at, std::min(size - at, 1 + size / 3)));
+      for (std::size_t at = 0; at < size && !done; at += 1 + size / 3)
+        done = talk.on_bytes(reply.subspan(at, std::min(size - at, 1 + size / 3)));
       if (!done) talk.on_closed();
     }
     check(talk.seen());

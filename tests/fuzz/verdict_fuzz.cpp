@@ -1,4 +1,5 @@
-// Any bytes as a saved verdict: what is taken must be writable, and what was written must be read again as the same.
+// Any bytes as a saved verdict: what is taken must be writable, and what was written must be read again as the
+// same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,5 +1,5 @@
-// Any bytes as a rule set, and as the files it includes: never a crash, always either a rule set or an error with words,
-// and every place that an error names must exist.
+// Any bytes as a rule set, and as the files it includes: never a crash, always either a rule set or an error with
+// words, and every place that an error names must exist.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,6 +1,6 @@
-// A wrong arrow between two folders does not link, but headers alone cross a boundary without a linker's notice. So the
-// includes of the whole tree are read and held against the order of docs/architecture.md; the same for who may use which
-// library, and for effects (files, sockets, clocks, the environment), which scanner/ alone may have.
+// A wrong arrow between two folders does not link, but headers alone cross a boundary without a linker's notice. So
+// the includes of the whole tree are read and held against the order of docs/architecture.md; the same for who may
+// use which library, and for effects (files, sockets, clocks, the environment), which scanner/ alone may have.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -35,7 +35,8 @@ const std::vector<Layer>& layers() {
     };
     const auto views = with(space, {"rules/policy", "rules/acl", "rules/evidence"});
     const auto probes = std::vector<std::string_view>{"rules/text", "rules/net", "rules/evidence"};
-    const auto pure = with(views, {"rules/verdict", "rules/plan", "probes/wire", "probes/app", "probes/readings", "reports/view", "reports/formats"});
+    const auto pure = with(views, {"rules/verdict", "rules/plan", "probes/wire", "probes/app", "probes/readings",
+                                   "reports/view", "reports/formats"});
     // scanner's parts use what is pure, except the reports: those are the application's.
     const auto engine = with(views, {"rules/plan", "probes/wire", "probes/app", "probes/readings"});
     return std::vector<Layer>{
@@ -58,7 +59,8 @@ const std::vector<Layer>& layers() {
         {"scanner/sender", with(engine, {"scanner/files", "scanner/capture"})},
         {"scanner/passive", with(engine, {"scanner/files", "scanner/capture"})},
         {"scanner/history", with(engine, {"rules/verdict", "scanner/files"})},
-        {"scanner/app", with(pure, {"scanner/files", "scanner/capture", "scanner/active", "scanner/sender", "scanner/passive", "scanner/history"})},
+        {"scanner/app", with(pure, {"scanner/files", "scanner/capture", "scanner/active", "scanner/sender",
+                                    "scanner/passive", "scanner/history"})},
     };
   }();
   return kLayers;
@@ -87,7 +89,9 @@ const std::vector<Foreign>& foreign_headers() {
   return kForeign;
 }
 
-bool is_pure(std::string_view folder) { return folder.starts_with("rules/") || folder.starts_with("probes/") || folder.starts_with("reports/"); }
+bool is_pure(std::string_view folder) {
+  return folder.starts_with("rules/") || folder.starts_with("probes/") || folder.starts_with("reports/");
+}
 
 /// "rules/net" of "rules/net/port.h"; empty for what lies in no second-level folder of a layer.
 std::string folder_of(std::string_view path) {
@@ -98,7 +102,8 @@ std::string folder_of(std::string_view path) {
   return std::string(path.substr(0, second));
 }
 
-/// Text without comments and without the insides of string literals, line by line: effects are looked for in code only.
+/// Text without comments and without the insides of string literals, line by line: effects are looked for in code
+/// only.
 std::vector<std::string> code_lines(std::string_view text) {
   std::vector<std::string> lines(1);
   enum class In { code, line_comment, block_comment, string, character, raw } in = In::code;
@@ -127,7 +132,8 @@ std::vector<std::string> code_lines(std::string_view text) {
         } else {
           if (c == '"') in = In::string;
           // 1'000 is a number, not a character.
-          if (c == '\'' && !(i > 0 && std::isxdigit(static_cast<unsigned char>(text[i - 1])) != 0)) in = In::character;
+          if (c == '\'' && !(i > 0 && std::isxdigit(static_cast<unsigned char>(text[i - 1])) != 0))
+            in = In::character;
           lines.back() += c;
         }
         break;
@@ -172,7 +178,8 @@ std::vector<Include> includes_of(std::string_view text) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string line(text.substr(begin, end - begin));
     ++number;
-    if (std::smatch match; std::regex_search(line, match, kInclude)) found.push_back({number, match[2].str(), match[1].str() == "\""});
+    if (std::smatch match; std::regex_search(line, match, kInclude))
+      found.push_back({number, match[2].str(), match[1].str() == "\""});
     begin = end + 1;
   }
   return found;
@@ -180,8 +187,9 @@ std::vector<Include> includes_of(std::string_view text) {
 
 /// What a pure file may not include, and what it may not say.
 constexpr std::string_view kEffectHeaders[] = {
-    "fstream", "filesystem", "iostream", "cstdio", "stdio.h", "thread", "unistd.h", "fcntl.h", "netdb.h", "sys/socket.h", "sys/stat.h", "sys/types.h",
-    "sys/mman.h", "netinet/in.h", "net/if.h", "linux/if_packet.h", "csignal", "signal.h", "poll.h", "sys/epoll.h",
+    "fstream",  "filesystem",        "iostream",     "cstdio",     "stdio.h",     "thread",      "unistd.h",
+    "fcntl.h",  "netdb.h",           "sys/socket.h", "sys/stat.h", "sys/types.h", "sys/mman.h",  "netinet/in.h",
+    "net/if.h", "linux/if_packet.h", "csignal",      "signal.h",   "poll.h",      "sys/epoll.h",
 };
 const std::regex& effect_words() {
   static const std::regex kWords(
@@ -193,13 +201,16 @@ const std::regex& effect_words() {
 std::vector<std::string> complaints(std::string_view path, std::string_view text) {
   std::vector<std::string> out;
   const std::string folder = folder_of(path);
-  const auto layer = std::find_if(layers().begin(), layers().end(), [&](const Layer& l) { return l.folder == folder; });
+  const auto layer =
+      std::find_if(layers().begin(), layers().end(), [&](const Layer& l) { return l.folder == folder; });
   if (layer == layers().end()) {
     out.push_back(fmt::format("{}: the folder '{}' has no place in the order of layers", path, folder));
     return out;
   }
   for (const Include& include : includes_of(text)) {
-    const auto complain = [&](std::string what) { out.push_back(fmt::format("{}:{}: {}", path, include.line, what)); };
+    const auto complain = [&](std::string what) {
+      out.push_back(fmt::format("{}:{}: {}", path, include.line, what));
+    };
     if (include.quoted) {
       const std::string used = folder_of(include.path);
       if (used.empty()) {
@@ -209,14 +220,16 @@ std::vector<std::string> complaints(std::string_view path, std::string_view text
       }
     }
     for (const Foreign& foreign : foreign_headers()) {
-      if (include.path.starts_with(foreign.header) && std::find(foreign.folders.begin(), foreign.folders.end(), folder) == foreign.folders.end())
+      if (include.path.starts_with(foreign.header) &&
+          std::find(foreign.folders.begin(), foreign.folders.end(), folder) == foreign.folders.end())
         complain(fmt::format("<{}> belongs to {} alone", include.path, fmt::join(foreign.folders, " and ")));
     }
     if (is_pure(folder)) {
       if (std::find(std::begin(kEffectHeaders), std::end(kEffectHeaders), include.path) != std::end(kEffectHeaders))
         complain(fmt::format("<{}> in a pure folder", include.path));
       // inet_pton and inet_ntop have no effect; only the reader of addresses needs them.
-      if (include.path == "arpa/inet.h" && path != "rules/net/address.cpp") complain("<arpa/inet.h> outside of rules/net/address.cpp");
+      if (include.path == "arpa/inet.h" && path != "rules/net/address.cpp")
+        complain("<arpa/inet.h> outside of rules/net/address.cpp");
     }
   }
   if (is_pure(folder)) {
@@ -303,25 +316,41 @@ TEST_CASE("a wrong arrow is found") {
   };
   for (const Row& row : {
            Row{"rules/net/port.h", "#include \"rules/text/result.h\"\n", ""},
-           Row{"rules/text/result.h", "\n#include \"rules/net/port.h\"\n", "rules/text/result.h:2: rules/text may not use rules/net"},
-           Row{"rules/policy/lint.cpp", "#include \"rules/evidence/outcome.h\"\n", "rules/policy/lint.cpp:1: rules/policy may not use rules/evidence"},
-           Row{"rules/verdict/compare.cpp", "#include \"rules/plan/work.h\"\n", "rules/verdict/compare.cpp:1: rules/verdict may not use rules/plan"},
-           Row{"probes/app/smb.cpp", "#include \"rules/policy/rule_set.h\"\n", "probes/app/smb.cpp:1: probes/app may not use rules/policy"},
-           Row{"reports/view/html.cpp", "#include \"scanner/files/file.h\"\n", "reports/view/html.cpp:1: reports/view may not use scanner/files"},
-           Row{"scanner/active/engine.cpp", "#include \"scanner/passive/flow_table.h\"\n", "scanner/active/engine.cpp:1: scanner/active may not use scanner/passive"},
-           Row{"scanner/active/engine.cpp", "#include \"scanner/app/main.h\"\n", "scanner/active/engine.cpp:1: scanner/active may not use scanner/app"},
+           Row{"rules/text/result.h", "\n#include \"rules/net/port.h\"\n",
+               "rules/text/result.h:2: rules/text may not use rules/net"},
+           Row{"rules/policy/lint.cpp", "#include \"rules/evidence/outcome.h\"\n",
+               "rules/policy/lint.cpp:1: rules/policy may not use rules/evidence"},
+           Row{"rules/verdict/compare.cpp", "#include \"rules/plan/work.h\"\n",
+               "rules/verdict/compare.cpp:1: rules/verdict may not use rules/plan"},
+           Row{"probes/app/smb.cpp", "#include \"rules/policy/rule_set.h\"\n",
+               "probes/app/smb.cpp:1: probes/app may not use rules/policy"},
+           Row{"reports/view/html.cpp", "#include \"scanner/files/file.h\"\n",
+               "reports/view/html.cpp:1: reports/view may not use scanner/files"},
+           Row{"scanner/active/engine.cpp", "#include \"scanner/passive/flow_table.h\"\n",
+               "scanner/active/engine.cpp:1: scanner/active may not use scanner/passive"},
+           Row{"scanner/active/engine.cpp", "#include \"scanner/app/main.h\"\n",
+               "scanner/active/engine.cpp:1: scanner/active may not use scanner/app"},
            Row{"scanner/app/main.cpp", "#include \"scanner/passive/flow_table.h\"\n", ""},
-           Row{"rules/net/port.h", "#include \"port.h\"\n", "rules/net/port.h:1: \"port.h\" is not written from the root of the tree"},
-           Row{"rules/luck/dice.h", "", "rules/luck/dice.h: the folder 'rules/luck' has no place in the order of layers"},
-           Row{"rules/verdict/a.cpp", "#include <yaml-cpp/yaml.h>\n", "rules/verdict/a.cpp:1: <yaml-cpp/yaml.h> belongs to rules/policy alone"},
-           Row{"scanner/passive/a.cpp", "#include <pcap/pcap.h>\n", "scanner/passive/a.cpp:1: <pcap/pcap.h> belongs to scanner/capture alone"},
-           Row{"scanner/app/a.cpp", "#include <boost/asio/io_context.hpp>\n", "scanner/app/a.cpp:1: <boost/asio/io_context.hpp> belongs to scanner/active alone"},
+           Row{"rules/net/port.h", "#include \"port.h\"\n",
+               "rules/net/port.h:1: \"port.h\" is not written from the root of the tree"},
+           Row{"rules/luck/dice.h", "",
+               "rules/luck/dice.h: the folder 'rules/luck' has no place in the order of layers"},
+           Row{"rules/verdict/a.cpp", "#include <yaml-cpp/yaml.h>\n",
+               "rules/verdict/a.cpp:1: <yaml-cpp/yaml.h> belongs to rules/policy alone"},
+           Row{"scanner/passive/a.cpp", "#include <pcap/pcap.h>\n",
+               "scanner/passive/a.cpp:1: <pcap/pcap.h> belongs to scanner/capture alone"},
+           Row{"scanner/app/a.cpp", "#include <boost/asio/io_context.hpp>\n",
+               "scanner/app/a.cpp:1: <boost/asio/io_context.hpp> belongs to scanner/active alone"},
            Row{"rules/policy/a.cpp", "#include <fstream>\n", "rules/policy/a.cpp:1: <fstream> in a pure folder"},
-           Row{"rules/net/prefix.cpp", "#include <arpa/inet.h>\n", "rules/net/prefix.cpp:1: <arpa/inet.h> outside of rules/net/address.cpp"},
+           Row{"rules/net/prefix.cpp", "#include <arpa/inet.h>\n",
+               "rules/net/prefix.cpp:1: <arpa/inet.h> outside of rules/net/address.cpp"},
            Row{"rules/net/address.cpp", "#include <arpa/inet.h>\n", ""},
-           Row{"probes/wire/a.cpp", "int x;\nauto t = std::chrono::system_clock::now();\n", "probes/wire/a.cpp:2: '_clock::now(' in a pure folder"},
-           Row{"rules/policy/a.cpp", "auto v = std::getenv(\"HOME\");\n", "rules/policy/a.cpp:1: 'getenv(' in a pure folder"},
-           Row{"rules/policy/a.cpp", "// getenv(x) is what we do not do\n/* steady_clock::now() */ const char* s = \"fopen(\";\n", ""},
+           Row{"probes/wire/a.cpp", "int x;\nauto t = std::chrono::system_clock::now();\n",
+               "probes/wire/a.cpp:2: '_clock::now(' in a pure folder"},
+           Row{"rules/policy/a.cpp", "auto v = std::getenv(\"HOME\");\n",
+               "rules/policy/a.cpp:1: 'getenv(' in a pure folder"},
+           Row{"rules/policy/a.cpp",
+               "// getenv(x) is what we do not do\n/* steady_clock::now() */ const char* s = \"fopen(\";\n", ""},
            Row{"scanner/files/a.cpp", "#include <fstream>\nauto v = std::getenv(\"HOME\");\n", ""},
        }) {
     CAPTURE(row.path);
@@ -337,21 +366,25 @@ TEST_CASE("a wrong arrow is found") {
 }
 
 TEST_CASE("no file names a place on the machine where it was written") {
-  // A path below a home or a workspace works on one machine only. System paths (/usr, /etc, /proc, /tmp) are no such places.
+  // A path below a home or a workspace works on one machine only. System paths (/usr, /etc, /proc, /tmp) are no
+  // such places.
   static const std::regex kPlace(R"re((^|[\s"'=(:])/(home|Users|work|workspace|builds)/[A-Za-z0-9_.-]+)re");
   CHECK(std::regex_search(std::string("see /") + "home/alice/demarc", kPlace));
   CHECK_FALSE(std::regex_search(std::string("rules/home/page and ~/.ssh/probe"), kPlace));
   const std::filesystem::path root = DEMARC_SOURCE_DIR;
-  static const std::set<std::string> kText = {".h", ".cpp", ".inc", ".md", ".yaml", ".txt", ".cmake", ".json", ".sh", ".py", ".nft", ".cfg", ""};
+  static const std::set<std::string> kText = {".h",    ".cpp", ".inc", ".md",  ".yaml", ".txt", ".cmake",
+                                              ".json", ".sh",  ".py",  ".nft", ".cfg",  ""};
   std::vector<std::string> places;
-  for (const char* top : {"rules", "probes", "reports", "scanner", "examples", "packaging", "docs", "tests", ".ci"}) {
+  for (const char* top :
+       {"rules", "probes", "reports", "scanner", "examples", "packaging", "docs", "tests", ".ci"}) {
     if (!std::filesystem::exists(root / top)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
       if (!entry.is_regular_file() || !kText.contains(entry.path().extension().string())) continue;
       const std::string text = read(entry.path());
       if (text.find('\0') != std::string::npos) continue;
       if (std::smatch match; std::regex_search(text, match, kPlace))
-        places.push_back(fmt::format("{}:{}", std::filesystem::relative(entry.path(), root).generic_string(), match[0].str()));
+        places.push_back(
+            fmt::format("{}:{}", std::filesystem::relative(entry.path(), root).generic_string(), match[0].str()));
     }
   }
   INFO(fmt::format("{}", fmt::join(places, "\n")));

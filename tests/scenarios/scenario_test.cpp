@@ -1,5 +1,6 @@
-// Titled text files that anyone who knows firewalls can write: a rule set, and all that demarc says about it, word for
-// word. To whoever got a file wrong the message is the product, so the whole text is compared, the caret's line included.
+// Titled text files that anyone who knows firewalls can write: a rule set, and all that demarc says about it, word
+// for word. To whoever got a file wrong the message is the product, so the whole text is compared, the caret's line
+// included.
 //
 //   =TITLE= a prefix with host bits
 //   =ENVIRONMENT= DEMARC_ENV=lab          (optional)
@@ -69,7 +70,9 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(DEMARC_SOURCE_DIR) / "tests/scenarios/rules")) paths.push_back(entry.path());
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(DEMARC_SOURCE_DIR) / "tests/scenarios/rules"))
+    paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   std::vector<Scenario> out;
   for (const std::filesystem::path& path : paths) {

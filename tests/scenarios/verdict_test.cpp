@@ -59,23 +59,35 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
   std::istringstream lines(slurp(path));
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("#") && (into == nullptr || into == &out.back().findings)) continue;
-    const auto after = [&](std::string_view marker) { return line.substr(std::min(marker.size() + 1, line.size())); };
+    const auto after = [&](std::string_view marker) {
+      return line.substr(std::min(marker.size() + 1, line.size()));
+    };
     const auto is = [&](std::string_view marker) { return line.starts_with(marker); };
     if (is("=TITLE=")) {
       out.push_back({});
       out.back().file = path.filename().string();
       out.back().title = after("=TITLE=");
       into = nullptr;
-    } else if (is("=BASE=")) out.back().base = after("=BASE=");
-    else if (is("=RULES=")) into = &out.back().rules;
-    else if (is("=OPTIONS=")) out.back().options = after("=OPTIONS=");
-    else if (is("=AS-OF=")) out.back().as_of = after("=AS-OF=");
-    else if (is("=EXIT=")) out.back().exit = after("=EXIT="), into = nullptr;
-    else if (is("=FINDINGS=")) into = &out.back().findings;
-    else if (is("=SCAN=")) into = &out.back().scans.emplace_back(Part{after("=SCAN="), {}}).body;
-    else if (is("=FLOWS=")) into = &out.back().flows.emplace_back(Part{after("=FLOWS="), {}}).body;
-    else if (into != nullptr && (!line.empty() || into == &out.back().rules)) *into += line + '\n';
-    else REQUIRE_MESSAGE(line.empty(), path.string() << ": " << line);
+    } else if (is("=BASE="))
+      out.back().base = after("=BASE=");
+    else if (is("=RULES="))
+      into = &out.back().rules;
+    else if (is("=OPTIONS="))
+      out.back().options = after("=OPTIONS=");
+    else if (is("=AS-OF="))
+      out.back().as_of = after("=AS-OF=");
+    else if (is("=EXIT="))
+      out.back().exit = after("=EXIT="), into = nullptr;
+    else if (is("=FINDINGS="))
+      into = &out.back().findings;
+    else if (is("=SCAN="))
+      into = &out.back().scans.emplace_back(Part{after("=SCAN="), {}}).body;
+    else if (is("=FLOWS="))
+      into = &out.back().flows.emplace_back(Part{after("=FLOWS="), {}}).body;
+    else if (into != nullptr && (!line.empty() || into == &out.back().rules))
+      *into += line + '\n';
+    else
+      REQUIRE_MESSAGE(line.empty(), path.string() << ": " << line);
   }
   return out;
 }
@@ -115,12 +127,15 @@ std::string probe_record(const std::string& line) {
   static const std::map<std::string, std::string> kStates{
       {"open", R"("state":"open","passage":"passed","answer":"syn-ack","answered_by":"TARGET","tries":1)"},
       {"closed", R"("state":"closed","passage":"undetermined","answer":"rst","tries":1)"},
-      {"refused", R"("state":"closed","passage":"passed","answer":"rst","answered_by":"TARGET","ttl":60,"tries":1)"},
+      {"refused",
+       R"("state":"closed","passage":"passed","answer":"rst","answered_by":"TARGET","ttl":60,"tries":1)"},
       {"silent", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":3)"},
       {"hasty", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":1)"},
-      {"blocked", R"("state":"filtered","passage":"blocked","answer":"icmp-admin-prohibited","answered_by":"203.0.113.1","tries":1)"},
+      {"blocked",
+       R"("state":"filtered","passage":"blocked","answer":"icmp-admin-prohibited","answered_by":"203.0.113.1","tries":1)"},
       {"absent", R"("state":"filtered","passage":"undetermined","answer":"no-neighbour","tries":1)"},
-      {"host-down", R"("state":"filtered","passage":"undetermined","answer":"icmp-host-unreachable","answered_by":"203.0.113.1","tries":1)"},
+      {"host-down",
+       R"("state":"filtered","passage":"undetermined","answer":"icmp-host-unreachable","answered_by":"203.0.113.1","tries":1)"},
       {"reply", R"("state":"open","passage":"passed","answer":"reply","answered_by":"TARGET","tries":1)"},
       {"udp-silent", R"("state":"open|filtered","passage":"undetermined","answer":"silence","tries":3)"},
   };
@@ -129,25 +144,33 @@ std::string probe_record(const std::string& line) {
   std::string fields = state->second;
   if (const std::size_t at = fields.find("TARGET"); at != std::string::npos) fields.replace(at, 6, w[0]);
   const bool icmp = w[1].starts_with("icmp");
-  std::string out = fmt::format(R"({{"target":"{}","protocol":"{}","{}":"{}",{})", w[0], w[1], icmp ? "types" : "ports", w[2], fields);
+  std::string out = fmt::format(R"({{"target":"{}","protocol":"{}","{}":"{}",{})", w[0], w[1],
+                                icmp ? "types" : "ports", w[2], fields);
   if (const std::string doubt = option(w, "doubt"); !doubt.empty()) out += fmt::format(R"(,"doubt":"{}")", doubt);
   if (const std::string at = option(w, "at"); !at.empty()) out += fmt::format(R"(,"at":"{}")", at);
-  if (const std::string speaks = option(w, "speaks"); !speaks.empty()) out += fmt::format(R"(,"service":{{"name":"{}","evidence":"x"}})", speaks);
+  if (const std::string speaks = option(w, "speaks"); !speaks.empty())
+    out += fmt::format(R"(,"service":{{"name":"{}","evidence":"x"}})", speaks);
   return out + "}";
 }
 
 std::string journal(const Part& part, std::size_t index) {
   const std::vector<std::string> w = words_of(part.words);
   REQUIRE(w.size() >= 2);
-  std::string out = fmt::format(R"({{"demarc":"scan","version":1,"run":"{}","started":"{}","method":"connect","tries_max":3,"shard":"{}")", option(w, "run", fmt::format("run-{}", index)),
-                                option(w, "started", "2026-11-23T10:00:00Z"), option(w, "shard", "1/1"));
+  std::string out = fmt::format(
+      R"({{"demarc":"scan","version":1,"run":"{}","started":"{}","method":"connect","tries_max":3,"shard":"{}")",
+      option(w, "run", fmt::format("run-{}", index)), option(w, "started", "2026-11-23T10:00:00Z"),
+      option(w, "shard", "1/1"));
   if (w[0] != "-") out += fmt::format(R"(,"vantage":"{}")", w[0]);
-  if (const std::string source = option(w, "source"); !source.empty()) out += fmt::format(R"(,"source_address":"{}")", source);
+  if (const std::string source = option(w, "source"); !source.empty())
+    out += fmt::format(R"(,"source_address":"{}")", source);
   if (const std::string zone = option(w, "zone"); !zone.empty()) out += fmt::format(R"(,"zone":"{}")", zone);
   out += "}\n";
   std::istringstream lines(part.body);
   for (std::string line; std::getline(lines, line);) out += probe_record(line) + "\n";
-  if (w[1] != "killed") out += fmt::format(R"({{"end":"{}","sent":10,"received":10,"finished":"{}"}})", w[1], option(w, "finished", option(w, "started", "2026-11-23T10:00:00Z"))) + "\n";
+  if (w[1] != "killed")
+    out += fmt::format(R"({{"end":"{}","sent":10,"received":10,"finished":"{}"}})", w[1],
+                       option(w, "finished", option(w, "started", "2026-11-23T10:00:00Z"))) +
+           "\n";
   return out;
 }
 
@@ -157,21 +180,32 @@ std::string flow_line(const std::string& line, const std::string& first, const s
   const std::vector<std::string> w = words_of(line);
   REQUIRE_MESSAGE(w.size() >= 6, line);
   const std::size_t slash = w[3].find('/');
-  const std::string protocol = w[3].substr(0, slash), rest = slash == std::string::npos ? "" : w[3].substr(slash + 1);
-  std::string out = fmt::format(R"({{"initiator":"{}","responder":"{}","protocol":"{}","initiator_certain":{},"conversations":{},"states":{{"{}":{}}},"packets_out":10,"packets_in":{},"bytes_out":500,"bytes_in":500,"first":"{}","last":"{}")",
-                                w[0], w[2], protocol, option(w, "certain", "true"), w[5], w[4], w[5], w[4] == "S0" ? 0 : 10, option(w, "first", first), option(w, "last", last));
-  if (protocol.starts_with("icmp")) out += fmt::format(R"(,"type":"{}")", rest);
-  else if (!rest.empty()) out += fmt::format(R"(,"port":{})", rest);
-  if (const std::string port = option(w, "from-port"); !port.empty()) out += fmt::format(R"(,"initiator_port":{})", port);
+  const std::string protocol = w[3].substr(0, slash),
+                    rest = slash == std::string::npos ? "" : w[3].substr(slash + 1);
+  std::string out = fmt::format(
+      R"({{"initiator":"{}","responder":"{}","protocol":"{}","initiator_certain":{},"conversations":{},"states":{{"{}":{}}},"packets_out":10,"packets_in":{},"bytes_out":500,"bytes_in":500,"first":"{}","last":"{}")",
+      w[0], w[2], protocol, option(w, "certain", "true"), w[5], w[4], w[5], w[4] == "S0" ? 0 : 10,
+      option(w, "first", first), option(w, "last", last));
+  if (protocol.starts_with("icmp"))
+    out += fmt::format(R"(,"type":"{}")", rest);
+  else if (!rest.empty())
+    out += fmt::format(R"(,"port":{})", rest);
+  if (const std::string port = option(w, "from-port"); !port.empty())
+    out += fmt::format(R"(,"initiator_port":{})", port);
   return out + "}";
 }
 
 std::string flow_file(const Part& part, std::size_t index) {
   const std::vector<std::string> w = words_of(part.words);
   REQUIRE(!w.empty());
-  const std::string first = option(w, "first", "2026-11-23T09:00:00Z"), last = option(w, "last", "2026-11-23T10:00:00Z");
-  std::string out = fmt::format(R"({{"demarc":"flows","version":1,"sources":[{{"file":"cap-{}.pcap","sensor":"{}","sampling":{},"packets":1000,"dropped":{},"truncated":{},"first":"{}","last":"{}"}}]}})", index,
-                                w[0] == "-" ? "" : w[0], option(w, "sampling", "1"), option(w, "dropped", "0"), option(w, "truncated", "false"), first, last) + "\n";
+  const std::string first = option(w, "first", "2026-11-23T09:00:00Z"),
+                    last = option(w, "last", "2026-11-23T10:00:00Z");
+  std::string out =
+      fmt::format(
+          R"({{"demarc":"flows","version":1,"sources":[{{"file":"cap-{}.pcap","sensor":"{}","sampling":{},"packets":1000,"dropped":{},"truncated":{},"first":"{}","last":"{}"}}]}})",
+          index, w[0] == "-" ? "" : w[0], option(w, "sampling", "1"), option(w, "dropped", "0"),
+          option(w, "truncated", "false"), first, last) +
+      "\n";
   std::istringstream lines(part.body);
   std::size_t n = 0;
   for (std::string line; std::getline(lines, line); ++n) out += flow_line(line, first, last) + "\n";
@@ -211,10 +245,14 @@ JudgeOptions options_of(const Scenario& s, FailOn& fail_on) {
   REQUIRE(as_of.has_value());
   options.as_of = *as_of;
   for (const std::string& w : words_of(s.options)) {
-    if (w == "require-passage") options.require_passage = true;
-    else if (w == "traffic") options.judge_reachable = options.judge_rule_set = false;
-    else if (w.starts_with("fail-on=")) REQUIRE(add_fail_on(fail_on, w.substr(8)).has_value());
-    else FAIL(w);
+    if (w == "require-passage")
+      options.require_passage = true;
+    else if (w == "traffic")
+      options.judge_reachable = options.judge_rule_set = false;
+    else if (w.starts_with("fail-on="))
+      REQUIRE(add_fail_on(fail_on, w.substr(8)).has_value());
+    else
+      FAIL(w);
   }
   return options;
 }
@@ -229,8 +267,10 @@ std::string line_of(const Finding& f) {
     for (const IcmpType& t : f.icmp) what += "/" + to_string(t);
   }
   std::string target = dash(f.target);
-  if (f.kind == FindingKind::outbound_undocumented || f.kind == FindingKind::attempt_undocumented) target = f.source + "->" + target;
-  return fmt::format("{} {} {} {}>{} {} {}{}\n", name(f.kind), name(f.severity), dash(f.rule), f.from_zone, f.to_zone, target, what, f.accepted ? " accepted" : "");
+  if (f.kind == FindingKind::outbound_undocumented || f.kind == FindingKind::attempt_undocumented)
+    target = f.source + "->" + target;
+  return fmt::format("{} {} {} {}>{} {} {}{}\n", name(f.kind), name(f.severity), dash(f.rule), f.from_zone,
+                     f.to_zone, target, what, f.accepted ? " accepted" : "");
 }
 
 std::string lines_of(const Verdict& v) {
@@ -268,7 +308,8 @@ TEST_CASE("ids are unique within a verdict") {
     FailOn fail_on;
     const Verdict verdict = judge(rules_of(s), evidence_of(s), options_of(s, fail_on));
     std::map<std::string, std::string> seen;
-    for (const Finding& f : verdict.findings) CHECK_MESSAGE(seen.emplace(f.id, f.title).second, f.title << " and " << seen[f.id]);
+    for (const Finding& f : verdict.findings)
+      CHECK_MESSAGE(seen.emplace(f.id, f.title).second, f.title << " and " << seen[f.id]);
   }
 }
 

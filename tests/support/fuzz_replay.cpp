@@ -1,5 +1,5 @@
-// Runs a fuzz target without a fuzzer: every seed of a folder, every cut of it, and seeded mutations. So the compilers
-// and sanitizers of the ordinary test run see the same code on the same hostile bytes.
+// Runs a fuzz target without a fuzzer: every seed of a folder, every cut of it, and seeded mutations. So the
+// compilers and sanitizers of the ordinary test run see the same code on the same hostile bytes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,10 +15,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace {
 
-constexpr std::size_t kCutsMax = 1500;       // of one seed; longer seeds are cut at evenly spread places
+constexpr std::size_t kCutsMax = 1500;  // of one seed; longer seeds are cut at evenly spread places
 constexpr std::size_t kMutationsPerSeed = 300;
 
-void run(const std::string& bytes) { LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()); }
+void run(const std::string& bytes) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
 
 std::string mutated(std::string bytes, const std::string& other, std::mt19937& random) {
   auto below = [&](std::size_t n) { return n == 0 ? 0 : static_cast<std::size_t>(random()) % n; };
@@ -71,7 +73,8 @@ int main(int argc, char** argv) {
     run(seed);
     std::size_t step = std::max<std::size_t>(1, seed.size() / kCutsMax);
     for (std::size_t n = 0; n < seed.size(); n += step, ++executions) run(seed.substr(0, n));
-    for (std::size_t i = 0; i < kMutationsPerSeed; ++i, ++executions) run(mutated(seed, seeds[i % seeds.size()], random));
+    for (std::size_t i = 0; i < kMutationsPerSeed; ++i, ++executions)
+      run(mutated(seed, seeds[i % seeds.size()], random));
   }
   fmt::print("{} seeds, {} executions\n", seeds.size(), executions);
   return 0;

@@ -36,24 +36,37 @@ struct Reason {
 };
 // nmap's reasons (its documentation of --reason and of the XML output's `reason` attribute).
 constexpr Reason kReasons[] = {
-    {"syn-ack", Answer::syn_ack},         {"reset", Answer::rst},
-    {"resets", Answer::rst},              {"conn-refused", Answer::rst},
-    {"no-response", Answer::silence},     {"no-responses", Answer::silence},
-    {"udp-response", Answer::reply},      {"udp-responses", Answer::reply},
-    {"net-unreach", Answer::icmp_network_unreachable},    {"net-unreaches", Answer::icmp_network_unreachable},
-    {"host-unreach", Answer::icmp_host_unreachable},      {"host-unreaches", Answer::icmp_host_unreachable},
-    {"proto-unreach", Answer::icmp_protocol_unreachable}, {"proto-unreaches", Answer::icmp_protocol_unreachable},
-    {"port-unreach", Answer::icmp_port_unreachable},      {"port-unreaches", Answer::icmp_port_unreachable},
-    {"net-prohibited", Answer::icmp_network_prohibited},  {"net-prohibiteds", Answer::icmp_network_prohibited},
-    {"host-prohibited", Answer::icmp_host_prohibited},    {"host-prohibiteds", Answer::icmp_host_prohibited},
-    {"admin-prohibited", Answer::icmp_admin_prohibited},  {"admin-prohibiteds", Answer::icmp_admin_prohibited},
-    {"time-exceeded", Answer::icmp_time_exceeded},        {"time-exceededs", Answer::icmp_time_exceeded},
+    {"syn-ack", Answer::syn_ack},
+    {"reset", Answer::rst},
+    {"resets", Answer::rst},
+    {"conn-refused", Answer::rst},
+    {"no-response", Answer::silence},
+    {"no-responses", Answer::silence},
+    {"udp-response", Answer::reply},
+    {"udp-responses", Answer::reply},
+    {"net-unreach", Answer::icmp_network_unreachable},
+    {"net-unreaches", Answer::icmp_network_unreachable},
+    {"host-unreach", Answer::icmp_host_unreachable},
+    {"host-unreaches", Answer::icmp_host_unreachable},
+    {"proto-unreach", Answer::icmp_protocol_unreachable},
+    {"proto-unreaches", Answer::icmp_protocol_unreachable},
+    {"port-unreach", Answer::icmp_port_unreachable},
+    {"port-unreaches", Answer::icmp_port_unreachable},
+    {"net-prohibited", Answer::icmp_network_prohibited},
+    {"net-prohibiteds", Answer::icmp_network_prohibited},
+    {"host-prohibited", Answer::icmp_host_prohibited},
+    {"host-prohibiteds", Answer::icmp_host_prohibited},
+    {"admin-prohibited", Answer::icmp_admin_prohibited},
+    {"admin-prohibiteds", Answer::icmp_admin_prohibited},
+    {"time-exceeded", Answer::icmp_time_exceeded},
+    {"time-exceededs", Answer::icmp_time_exceeded},
 };
 
 Answer answer_of(std::string_view reason, PortState state) {
   for (const Reason& row : kReasons)
     if (row.name == reason) return row.answer;
-  if (reason.find("unreach") != std::string_view::npos || reason.find("prohibited") != std::string_view::npos) return Answer::icmp_other;
+  if (reason.find("unreach") != std::string_view::npos || reason.find("prohibited") != std::string_view::npos)
+    return Answer::icmp_other;
   // Old nmap gave no reason: the state alone tells.
   if (state == PortState::open) return Answer::syn_ack;
   if (state == PortState::closed) return Answer::rst;
@@ -66,7 +79,8 @@ Passage passage_of(PortState state, Answer answer) {
     case Answer::icmp_port_unreachable:
     case Answer::icmp_network_prohibited:
     case Answer::icmp_host_prohibited:
-    case Answer::icmp_admin_prohibited: return state == PortState::closed ? Passage::undetermined : Passage::blocked;
+    case Answer::icmp_admin_prohibited:
+      return state == PortState::closed ? Passage::undetermined : Passage::blocked;
     default: return Passage::undetermined;  // a reset may be forged, silence may be loss
   }
 }
@@ -81,9 +95,13 @@ std::optional<Protocol> protocol_of(std::string_view text) {
 
 /// nmap's service names where ours differ.
 std::string service_name(std::string_view nmap_name) {
-  struct Row { std::string_view theirs, ours; };
-  constexpr Row kRows[] = {{"microsoft-ds", "smb"}, {"netbios-ssn", "netbios-session"}, {"domain", "dns"}, {"ms-sql-s", "mssql"},
-                           {"ms-wbt-server", "rdp"}, {"http-proxy", "http"}, {"imap", "imap"}, {"oracle-tns", "oracle"}};
+  struct Row {
+    std::string_view theirs, ours;
+  };
+  constexpr Row kRows[] = {{"microsoft-ds", "smb"},  {"netbios-ssn", "netbios-session"},
+                           {"domain", "dns"},        {"ms-sql-s", "mssql"},
+                           {"ms-wbt-server", "rdp"}, {"http-proxy", "http"},
+                           {"imap", "imap"},         {"oracle-tns", "oracle"}};
   for (const Row& row : kRows)
     if (row.theirs == nmap_name) return std::string(row.ours);
   return std::string(nmap_name.substr(0, 64));
@@ -100,12 +118,16 @@ struct NmapXmlReader::State {
     run.file = std::move(name);
     run.header.method = "nmap";
     XML_SetUserData(parser, this);
-    XML_SetElementHandler(parser, [](void* self, const XML_Char* n, Attributes a) { static_cast<State*>(self)->begin(n, a); },
-                          [](void* self, const XML_Char* n) { static_cast<State*>(self)->end(n); });
-    XML_SetStartDoctypeDeclHandler(parser, [](void* self, const XML_Char*, const XML_Char* system_id, const XML_Char*, int has_subset) {
-      if (has_subset != 0 || system_id != nullptr) static_cast<State*>(self)->refuse("a document type with a subset or a reference is refused");
-    });
-    XML_SetEntityDeclHandler(parser, [](void* self, const XML_Char*, int, const XML_Char*, int, const XML_Char*, const XML_Char*, const XML_Char*, const XML_Char*) {
+    XML_SetElementHandler(
+        parser, [](void* self, const XML_Char* n, Attributes a) { static_cast<State*>(self)->begin(n, a); },
+        [](void* self, const XML_Char* n) { static_cast<State*>(self)->end(n); });
+    XML_SetStartDoctypeDeclHandler(
+        parser, [](void* self, const XML_Char*, const XML_Char* system_id, const XML_Char*, int has_subset) {
+          if (has_subset != 0 || system_id != nullptr)
+            static_cast<State*>(self)->refuse("a document type with a subset or a reference is refused");
+        });
+    XML_SetEntityDeclHandler(parser, [](void* self, const XML_Char*, int, const XML_Char*, int, const XML_Char*,
+                                        const XML_Char*, const XML_Char*, const XML_Char*) {
       static_cast<State*>(self)->refuse("entity declarations are refused");
     });
     XML_SetParamEntityParsing(parser, XML_PARAM_ENTITY_PARSING_NEVER);
@@ -116,7 +138,8 @@ struct NmapXmlReader::State {
 
   void refuse(std::string what, std::string hint = {}) {
     if (problem) return;
-    problem = Error{Location{.file = run.file, .line = static_cast<std::uint32_t>(XML_GetCurrentLineNumber(parser)),
+    problem = Error{Location{.file = run.file,
+                             .line = static_cast<std::uint32_t>(XML_GetCurrentLineNumber(parser)),
                              .column = static_cast<std::uint32_t>(XML_GetCurrentColumnNumber(parser) + 1)},
                     std::move(what), std::move(hint)};
     XML_StopParser(parser, XML_FALSE);
@@ -135,10 +158,14 @@ struct NmapXmlReader::State {
     for (Attributes each = a; *each != nullptr; ++each) size += std::string_view(*each).size();
     if (size > kAttributesMax) return refuse("an element's attributes are too long");
     if (!seen_root) {
-      if (element != "nmaprun") return refuse(fmt::format("the document is a '{}', not nmap's output", element.substr(0, 40)), "expected <nmaprun>, as nmap -oX writes it");
+      if (element != "nmaprun")
+        return refuse(fmt::format("the document is a '{}', not nmap's output", element.substr(0, 40)),
+                      "expected <nmaprun>, as nmap -oX writes it");
       seen_root = true;
-      if (auto started = number(attribute(a, "start")); started && *started < 9'000'000'000) run.header.started = Timestamp::from_seconds(static_cast<std::int64_t>(*started));
-      else return refuse("nmaprun has no start time", "evidence without its time cannot be judged");
+      if (auto started = number(attribute(a, "start")); started && *started < 9'000'000'000)
+        run.header.started = Timestamp::from_seconds(static_cast<std::int64_t>(*started));
+      else
+        return refuse("nmaprun has no start time", "evidence without its time cannot be judged");
       run.header.run = fmt::format("nmap-{}", run.header.started.seconds());
       return;
     }
@@ -146,26 +173,36 @@ struct NmapXmlReader::State {
     if (element == "host") {
       host = {};
       in_host = true;
-      if (auto t = number(attribute(a, "starttime")); t && *t < 9'000'000'000) host.started = Timestamp::from_seconds(static_cast<std::int64_t>(*t));
+      if (auto t = number(attribute(a, "starttime")); t && *t < 9'000'000'000)
+        host.started = Timestamp::from_seconds(static_cast<std::int64_t>(*t));
       return;
     }
     if (element == "finished") {
       ScanSummary s;
-      if (auto t = number(attribute(a, "time")); t && *t < 9'000'000'000) s.finished = Timestamp::from_seconds(static_cast<std::int64_t>(*t));
-      else s.finished = run.header.started;
+      if (auto t = number(attribute(a, "time")); t && *t < 9'000'000'000)
+        s.finished = Timestamp::from_seconds(static_cast<std::int64_t>(*t));
+      else
+        s.finished = run.header.started;
       std::string_view exit = attribute(a, "exit");
       s.end = exit.empty() || exit == "success" ? ScanEnd::complete : ScanEnd::interrupted;
       run.summary = s;
       return;
     }
     if (!in_host) return;
-    if (element == "status") host.up = attribute(a, "state") != "down";
-    else if (element == "address") address(a);
-    else if (element == "extraports") extra_ports(a);
-    else if (element == "extrareasons") extra_reasons(a);
-    else if (element == "port") port(a);
-    else if (element == "state" && host.current) state(a);
-    else if (element == "service" && host.current) service(a);
+    if (element == "status")
+      host.up = attribute(a, "state") != "down";
+    else if (element == "address")
+      address(a);
+    else if (element == "extraports")
+      extra_ports(a);
+    else if (element == "extrareasons")
+      extra_reasons(a);
+    else if (element == "port")
+      port(a);
+    else if (element == "state" && host.current)
+      state(a);
+    else if (element == "service" && host.current)
+      service(a);
   }
 
   void end(std::string_view element) {
@@ -181,7 +218,8 @@ struct NmapXmlReader::State {
 
   void scan_info(Attributes a) {
     std::optional<Protocol> protocol = protocol_of(attribute(a, "protocol"));
-    if (!protocol) return note(fmt::format("scaninfo of protocol '{}' is not counted", attribute(a, "protocol").substr(0, 40)));
+    if (!protocol)
+      return note(fmt::format("scaninfo of protocol '{}' is not counted", attribute(a, "protocol").substr(0, 40)));
     Result<PortSet> ports = parse_port_set(attribute(a, "services"));
     if (!ports) return refuse("scaninfo's services: " + ports.error().what);
     asked[*protocol] = asked[*protocol].unite(*ports);
@@ -237,14 +275,16 @@ struct NmapXmlReader::State {
     o.answer = answer_of(attribute(a, "reason"), *state);
     if (o.protocol != Protocol::tcp && o.state == PortState::open) o.answer = Answer::reply;
     o.passage = passage_of(o.state, o.answer);
-    if (auto ttl = number(attribute(a, "reason_ttl")); ttl && *ttl > 0 && *ttl <= 255) o.ttl = static_cast<std::int16_t>(*ttl);
+    if (auto ttl = number(attribute(a, "reason_ttl")); ttl && *ttl > 0 && *ttl <= 255)
+      o.ttl = static_cast<std::int16_t>(*ttl);
     if (std::string_view ip = attribute(a, "reason_ip"); !ip.empty()) o.answered_by = parse_address(ip);
     host.current_known = true;
   }
 
   void service(Attributes a) {
     std::string_view method = attribute(a, "method");
-    if (method == "table" || host.current->state != PortState::open) return;  // a guess from the number is no evidence
+    if (method == "table" || host.current->state != PortState::open)
+      return;  // a guess from the number is no evidence
     ServiceSeen s;
     bool tls = attribute(a, "tunnel") == "ssl";
     s.name = tls ? "tls" : service_name(attribute(a, "name"));
@@ -266,7 +306,9 @@ struct NmapXmlReader::State {
 
   void finish_host() {
     if (!host.address) return note("a host without an address is not counted");
-    if (!host.up) return note(fmt::format("{} was down when nmap looked: nothing is known about its ports", to_string(*host.address)));
+    if (!host.up)
+      return note(
+          fmt::format("{} was down when nmap looked: nothing is known about its ports", to_string(*host.address)));
     resolve_extras();
     for (Outcome& o : host.outcomes) {
       o.target = *host.address;
@@ -295,12 +337,15 @@ struct NmapXmlReader::State {
     // First what nmap spells out port by port (7.92 and later), then what only one state can mean.
     std::vector<const Extra*> vague;
     for (const Extra& extra : host.extras) {
-      bool spelled_out = !extra.parts.empty() && std::all_of(extra.parts.begin(), extra.parts.end(), [](const Extra::Part& p) { return p.protocol && !p.ports.empty(); });
+      bool spelled_out =
+          !extra.parts.empty() && std::all_of(extra.parts.begin(), extra.parts.end(),
+                                              [](const Extra::Part& p) { return p.protocol && !p.ports.empty(); });
       if (!spelled_out) {
         vague.push_back(&extra);
         continue;
       }
-      for (const Extra::Part& part : extra.parts) add(*part.protocol, part.ports.intersect(rest[*part.protocol]), extra.state, part.answer);
+      for (const Extra::Part& part : extra.parts)
+        add(*part.protocol, part.ports.intersect(rest[*part.protocol]), extra.state, part.answer);
     }
     std::uint64_t left = 0;
     for (const auto& [protocol, ports] : rest) left += ports.size();
@@ -313,7 +358,9 @@ struct NmapXmlReader::State {
       left = 0;
     }
     if (left != 0) {
-      note(fmt::format("{}: nmap does not say which of {} ports it did not show had which state: they are not counted", to_string(*host.address), left));
+      note(fmt::format(
+          "{}: nmap does not say which of {} ports it did not show had which state: they are not counted",
+          to_string(*host.address), left));
     }
   }
 
@@ -356,8 +403,10 @@ struct NmapXmlReader::State {
       if (XML_Parse(parser, piece.data(), static_cast<int>(piece.size()), final_piece ? 1 : 0) != XML_STATUS_OK) {
         if (problem) return std::unexpected(*problem);
         XML_Error code = XML_GetErrorCode(parser);
-        bool cut = final_piece && seen_root && (code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_UNCLOSED_TOKEN || code == XML_ERROR_PARTIAL_CHAR ||
-                                                code == XML_ERROR_UNCLOSED_CDATA_SECTION || code == XML_ERROR_TAG_MISMATCH);
+        bool cut =
+            final_piece && seen_root &&
+            (code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_UNCLOSED_TOKEN || code == XML_ERROR_PARTIAL_CHAR ||
+             code == XML_ERROR_UNCLOSED_CDATA_SECTION || code == XML_ERROR_TAG_MISMATCH);
         if (cut && code != XML_ERROR_TAG_MISMATCH) {
           note("the file ends in the middle: nmap was interrupted; what is whole counts");
           run.summary.reset();
@@ -376,7 +425,9 @@ NmapXmlReader::~NmapXmlReader() = default;
 NmapXmlReader::NmapXmlReader(NmapXmlReader&&) noexcept = default;
 NmapXmlReader& NmapXmlReader::operator=(NmapXmlReader&&) noexcept = default;
 
-Result<void> NmapXmlReader::feed(std::string_view bytes) { return bytes.empty() ? Result<void>{} : state_->parse(bytes, false); }
+Result<void> NmapXmlReader::feed(std::string_view bytes) {
+  return bytes.empty() ? Result<void>{} : state_->parse(bytes, false);
+}
 
 Result<ScanRun> NmapXmlReader::finish() {
   if (state_->problem) return std::unexpected(*state_->problem);

@@ -11,10 +11,10 @@
 
 namespace demarc {
 
-/// Reads `nmap -oX` of nmap 4 and later. `extraports` are resolved to ports through `scaninfo`, `extrareasons` and the ports
-/// listed; where nmap does not say which port had which state, those ports are not counted and a note says so. An end in the
-/// middle of the document is an interrupted scan; any other malformed XML is an error with its place. A document type
-/// with a subset or any entity declaration is refused.
+/// Reads `nmap -oX` of nmap 4 and later. `extraports` are resolved to ports through `scaninfo`, `extrareasons` and
+/// the ports listed; where nmap does not say which port had which state, those ports are not counted and a note
+/// says so. An end in the middle of the document is an interrupted scan; any other malformed XML is an error with
+/// its place. A document type with a subset or any entity declaration is refused.
 class NmapXmlReader {
  public:
   explicit NmapXmlReader(std::string file);

@@ -31,5 +31,6 @@ TEST_CASE("names that would run in a terminal do not") {
 
 TEST_CASE("no cut of a certificate is read as a whole one") {
   ByteString whole = certificate();
-  for (std::size_t cut = 0; cut < whole.size(); ++cut) CHECK_FALSE(read_certificate(Bytes(whole).first(cut)).has_value());
+  for (std::size_t cut = 0; cut < whole.size(); ++cut)
+    CHECK_FALSE(read_certificate(Bytes(whole).first(cut)).has_value());
 }

@@ -42,13 +42,15 @@ TEST_CASE("no cut of an answer is taken for another service, and none claims mor
     CAPTURE(reply.name);
     for (std::size_t cut = 0; cut < reply.bytes.size(); ++cut) {
       CAPTURE(cut);
-      Heard heard = recognise(Bytes(reply.bytes).first(cut), reply.asked.empty() ? nullptr : find_app_probe(reply.asked));
+      Heard heard =
+          recognise(Bytes(reply.bytes).first(cut), reply.asked.empty() ? nullptr : find_app_probe(reply.asked));
       if (cut == 0) {
         CHECK_FALSE(heard.seen.has_value());
         continue;
       }
       REQUIRE(heard.seen.has_value());
-      bool fits = heard.seen->name == reply.service || heard.seen->name == kUnknownService || reply.asked == "smtp-ehlo" ||
+      bool fits = heard.seen->name == reply.service || heard.seen->name == kUnknownService ||
+                  reply.asked == "smtp-ehlo" ||
                   (heard.seen->name == "smtp" && reply.service == "ftp");  // "220 " alone is both
       CHECK(fits);
     }
@@ -59,7 +61,8 @@ TEST_CASE("the certificate of TLS 1.2 tells names and expiry") {
   Heard heard = recognise(tls12_flight(), find_app_probe("tls-client-hello"));
   REQUIRE(heard.seen.has_value());
   CHECK(heard.complete);
-  CHECK(heard.seen->certificate_names == std::vector<std::string>{"shop.example.net", "www.example.net", "192.0.2.10"});
+  CHECK(heard.seen->certificate_names ==
+        std::vector<std::string>{"shop.example.net", "www.example.net", "192.0.2.10"});
   REQUIRE(heard.seen->certificate_expires.has_value());
   CHECK(to_string(*heard.seen->certificate_expires) == "2027-03-31T23:59:59Z");
 }
@@ -74,7 +77,9 @@ TEST_CASE("a server that wants TLS 1.3 is asked again for it; the certificate st
 }
 
 TEST_CASE("a web page that says it wanted HTTPS is followed up by TLS") {
-  Heard heard = recognise(raw("HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\nThe plain HTTP request was sent to HTTPS port"), find_app_probe("http-get"));
+  Heard heard = recognise(
+      raw("HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\nThe plain HTTP request was sent to HTTPS port"),
+      find_app_probe("http-get"));
   CHECK(heard.follow_up == "tls-client-hello");
 }
 
@@ -93,7 +98,10 @@ TEST_CASE("hostile words stay printable and bounded") {
     CHECK(std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));
     CHECK(text.size() <= 4 * kEvidenceMax);
   }
-  Heard page = recognise(raw("HTTP/1.0 200 OK\r\nServer: <script>\x1b]0;x\x07/1\r\nContent-Type: text/html\r\n\r\n<title>\x9b" + std::string(3000, 'x') + "</title>"), nullptr);
+  Heard page = recognise(
+      raw("HTTP/1.0 200 OK\r\nServer: <script>\x1b]0;x\x07/1\r\nContent-Type: text/html\r\n\r\n<title>\x9b" +
+          std::string(3000, 'x') + "</title>"),
+      nullptr);
   REQUIRE(page.seen.has_value());
   for (const std::string& text : {page.seen->product, page.seen->version, page.seen->evidence})
     CHECK(std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));

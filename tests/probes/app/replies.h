@@ -10,10 +10,10 @@
 namespace demarc::test {
 
 struct NamedReply {
-  std::string name;    // file name of the seed
-  std::string asked;   // the probe it answers, or empty
+  std::string name;   // file name of the seed
+  std::string asked;  // the probe it answers, or empty
   ByteString bytes;
-  std::string service; // what it must be recognised as
+  std::string service;  // what it must be recognised as
   std::string product, version;
 };
 
@@ -23,8 +23,10 @@ inline ByteString der(std::uint8_t tag, const ByteString& content) {
   ByteString out;
   ByteWriter w(out);
   w.u8(tag);
-  if (content.size() < 128) w.u8(static_cast<unsigned>(content.size()));
-  else w.u8(0x82).u16(static_cast<unsigned>(content.size()));
+  if (content.size() < 128)
+    w.u8(static_cast<unsigned>(content.size()));
+  else
+    w.u8(0x82).u16(static_cast<unsigned>(content.size()));
   w.bytes(content);
   return out;
 }
@@ -35,15 +37,18 @@ inline ByteString joined(std::initializer_list<ByteString> parts) {
 }
 
 /// A certificate with a common name, two alternative names and an address, valid until `not_after` (UTCTime).
-inline ByteString certificate(std::string_view common_name = "shop.example.net", std::string_view not_after = "270331235959Z") {
+inline ByteString certificate(std::string_view common_name = "shop.example.net",
+                              std::string_view not_after = "270331235959Z") {
   ByteString oid_cn = {0x06, 3, 0x55, 0x04, 0x03}, oid_san = {0x06, 3, 0x55, 0x1D, 0x11};
   ByteString name = der(0x30, der(0x31, der(0x30, joined({oid_cn, der(0x0C, raw(common_name))}))));
   ByteString algorithm = der(0x30, {0x06, 3, 0x2A, 0x03, 0x04});
-  ByteString names = der(0x30, joined({der(0x82, raw("shop.example.net")), der(0x82, raw("www.example.net")), der(0x87, {192, 0, 2, 10})}));
+  ByteString names = der(0x30, joined({der(0x82, raw("shop.example.net")), der(0x82, raw("www.example.net")),
+                                       der(0x87, {192, 0, 2, 10})}));
   ByteString extensions = der(0xA3, der(0x30, der(0x30, joined({oid_san, der(0x04, names)}))));
-  ByteString tbs = der(0x30, joined({der(0xA0, der(0x02, {2})), der(0x02, {1, 2, 3}), algorithm, name,
-                                     der(0x30, joined({der(0x17, raw("260101000000Z")), der(0x17, raw(not_after))})), name,
-                                     der(0x30, joined({algorithm, der(0x03, {0, 4, 1, 2})})), extensions}));
+  ByteString tbs =
+      der(0x30, joined({der(0xA0, der(0x02, {2})), der(0x02, {1, 2, 3}), algorithm, name,
+                        der(0x30, joined({der(0x17, raw("260101000000Z")), der(0x17, raw(not_after))})), name,
+                        der(0x30, joined({algorithm, der(0x03, {0, 4, 1, 2})})), extensions}));
   return der(0x30, joined({tbs, algorithm, der(0x03, {0, 1, 2, 3})}));
 }
 
@@ -74,7 +79,8 @@ inline ByteString certificate_message(const ByteString& cert) {
 }
 /// ServerHello, Certificate and ServerHelloDone, with the records cut where no message ends.
 inline ByteString tls12_flight() {
-  ByteString messages = joined({server_hello(0x0303, false), certificate_message(certificate()), handshake(14, {})});
+  ByteString messages =
+      joined({server_hello(0x0303, false), certificate_message(certificate()), handshake(14, {})});
   std::size_t cut = messages.size() / 2;
   return joined({tls_record(22, ByteString(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(cut))),
                  tls_record(22, ByteString(messages.begin() + static_cast<std::ptrdiff_t>(cut), messages.end()))});
@@ -102,7 +108,8 @@ inline ByteString smb1_reply() {
 inline ByteString bind_ack() {
   ByteString out;
   ByteWriter w(out, true);
-  w.u8(5).u8(0).u8(12).u8(3).u32(0x10).u16(60).u16(0).u32(1).u16(4280).u16(4280).u32(7).u16(4).bytes(raw(std::string_view("135\0", 4)));
+  w.u8(5).u8(0).u8(12).u8(3).u32(0x10).u16(60).u16(0).u32(1).u16(4280).u16(4280).u32(7).u16(4).bytes(
+      raw(std::string_view("135\0", 4)));
   w.zeros(60 - out.size());
   return out;
 }
@@ -113,14 +120,26 @@ inline ByteString rdp_confirm(std::uint32_t protocol) {
   return out;
 }
 inline ByteString ldap_entry() {
-  ByteString attribute = der(0x30, joined({der(0x04, raw("vendorName")), der(0x31, der(0x04, raw("Example Directory")))}));
+  ByteString attribute =
+      der(0x30, joined({der(0x04, raw("vendorName")), der(0x31, der(0x04, raw("Example Directory")))}));
   ByteString entry = der(0x64, joined({der(0x04, {}), der(0x30, attribute)}));
   return der(0x30, joined({der(0x02, {1}), entry}));
 }
 inline ByteString dns_answer() {
   ByteString m, out;
   ByteWriter w(m);
-  w.u16(0x6465).u16(0x8400).u16(1).u16(1).u32(0).u8(7).bytes(raw("version")).u8(4).bytes(raw("bind")).u8(0).u16(16).u16(3);
+  w.u16(0x6465)
+      .u16(0x8400)
+      .u16(1)
+      .u16(1)
+      .u32(0)
+      .u8(7)
+      .bytes(raw("version"))
+      .u8(4)
+      .bytes(raw("bind"))
+      .u8(0)
+      .u16(16)
+      .u16(3);
   w.u16(0xC00C).u16(16).u16(3).u32(0).u16(14).u8(13).bytes(raw("unbound 1.17."));
   ByteWriter(out).u16(static_cast<unsigned>(m.size())).bytes(m);
   return out;
@@ -128,7 +147,24 @@ inline ByteString dns_answer() {
 inline ByteString prelogin() {
   ByteString out;
   ByteWriter w(out);
-  w.u8(4).u8(1).u16(26).u16(0).u8(1).u8(0).u8(0).u16(11).u16(6).u8(1).u16(17).u16(1).u8(0xFF).u8(15).u8(0).u16(4123).u16(0).u8(1);
+  w.u8(4)
+      .u8(1)
+      .u16(26)
+      .u16(0)
+      .u8(1)
+      .u8(0)
+      .u8(0)
+      .u16(11)
+      .u16(6)
+      .u8(1)
+      .u16(17)
+      .u16(1)
+      .u8(0xFF)
+      .u8(15)
+      .u8(0)
+      .u16(4123)
+      .u16(0)
+      .u8(1);
   return out;
 }
 inline ByteString mysql_greeting() {
@@ -141,7 +177,8 @@ inline std::vector<NamedReply> named_replies() {
   return {
       {"ssh", "", raw("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"), "ssh", "OpenSSH", "9.2p1"},
       {"smtp", "", raw("220-mail.example.net ESMTP Postfix (Debian/GNU)\r\n220 ready\r\n"), "smtp", "Postfix", ""},
-      {"smtp-iis", "", raw("220 web1 Microsoft ESMTP MAIL Service, Version: 10.0.1 ready\r\n"), "smtp", "Microsoft ESMTP MAIL Service", ""},
+      {"smtp-iis", "", raw("220 web1 Microsoft ESMTP MAIL Service, Version: 10.0.1 ready\r\n"), "smtp",
+       "Microsoft ESMTP MAIL Service", ""},
       {"smtp-bare-ehlo", "smtp-ehlo", raw("220 ready\r\n250-mail\r\n250 SIZE\r\n"), "smtp", "", ""},
       {"ftp-bare-ehlo", "smtp-ehlo", raw("220 ready\r\n500 what?\r\n"), "ftp", "", ""},
       {"ftp", "", raw("220 (vsFTPd 3.0.3)\r\n"), "ftp", "vsFTPd", "3.0.3"},
@@ -151,8 +188,12 @@ inline std::vector<NamedReply> named_replies() {
       {"telnet", "", ByteString{255, 253, 24, 255, 251, 1}, "telnet", "", ""},
       {"rsync", "", raw("@RSYNCD: 31.0\n"), "rsync", "", "31.0"},
       {"mysql", "", mysql_greeting(), "mysql", "MariaDB", "10.11.6-MariaDB-1"},
-      {"http", "http-get", raw("HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\n\r\n<html><title>The shop</title></html>"), "http", "nginx", "1.22.1"},
-      {"http-winrm", "http-get", raw("HTTP/1.1 404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\n\r\n"), "http", "Microsoft-HTTPAPI", "2.0"},
+      {"http", "http-get",
+       raw("HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\n\r\n<html><title>The "
+           "shop</title></html>"),
+       "http", "nginx", "1.22.1"},
+      {"http-winrm", "http-get", raw("HTTP/1.1 404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\n\r\n"), "http",
+       "Microsoft-HTTPAPI", "2.0"},
       {"tls12", "tls-client-hello", tls12_flight(), "tls", "", "TLS 1.2"},
       {"tls13", "tls13-client-hello", tls_record(22, server_hello(0x0304, true)), "tls", "", "TLS 1.3"},
       {"tls-alert", "tls-client-hello", tls_record(21, {2, 70}), "tls", "", ""},

@@ -5,7 +5,8 @@
 using namespace demarc;
 
 namespace {
-const Address kTarget = *parse_address("192.0.2.10"), kRouter = *parse_address("203.0.113.1"), kOwn = *parse_address("198.51.100.7");
+const Address kTarget = *parse_address("192.0.2.10"), kRouter = *parse_address("203.0.113.1"),
+              kOwn = *parse_address("198.51.100.7");
 const Address kTarget6 = *parse_address("2001:db8:d::12"), kRouter6 = *parse_address("2001:db8::1");
 }  // namespace
 
@@ -65,15 +66,22 @@ TEST_CASE("an ICMP error counts for whom it comes from") {
     bool sender;
   };
   for (const Row& row : {
-           Row{"a router prohibits", Family::ipv4, 3, 13, kRouter, false, kTarget, Answer::icmp_admin_prohibited, true},
-           Row{"the target rejects as iptables does", Family::ipv4, 3, 3, kTarget, false, kTarget, Answer::icmp_port_unreachable, true},
+           Row{"a router prohibits", Family::ipv4, 3, 13, kRouter, false, kTarget, Answer::icmp_admin_prohibited,
+               true},
+           Row{"the target rejects as iptables does", Family::ipv4, 3, 3, kTarget, false, kTarget,
+               Answer::icmp_port_unreachable, true},
            Row{"our own filter rejects", Family::ipv4, 3, 3, kOwn, true, kTarget, Answer::local_refusal, false},
            Row{"our own filter prohibits", Family::ipv4, 3, 13, kOwn, true, kTarget, Answer::local_refusal, false},
-           Row{"our own kernel found no neighbour", Family::ipv4, 3, 1, kOwn, true, kTarget, Answer::no_neighbour, false},
-           Row{"we scan ourselves and are refused", Family::ipv4, 3, 3, kOwn, true, kOwn, Answer::icmp_port_unreachable, true},
-           Row{"a router knows no host", Family::ipv4, 3, 1, kRouter, false, kTarget, Answer::icmp_host_unreachable, true},
-           Row{"an IPv6 router prohibits", Family::ipv6, 1, 1, kRouter6, false, kTarget6, Answer::icmp_admin_prohibited, true},
-           Row{"an IPv6 neighbour is missing", Family::ipv6, 1, 3, *parse_address("2001:db8::99"), true, kTarget6, Answer::no_neighbour, false},
+           Row{"our own kernel found no neighbour", Family::ipv4, 3, 1, kOwn, true, kTarget, Answer::no_neighbour,
+               false},
+           Row{"we scan ourselves and are refused", Family::ipv4, 3, 3, kOwn, true, kOwn,
+               Answer::icmp_port_unreachable, true},
+           Row{"a router knows no host", Family::ipv4, 3, 1, kRouter, false, kTarget, Answer::icmp_host_unreachable,
+               true},
+           Row{"an IPv6 router prohibits", Family::ipv6, 1, 1, kRouter6, false, kTarget6,
+               Answer::icmp_admin_prohibited, true},
+           Row{"an IPv6 neighbour is missing", Family::ipv6, 1, 3, *parse_address("2001:db8::99"), true, kTarget6,
+               Answer::no_neighbour, false},
        }) {
     CAPTURE(row.what);
     Reply reply = reply_of_icmp(row.family, row.type, row.code, row.offender, row.ours, row.target);

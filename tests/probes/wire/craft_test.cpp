@@ -25,13 +25,16 @@ std::uint16_t sum_of_transport(const Frame& packet) {
 TEST_CASE("the Internet checksum of RFC 1071's example") {
   const std::uint8_t words[] = {0x00, 0x01, 0xF2, 0x03, 0xF4, 0xF5, 0xF6, 0xF7};
   CHECK(internet_checksum(Bytes(words)) == static_cast<std::uint16_t>(~0xDDF2));
-  CHECK(internet_checksum(Bytes(words).first(7)) == static_cast<std::uint16_t>(~0xDCFB));  // an odd byte is the upper half
+  CHECK(internet_checksum(Bytes(words).first(7)) ==
+        static_cast<std::uint16_t>(~0xDCFB));  // an odd byte is the upper half
 }
 
 TEST_CASE("crafted packets carry checksums that hold") {
   for (const auto& [source, destination] : {std::pair{kClient, kServer}, std::pair{kClient6, kServer6}}) {
     CAPTURE(to_string(source));
-    const Frame tcp = craft_tcp(source, destination, {.source_port = 40000, .port = 443, .seq = 1, .flags = tcp_flag::syn, .payload = "odd"});
+    const Frame tcp =
+        craft_tcp(source, destination,
+                  {.source_port = 40000, .port = 443, .seq = 1, .flags = tcp_flag::syn, .payload = "odd"});
     CHECK(sum_of_transport(tcp) == 0);
     CHECK(sum_of_transport(craft_udp(source, destination, 5353, 53, "query")) == 0);
     if (source.is_ipv4()) CHECK(internet_checksum(Bytes(tcp).first(20)) == 0);

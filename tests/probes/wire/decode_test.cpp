@@ -10,14 +10,17 @@ namespace demarc {
 
 namespace {
 
-const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"), kRouter = *parse_address("203.0.113.1");
-const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"), kRouter6 = *parse_address("2001:db8:2::1");
+const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"),
+              kRouter = *parse_address("203.0.113.1");
+const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"),
+              kRouter6 = *parse_address("2001:db8:2::1");
 
-constexpr LinkType kLinks[] = {LinkType::null, LinkType::ethernet, LinkType::raw_bsd, LinkType::raw_openbsd, LinkType::raw,
-                               LinkType::loop, LinkType::linux_cooked, LinkType::linux_cooked2};
+constexpr LinkType kLinks[] = {LinkType::null, LinkType::ethernet, LinkType::raw_bsd,      LinkType::raw_openbsd,
+                               LinkType::raw,  LinkType::loop,     LinkType::linux_cooked, LinkType::linux_cooked2};
 
 Frame syn(const Address& from = kClient, const Address& to = kServer, const IpCraft& ip = {}) {
-  return craft_tcp(from, to, {.source_port = 40000, .port = 443, .seq = 1000, .flags = tcp_flag::syn, .payload = "hello"}, ip);
+  return craft_tcp(
+      from, to, {.source_port = 40000, .port = 443, .seq = 1000, .flags = tcp_flag::syn, .payload = "hello"}, ip);
 }
 
 DecodeProblem problem_of(LinkType link, Bytes frame, std::uint32_t wire = 0) {
@@ -79,13 +82,18 @@ TEST_CASE("VLAN tags are opened, stacked too, up to a bound") {
   CHECK(view.length == 45);
   REQUIRE(decode(LinkType::ethernet, craft_ethernet(syn()), 0, view));
   CHECK(view.vlan == 0);  // nothing is left of the packet before
-  CHECK(problem_of(LinkType::ethernet, craft_ethernet(syn(), {1, 2, 3, 4, 5, 6, 7, 8, 9})) == DecodeProblem::malformed);
+  CHECK(problem_of(LinkType::ethernet, craft_ethernet(syn(), {1, 2, 3, 4, 5, 6, 7, 8, 9})) ==
+        DecodeProblem::malformed);
 }
 
 TEST_CASE("what is not IP is told from what may carry IP") {
-  struct Row { unsigned ethertype; DecodeProblem problem; };
-  for (const Row& row : {Row{0x0806, DecodeProblem::not_ip}, Row{0x88CC, DecodeProblem::not_ip}, Row{0x8847, DecodeProblem::encapsulated},
-                         Row{0x8864, DecodeProblem::encapsulated}, Row{0x88E5, DecodeProblem::encapsulated}, Row{0x0026, DecodeProblem::not_ip}}) {
+  struct Row {
+    unsigned ethertype;
+    DecodeProblem problem;
+  };
+  for (const Row& row : {Row{0x0806, DecodeProblem::not_ip}, Row{0x88CC, DecodeProblem::not_ip},
+                         Row{0x8847, DecodeProblem::encapsulated}, Row{0x8864, DecodeProblem::encapsulated},
+                         Row{0x88E5, DecodeProblem::encapsulated}, Row{0x0026, DecodeProblem::not_ip}}) {
     CAPTURE(row.ethertype);
     Frame frame;
     ByteWriter(frame).zeros(12).u16(row.ethertype).zeros(46);
@@ -93,13 +101,20 @@ TEST_CASE("what is not IP is told from what may carry IP") {
   }
   Frame snap;  // RFC 1042
   const Frame packet = syn();
-  ByteWriter(snap).zeros(12).u16(static_cast<unsigned>(8 + packet.size())).u32(0xAAAA0300).u16(0).u16(0x0800).bytes(packet);
+  ByteWriter(snap)
+      .zeros(12)
+      .u16(static_cast<unsigned>(8 + packet.size()))
+      .u32(0xAAAA0300)
+      .u16(0)
+      .u16(0x0800)
+      .bytes(packet);
   CHECK(problem_of(LinkType::ethernet, snap) == DecodeProblem::none);
   CHECK(problem_of(static_cast<LinkType>(105), packet) == DecodeProblem::link_unknown);
 }
 
 TEST_CASE("the length is that of the whole IP packet, whatever was captured") {
-  const Frame packet = craft_tcp(kClient, kServer, {.source_port = 1, .port = 2, .flags = tcp_flag::ack, .payload = std::string(1000, 'x')});
+  const Frame packet = craft_tcp(
+      kClient, kServer, {.source_port = 1, .port = 2, .flags = tcp_flag::ack, .payload = std::string(1000, 'x')});
   const Frame frame = craft_frame(LinkType::ethernet, packet);
   PacketView view;
   REQUIRE(decode(LinkType::ethernet, Bytes(frame).first(68), static_cast<std::uint32_t>(frame.size()), view));
@@ -128,9 +143,14 @@ TEST_CASE("segmentation offload leaves length 0, and then the frame tells") {
 }
 
 TEST_CASE("lengths that lie are cut to the frame, or refused") {
-  struct Row { std::uint16_t claimed; DecodeProblem problem; std::uint32_t length; };
-  for (const Row& row : {Row{65535, DecodeProblem::none, 45}, Row{45, DecodeProblem::none, 45}, Row{44, DecodeProblem::none, 44},
-                         Row{39, DecodeProblem::malformed, 0}, Row{20, DecodeProblem::malformed, 0}, Row{19, DecodeProblem::malformed, 0}}) {
+  struct Row {
+    std::uint16_t claimed;
+    DecodeProblem problem;
+    std::uint32_t length;
+  };
+  for (const Row& row : {Row{65535, DecodeProblem::none, 45}, Row{45, DecodeProblem::none, 45},
+                         Row{44, DecodeProblem::none, 44}, Row{39, DecodeProblem::malformed, 0},
+                         Row{20, DecodeProblem::malformed, 0}, Row{19, DecodeProblem::malformed, 0}}) {
     CAPTURE(row.claimed);
     IpCraft ip;
     ip.length_claimed = row.claimed;
@@ -218,7 +238,8 @@ TEST_CASE("a first fragment too short for the ports hides them") {
   const Frame eight(8, 0);
   IpCraft ip;
   ip.more_fragments = true;
-  CHECK(problem_of(LinkType::raw, craft_ip(kClient, kServer, Protocol::tcp, eight, ip)) == DecodeProblem::tiny_fragment);
+  CHECK(problem_of(LinkType::raw, craft_ip(kClient, kServer, Protocol::tcp, eight, ip)) ==
+        DecodeProblem::tiny_fragment);
   CHECK(problem_of(LinkType::raw, craft_ip(kClient, kServer, Protocol::tcp, eight)) == DecodeProblem::malformed);
 }
 
@@ -252,8 +273,14 @@ TEST_CASE("transport headers: what each protocol tells") {
 
 TEST_CASE("TCP options are skipped, impossible data offsets refused") {
   PacketView view;
-  REQUIRE(decode(LinkType::raw, craft_tcp(kClient, kServer, {.source_port = 1, .port = 2, .flags = tcp_flag::syn, .payload = "abc",
-                                                              .options = {2, 4, 5, 0xB4, 1, 3, 3, 7}}), 0, view));
+  REQUIRE(decode(LinkType::raw,
+                 craft_tcp(kClient, kServer,
+                           {.source_port = 1,
+                            .port = 2,
+                            .flags = tcp_flag::syn,
+                            .payload = "abc",
+                            .options = {2, 4, 5, 0xB4, 1, 3, 3, 7}}),
+                 0, view));
   CHECK(view.payload_length == 3);
   for (const unsigned words : {0U, 4U, 15U}) {
     Frame packet = syn();
@@ -268,7 +295,8 @@ TEST_CASE("an ICMP error tells the packet it quotes") {
       CAPTURE(v6);
       CAPTURE(transport);
       const Frame offending = v6 ? syn(kClient6, kServer6) : syn();
-      const Frame error = craft_icmp_error(v6 ? kRouter6 : kRouter, v6 ? 1 : 3, v6 ? 1 : 13, offending, (v6 ? 40 : 20) + transport);
+      const Frame error =
+          craft_icmp_error(v6 ? kRouter6 : kRouter, v6 ? 1 : 3, v6 ? 1 : 13, offending, (v6 ? 40 : 20) + transport);
       PacketView view;
       REQUIRE(decode(LinkType::raw, error, 0, view));
       CHECK(view.source == (v6 ? kRouter6 : kRouter));
@@ -308,7 +336,8 @@ TEST_CASE("cut by the snap length is not malformed: the wire length tells") {
     const std::size_t headers = link_header + 20 + 14;  // up to the TCP flags
     for (std::size_t cut = 0; cut < frame.size(); ++cut) {
       CAPTURE(cut);
-      const DecodeProblem problem = problem_of(link, Bytes(frame).first(cut), static_cast<std::uint32_t>(frame.size()));
+      const DecodeProblem problem =
+          problem_of(link, Bytes(frame).first(cut), static_cast<std::uint32_t>(frame.size()));
       CHECK(problem == (cut < headers ? DecodeProblem::snapped : DecodeProblem::none));
     }
   }
@@ -317,7 +346,8 @@ TEST_CASE("cut by the snap length is not malformed: the wire length tells") {
 TEST_CASE("the same cuts with nothing more on the wire are malformed or shorter packets, never snapped") {
   for (LinkType link : kLinks) {
     const Frame frame = craft_frame(link, syn());
-    for (std::size_t cut = 0; cut < frame.size(); ++cut) CHECK(problem_of(link, Bytes(frame).first(cut)) != DecodeProblem::snapped);
+    for (std::size_t cut = 0; cut < frame.size(); ++cut)
+      CHECK(problem_of(link, Bytes(frame).first(cut)) != DecodeProblem::snapped);
   }
 }
 

@@ -1,4 +1,5 @@
-// print_report SAMPLE FORMAT [BY]: one of the sample verdicts in one of the formats, for the browser's test and for looking at.
+// print_report SAMPLE FORMAT [BY]: one of the sample verdicts in one of the formats, for the browser's test and for
+// looking at.
 #include <cstdio>
 #include <string>
 

@@ -21,9 +21,12 @@ std::vector<std::vector<std::string>> read_csv(std::string_view text) {
     if (text[at] == '"') {
       for (++at;; ++at) {
         REQUIRE(at < text.size());
-        if (text[at] != '"') field += text[at];
-        else if (at + 1 < text.size() && text[at + 1] == '"') field += text[++at];
-        else break;
+        if (text[at] != '"')
+          field += text[at];
+        else if (at + 1 < text.size() && text[at + 1] == '"')
+          field += text[++at];
+        else
+          break;
       }
       ++at;
     } else {
@@ -109,8 +112,10 @@ TEST_CASE("the terminal report keeps to its width, and has colour only when aske
       CHECK(out.find('\x1b') == std::string::npos);
       std::size_t longest = 0, columns = 0;
       for (char c : out) {
-        if (c == '\n') longest = std::max(longest, columns), columns = 0;
-        else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) ++columns;
+        if (c == '\n')
+          longest = std::max(longest, columns), columns = 0;
+        else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80)
+          ++columns;
       }
       CHECK(longest <= width);
     }
@@ -119,8 +124,10 @@ TEST_CASE("the terminal report keeps to its width, and has colour only when aske
   std::string colored = find_report_format("text")->render(samples::ordinary(), {.color = true});
   std::string stripped;
   for (std::size_t i = 0; i < colored.size(); ++i) {
-    if (colored[i] == '\x1b') i = colored.find('m', i);
-    else stripped += colored[i];
+    if (colored[i] == '\x1b')
+      i = colored.find('m', i);
+    else
+      stripped += colored[i];
   }
   CHECK(colored != plain);
   CHECK(stripped == plain);  // colours change no word and no line
@@ -128,9 +135,11 @@ TEST_CASE("the terminal report keeps to its width, and has colour only when aske
 
 TEST_CASE("JUnit counts a failed rule once, gaps as errors and accepted findings as skipped") {
   std::string out = find_report_format("junit")->render(samples::ordinary(), {});
-  CHECK(out.find("<testsuites name=\"demarc\" tests=\"16\" failures=\"7\" errors=\"2\" skipped=\"1\">") != std::string::npos);
+  CHECK(out.find("<testsuites name=\"demarc\" tests=\"16\" failures=\"7\" errors=\"2\" skipped=\"1\">") !=
+        std::string::npos);
   out = find_report_format("junit")->render(samples::clean(), {});
-  CHECK(out.find("<testsuites name=\"demarc\" tests=\"7\" failures=\"0\" errors=\"0\" skipped=\"0\">") != std::string::npos);
+  CHECK(out.find("<testsuites name=\"demarc\" tests=\"7\" failures=\"0\" errors=\"0\" skipped=\"0\">") !=
+        std::string::npos);
 }
 
 TEST_CASE("SARIF points at the rule's line, and marks what is accepted and what is gone") {

@@ -1,5 +1,5 @@
-// Whole reports, byte for byte. After a change that is meant: DEMARC_UPDATE_GOLDEN=1 ctest -R reports_formats/golden,
-// then read the difference.
+// Whole reports, byte for byte. After a change that is meant: DEMARC_UPDATE_GOLDEN=1 ctest -R
+// reports_formats/golden, then read the difference.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -13,10 +13,12 @@ using namespace demarc;
 
 namespace {
 
-void compare(std::string_view sample, std::string_view format_name, const ReportOptions& options, std::string_view suffix = "") {
+void compare(std::string_view sample, std::string_view format_name, const ReportOptions& options,
+             std::string_view suffix = "") {
   const ReportFormat* format = find_report_format(format_name);
   REQUIRE(format != nullptr);
-  std::string file = std::string(DEMARC_SOURCE_DIR "/tests/golden/reports/") + std::string(sample) + std::string(suffix) + std::string(format->extension);
+  std::string file = std::string(DEMARC_SOURCE_DIR "/tests/golden/reports/") + std::string(sample) +
+                     std::string(suffix) + std::string(format->extension);
   CAPTURE(file);
   std::string report = format->render(samples::by_name(sample), options);
   if (std::getenv("DEMARC_UPDATE_GOLDEN") != nullptr) {

@@ -12,9 +12,12 @@ using namespace demarc;
 
 namespace {
 
-std::string hostile(std::string_view format, ReportOptions options = {}) { return find_report_format(format)->render(samples::hostile(), options); }
+std::string hostile(std::string_view format, ReportOptions options = {}) {
+  return find_report_format(format)->render(samples::hostile(), options);
+}
 
-/// What is left for a Markdown reader to interpret: without code blocks, and without characters that a backslash takes.
+/// What is left for a Markdown reader to interpret: without code blocks, and without characters that a backslash
+/// takes.
 std::string interpreted(std::string_view markdown) {
   std::string out, fence;
   while (!markdown.empty()) {
@@ -29,8 +32,10 @@ std::string interpreted(std::string_view markdown) {
     } else {
       out += '\n';
       for (std::size_t i = 0; i < line.size(); ++i) {
-        if (line[i] == '\\') ++i;
-        else out += line[i];
+        if (line[i] == '\\')
+          ++i;
+        else
+          out += line[i];
       }
     }
   }
@@ -57,7 +62,9 @@ TEST_CASE("no format lets a control character, an override or a broken byte thro
     }));
     CHECK(out.find("\xc2\x9b") == std::string::npos);
     CHECK(utf8_repaired(out) == out);
-    if (!csv) CHECK_FALSE(has_bidirectional_override(out));  // a spreadsheet shows the bytes of the banner; nothing is hidden by it there
+    if (!csv)
+      CHECK_FALSE(has_bidirectional_override(
+          out));  // a spreadsheet shows the bytes of the banner; nothing is hidden by it there
   }
 }
 

@@ -1,5 +1,5 @@
-// The HTML report as markup: only elements and attributes that we write, balanced, every link lands, colours that can be
-// read. The browser's test beside it looks at the same page through a browser.
+// The HTML report as markup: only elements and attributes that we write, balanced, every link lands, colours that
+// can be read. The browser's test beside it looks at the same page through a browser.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -22,18 +22,48 @@ struct Page {
   std::set<std::string> links;
 };
 
-/// Reads what the report may consist of and nothing else: a stray '<', an unknown element or attribute, an unquoted value
-/// or an element that is not closed fails the test.
+/// Reads what the report may consist of and nothing else: a stray '<', an unknown element or attribute, an unquoted
+/// value or an element that is not closed fails the test.
 Page read_page(std::string_view text) {
   static const std::set<std::string> kVoid = {"meta", "path", "rect", "circle", "use"};
   static const std::set<std::string> kElements = {
-      "html", "head", "meta", "title", "style", "body", "a", "svg", "defs", "symbol", "path", "rect", "circle", "use", "g", "text", "div", "header", "main", "footer",
-      "nav", "section", "article", "figure", "h1", "h2", "h3", "h4", "p", "span", "b", "code", "pre", "time", "ul", "ol", "li", "dl", "dt", "dd",
-      "table", "caption", "thead", "tbody", "tr", "th", "td"};
-  static const std::set<std::string> kAttributes = {
-      "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "role", "scope", "tabindex", "aria-label", "aria-labelledby", "aria-hidden",
-      "focusable", "viewBox", "width", "height", "x", "y", "rx", "cx", "cy", "r", "d", "transform", "preserveAspectRatio", "fill", "stroke", "stroke-width",
-      "stroke-linecap", "stroke-linejoin"};
+      "html",  "head",    "meta",    "title",  "style", "body", "a",   "svg",    "defs", "symbol",
+      "path",  "rect",    "circle",  "use",    "g",     "text", "div", "header", "main", "footer",
+      "nav",   "section", "article", "figure", "h1",    "h2",   "h3",  "h4",     "p",    "span",
+      "b",     "code",    "pre",     "time",   "ul",    "ol",   "li",  "dl",     "dt",   "dd",
+      "table", "caption", "thead",   "tbody",  "tr",    "th",   "td"};
+  static const std::set<std::string> kAttributes = {"lang",
+                                                    "charset",
+                                                    "http-equiv",
+                                                    "content",
+                                                    "name",
+                                                    "class",
+                                                    "href",
+                                                    "id",
+                                                    "role",
+                                                    "scope",
+                                                    "tabindex",
+                                                    "aria-label",
+                                                    "aria-labelledby",
+                                                    "aria-hidden",
+                                                    "focusable",
+                                                    "viewBox",
+                                                    "width",
+                                                    "height",
+                                                    "x",
+                                                    "y",
+                                                    "rx",
+                                                    "cx",
+                                                    "cy",
+                                                    "r",
+                                                    "d",
+                                                    "transform",
+                                                    "preserveAspectRatio",
+                                                    "fill",
+                                                    "stroke",
+                                                    "stroke-width",
+                                                    "stroke-linecap",
+                                                    "stroke-linejoin"};
   Page page;
   std::vector<std::string> open;
   REQUIRE(text.starts_with("<!DOCTYPE html>\n"));
@@ -85,7 +115,9 @@ Page read_page(std::string_view text) {
   return page;
 }
 
-std::string html(std::string_view sample, GroupBy by = GroupBy::none) { return find_report_format("html")->render(samples::by_name(sample), {.by = by}); }
+std::string html(std::string_view sample, GroupBy by = GroupBy::none) {
+  return find_report_format("html")->render(samples::by_name(sample), {.by = by});
+}
 
 double luminance(std::string_view hex) {  // WCAG 2.2, relative luminance
   auto channel = [&hex](std::size_t at) {
@@ -110,7 +142,8 @@ TEST_CASE("the page is balanced and holds nothing but our own elements, whatever
       CHECK(page.elements["h1"] == 1);
       CHECK(page.elements["main"] == 1);
       CHECK(page.elements["table"] == page.elements["caption"]);
-      CHECK(page.elements["article"] == static_cast<int>(samples::by_name(sample).findings.size()));  // each told once, in however many groups
+      CHECK(page.elements["article"] ==
+            static_cast<int>(samples::by_name(sample).findings.size()));  // each told once, in however many groups
     }
   }
 }
@@ -140,7 +173,8 @@ TEST_CASE("different foreign names have different anchors made of harmless chara
 
 TEST_CASE("the policy comes before anything foreign and allows one style sheet, by its hash") {
   std::string page = html("injected");
-  std::size_t policy = page.find("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-");
+  std::size_t policy =
+      page.find("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-");
   REQUIRE(policy != std::string::npos);
   CHECK(policy < page.find("<title>"));
   CHECK(page.find("unsafe-inline") == std::string::npos);
@@ -149,18 +183,21 @@ TEST_CASE("the policy comes before anything foreign and allows one style sheet, 
 
 TEST_CASE("no page claims to be clean unless it is") {
   CHECK(html("clean").find("class=\"word\">Conforms<") != std::string::npos);
-  for (std::string_view sample : {"ordinary", "inconclusive", "hostile"}) CHECK(html(sample).find("class=\"word\">Conforms<") == std::string::npos);
+  for (std::string_view sample : {"ordinary", "inconclusive", "hostile"})
+    CHECK(html(sample).find("class=\"word\">Conforms<") == std::string::npos);
 }
 
 TEST_CASE("text and symbols can be read in both schemes: a contrast of 4.5 to 1 (WCAG 2.2 §1.4.3)") {
   std::string_view style = html_style();
   std::size_t dark_begin = style.find("@media screen and (prefers-color-scheme:dark)");
   REQUIRE(dark_begin != std::string_view::npos);
-  for (std::string_view scheme : {style.substr(0, dark_begin), style.substr(dark_begin, style.find("}}", dark_begin) - dark_begin)}) {
+  for (std::string_view scheme :
+       {style.substr(0, dark_begin), style.substr(dark_begin, style.find("}}", dark_begin) - dark_begin)}) {
     std::map<std::string, std::string> colors;
     for (std::size_t at = scheme.find("--"); at != std::string_view::npos; at = scheme.find("--", at + 2)) {
       std::size_t colon = scheme.find(':', at);
-      if (scheme.substr(colon + 1, 1) == "#") colors[std::string(scheme.substr(at + 2, colon - at - 2))] = scheme.substr(colon + 1, 7);
+      if (scheme.substr(colon + 1, 1) == "#")
+        colors[std::string(scheme.substr(at + 2, colon - at - 2))] = scheme.substr(colon + 1, 7);
     }
     REQUIRE(colors.size() >= 17);
     auto readable = [&colors](const char* text, const char* ground) {

@@ -41,14 +41,20 @@ Verdict frame() {
   v.authorised_by = "r.lind";
   v.authorised_ticket = "CHG-1040";
   v.vantages = {
-      {"external", "internet", "203.0.113.77", "connect", "2026-11-22T22:00:00Z", "2026-11-22T22:04:10Z", "complete", 196608, 0.0004},
-      {"office", "office", "10.50.1.9", "connect", "2026-11-22T22:10:00Z", "2026-11-22T22:12:31Z", "complete", 131072, 0},
-      {"management", "management", "10.40.0.9", "connect", "2026-11-22T22:20:00Z", "2026-11-22T22:22:02Z", "complete", 131072, 0},
+      {"external", "internet", "203.0.113.77", "connect", "2026-11-22T22:00:00Z", "2026-11-22T22:04:10Z",
+       "complete", 196608, 0.0004},
+      {"office", "office", "10.50.1.9", "connect", "2026-11-22T22:10:00Z", "2026-11-22T22:12:31Z", "complete",
+       131072, 0},
+      {"management", "management", "10.40.0.9", "connect", "2026-11-22T22:20:00Z", "2026-11-22T22:22:02Z",
+       "complete", 131072, 0},
   };
   v.evidence = {
-      {"evidence/external.jsonl", "scan", "1d5a2f1f3f8f6d9a0b7c3e2d14f5a6b7c8d9e0f1a5f2c8f0f0d1a4b86a5c1f7c0", "external, 2026-11-22", 884201},
-      {"evidence/office.jsonl", "scan", "2c8f0f0d1a4b86a5c1f7c0d5a2f1f3f8f6d9a0b7c3e2d14f5a6b7c8d9e0f1a5f", "office, 2026-11-22", 640233},
-      {"evidence/tap-back.pcapng", "capture", "3e2d14f5a6b7c8d9e0f1a5f2c8f0f0d1a4b86a5c1f7c0d5a2f1f3f8f6d9a0b7c", "sensor tap-back, 184,467 packets, none dropped", 96400128},
+      {"evidence/external.jsonl", "scan", "1d5a2f1f3f8f6d9a0b7c3e2d14f5a6b7c8d9e0f1a5f2c8f0f0d1a4b86a5c1f7c0",
+       "external, 2026-11-22", 884201},
+      {"evidence/office.jsonl", "scan", "2c8f0f0d1a4b86a5c1f7c0d5a2f1f3f8f6d9a0b7c3e2d14f5a6b7c8d9e0f1a5f",
+       "office, 2026-11-22", 640233},
+      {"evidence/tap-back.pcapng", "capture", "3e2d14f5a6b7c8d9e0f1a5f2c8f0f0d1a4b86a5c1f7c0d5a2f1f3f8f6d9a0b7c",
+       "sensor tap-back, 184,467 packets, none dropped", 96400128},
   };
   v.coverage = {
       {"external tcp", 196605, 74110, 196605, true, ""},
@@ -56,7 +62,8 @@ Verdict frame() {
       {"management tcp", 131070, 131070, 131070, true, ""},
       {"sensor tap-back", 184467, 0, 0, true, ""},
   };
-  auto rule = [](std::string_view id, std::string_view service, std::string_view from, std::string_view to, std::string_view owner, std::string_view reason) {
+  auto rule = [](std::string_view id, std::string_view service, std::string_view from, std::string_view to,
+                 std::string_view owner, std::string_view reason) {
     RuleRow r;
     r.id = id, r.service = service, r.from = from, r.to = to, r.owner = owner, r.reason = reason;
     r.in_force = true;
@@ -69,9 +76,12 @@ Verdict frame() {
     r.where = Location{.file = "demarc.yaml", .line = 120, .column = 5};
     return r;
   };
-  v.rules = {rule("WEB-001", "https", "internet, office", "web-front", "web-team", "Public shop and customer portal"),
-             rule("DB-020", "ms-sql", "web1.back, web2.back", "databases", "shop-db", "Orders and catalogue; this port only, no RPC, no named pipes"),
-             rule("ADM-040", "rdp", "management", "web-back", "windows-ops", "Remote control of the web servers, on the internal-facing NIC")};
+  v.rules = {
+      rule("WEB-001", "https", "internet, office", "web-front", "web-team", "Public shop and customer portal"),
+      rule("DB-020", "ms-sql", "web1.back, web2.back", "databases", "shop-db",
+           "Orders and catalogue; this port only, no RPC, no named pipes"),
+      rule("ADM-040", "rdp", "management", "web-back", "windows-ops",
+           "Remote control of the web servers, on the internal-facing NIC")};
   v.rules[0].application = "shop";
   v.rules[0].tags = {"pci"};
   v.rules[0].where.line = 104;
@@ -95,9 +105,12 @@ Verdict frame() {
 void count(Verdict& v) {
   for (const Finding& f : v.findings) {
     if (f.baseline == BaselineStatus::gone) continue;
-    if (f.accepted) ++v.counts["accepted"];
-    else if (f.kind == FindingKind::not_measured) ++v.counts["not-measured"];
-    else ++v.counts[std::string(name(f.severity))];
+    if (f.accepted)
+      ++v.counts["accepted"];
+    else if (f.kind == FindingKind::not_measured)
+      ++v.counts["not-measured"];
+    else
+      ++v.counts[std::string(name(f.severity))];
   }
 }
 
@@ -130,7 +143,8 @@ Verdict ordinary() {
   v.conclusion = Conclusion::violates;
   v.complete = false;
 
-  Finding smb = finding("a41f00c2d9e7", FindingKind::exposed_forbidden, Severity::critical, "SMB answers at web1.back from office");
+  Finding smb = finding("a41f00c2d9e7", FindingKind::exposed_forbidden, Severity::critical,
+                        "SMB answers at web1.back from office");
   smb.rule = "F-SMB";
   smb.from_zone = "office", smb.to_zone = "dmz-back";
   smb.source = "office";
@@ -141,16 +155,20 @@ Verdict ordinary() {
   smb.service = "smb";
   smb.cause = "The entry F-SMB forbids it, and a SYN from 10.50.1.9 was answered with SYN-ACK.";
   smb.remedy = "Unbind File and Printer Sharing from the NIC and deny the ports at both filters.";
-  smb.remedy_configuration = {"table inet filter {", "  chain forward {", "    ip saddr 10.50.0.0/16 ip daddr 10.20.0.0/24 tcp dport { 139, 445 } drop", "  }", "}"};
+  smb.remedy_configuration = {"table inet filter {", "  chain forward {",
+                              "    ip saddr 10.50.0.0/16 ip daddr 10.20.0.0/24 tcp dport { 139, 445 } drop", "  }",
+                              "}"};
   smb.sample = packet("10.50.1.9", "10.20.0.11", Protocol::tcp, 445);
-  smb.evidence = {{"evidence/office.jsonl", "record 112", "open, syn-ack; SMB 3.1.1, signing not required"},
-                  {"evidence/tap-back.pcapng", "frame 1880", "SF 10.50.3.4 > 10.20.0.11 tcp/445, 12 conversations"}};
+  smb.evidence = {
+      {"evidence/office.jsonl", "record 112", "open, syn-ack; SMB 3.1.1, signing not required"},
+      {"evidence/tap-back.pcapng", "frame 1880", "SF 10.50.3.4 > 10.20.0.11 tcp/445, 12 conversations"}};
   smb.vantages = {"office"};
   smb.application = "shop", smb.owner = "web-team";
   smb.tags = {"pci", "windows"};
   smb.baseline = BaselineStatus::unchanged;
 
-  Finding smtp = finding("b7d2219c0a5f", FindingKind::exposed_forbidden, Severity::high, "SMTP answers at web2.front from the internet");
+  Finding smtp = finding("b7d2219c0a5f", FindingKind::exposed_forbidden, Severity::high,
+                         "SMTP answers at web2.front from the internet");
   smtp.rule = "F-SMTP";
   smtp.from_zone = "internet", smtp.to_zone = "dmz-front";
   smtp.source = "external";
@@ -168,7 +186,8 @@ Verdict ordinary() {
   smtp.owner = "web-team";
   smtp.baseline = BaselineStatus::fresh;
 
-  Finding outbound = finding("c0ffee123456", FindingKind::outbound_undocumented, Severity::high, "web1.front opens connections to the internet on tcp/4444");
+  Finding outbound = finding("c0ffee123456", FindingKind::outbound_undocumented, Severity::high,
+                             "web1.front opens connections to the internet on tcp/4444");
   outbound.from_zone = "dmz-front", outbound.to_zone = "internet";
   outbound.source = "web1.front";
   outbound.target = "198.51.100.99";
@@ -176,14 +195,17 @@ Verdict ordinary() {
   outbound.protocol = Protocol::tcp;
   outbound.ports = parse_port_set("4444").value();
   outbound.cause = "No rule approves it; 3 of 17 attempts were established.";
-  outbound.remedy = "Find the process that opens them before anything else: this is how a taken-over server shows. Then deny it outbound.";
+  outbound.remedy =
+      "Find the process that opens them before anything else: this is how a taken-over server shows. Then deny it "
+      "outbound.";
   outbound.sample = packet("192.0.2.11", "198.51.100.99", Protocol::tcp, 4444);
   outbound.evidence = {{"evidence/tap-back.pcapng", "frame 90211", "SF 192.0.2.11 > 198.51.100.99 tcp/4444"}};
   outbound.owner = "web-team";
   outbound.tags = {"pci"};
   outbound.baseline = BaselineStatus::fresh;
 
-  Finding expired = finding("d15ea5e00042", FindingKind::rule_expired, Severity::medium, "The rule MIG-007 expired on 2026-06-30");
+  Finding expired = finding("d15ea5e00042", FindingKind::rule_expired, Severity::medium,
+                            "The rule MIG-007 expired on 2026-06-30");
   expired.rule = "MIG-007";
   expired.cause = "It was relaxed for a move and never tightened again.";
   expired.remedy = "Renew the approval or remove the rule, and what it opened at the filter.";
@@ -191,7 +213,8 @@ Verdict ordinary() {
   expired.owner = "windows-ops";
   expired.baseline = BaselineStatus::unchanged;
 
-  Finding ping = finding("e0e0e0e01234", FindingKind::exposed_forbidden, Severity::low, "Echo requests from office are answered in dmz-back");
+  Finding ping = finding("e0e0e0e01234", FindingKind::exposed_forbidden, Severity::low,
+                         "Echo requests from office are answered in dmz-back");
   ping.rule = "F-PING";
   ping.from_zone = "office", ping.to_zone = "dmz-back";
   ping.source = "office";
@@ -205,7 +228,8 @@ Verdict ordinary() {
   ping.vantages = {"office"};
   ping.baseline = BaselineStatus::unchanged;
 
-  Finding unused = finding("f00dfeed0001", FindingKind::approved_unused, Severity::low, "Nobody used ADM-040 (rdp) in 3 h 2 min");
+  Finding unused = finding("f00dfeed0001", FindingKind::approved_unused, Severity::low,
+                           "Nobody used ADM-040 (rdp) in 3 h 2 min");
   unused.rule = "ADM-040";
   unused.from_zone = "management", unused.to_zone = "dmz-back";
   unused.protocol = Protocol::tcp;
@@ -216,12 +240,14 @@ Verdict ordinary() {
   unused.owner = "windows-ops";
   unused.baseline = BaselineStatus::unchanged;
 
-  Finding noise = finding("0123456789ab", FindingKind::attempt_undocumented, Severity::info, "1,322 unanswered attempts from the internet to dmz-front");
+  Finding noise = finding("0123456789ab", FindingKind::attempt_undocumented, Severity::info,
+                          "1,322 unanswered attempts from the internet to dmz-front");
   noise.from_zone = "internet", noise.to_zone = "dmz-front";
   noise.cause = "Nothing got through.";
   noise.remedy = "Nothing to do.";
 
-  Finding accepted = finding("1111aaaa2222", FindingKind::approved_not_listening, Severity::low, "Nothing listens at proxy1.front tcp/80 (WEB-002)");
+  Finding accepted = finding("1111aaaa2222", FindingKind::approved_not_listening, Severity::low,
+                             "Nothing listens at proxy1.front tcp/80 (WEB-002)");
   accepted.rule = "WEB-002";
   accepted.target = "proxy1.front";
   accepted.protocol = Protocol::tcp;
@@ -230,11 +256,13 @@ Verdict ordinary() {
   accepted.accepted = true;
   accepted.accepted_reason = "Redirector is rebuilt; until 2026-12-31";
 
-  Finding gone = finding("2222bbbb3333", FindingKind::exposed_undocumented, Severity::high, "Telnet answers at edge-rtr from the internet");
+  Finding gone = finding("2222bbbb3333", FindingKind::exposed_undocumented, Severity::high,
+                         "Telnet answers at edge-rtr from the internet");
   gone.baseline = BaselineStatus::gone;
   gone.target = "edge-rtr";
 
-  Finding gap = finding("9c0e5d1a7b34", FindingKind::not_measured, Severity::none, "UDP from office was not measured");
+  Finding gap =
+      finding("9c0e5d1a7b34", FindingKind::not_measured, Severity::none, "UDP from office was not measured");
   gap.cause = "No answer came to any of 5 datagrams; over UDP silence proves nothing.";
   gap.remedy = "Run a witness at web1 or give the configuration of fw-inner.";
   gap.from_zone = "office", gap.to_zone = "dmz-back";
@@ -253,7 +281,16 @@ Verdict ordinary() {
       {"internet", "dmz-front", "smb", S::unanswered, false, true, false, false, {}, {}},
       {"internet", "dmz-front", "smtp", S::forbidden, false, true, true, false, {}, {"b7d2219c0a5f"}},
       {"management", "database", "ping", S::not_measured, false, false, false, false, {}, {}},
-      {"management", "dmz-back", "rdp", S::approved_not_seen, true, false, true, false, {"ADM-040"}, {"f00dfeed0001"}},
+      {"management",
+       "dmz-back",
+       "rdp",
+       S::approved_not_seen,
+       true,
+       false,
+       true,
+       false,
+       {"ADM-040"},
+       {"f00dfeed0001"}},
       {"management", "dmz-back", "snmp", S::approved_not_measured, true, false, false, false, {"MON-030"}, {}},
       {"office", "dmz-back", "ping", S::forbidden, false, true, true, false, {}, {"e0e0e0e01234"}},
       {"office", "dmz-back", "smb", S::forbidden, false, true, true, true, {}, {"a41f00c2d9e7"}},
@@ -282,7 +319,8 @@ Verdict large() {
   Verdict v = frame();
   v.conclusion = Conclusion::violates;
   v.complete = true;
-  constexpr Severity kSeverities[] = {Severity::critical, Severity::high, Severity::medium, Severity::low, Severity::info};
+  constexpr Severity kSeverities[] = {Severity::critical, Severity::high, Severity::medium, Severity::low,
+                                      Severity::info};
   for (int i = 0; i < 500; ++i) {
     Severity severity = kSeverities[i / 100];
     Finding f = finding(fmt::format("{:012x}", i * 7919 + 1), FindingKind::exposed_undocumented, severity,
@@ -292,7 +330,8 @@ Verdict large() {
     f.protocol = Protocol::tcp;
     f.ports = PortSet::single(Port{static_cast<std::uint16_t>(1000 + i)});
     f.cause = "No rule in force approves it.";
-    f.remedy = "Close the port at the filter, or have it approved: a rule with an owner, a reason and all approvals.";
+    f.remedy =
+        "Close the port at the filter, or have it approved: a rule with an owner, a reason and all approvals.";
     f.sample = packet("198.51.100.7", "10.20.0.11", Protocol::tcp, static_cast<std::uint16_t>(1000 + i));
     f.evidence = {{"evidence/external.jsonl", fmt::format("record {}", i), "open, syn-ack"}};
     f.owner = fmt::format("team-{}", i % 9);
@@ -300,8 +339,10 @@ Verdict large() {
     if (i % 4 != 0) f.tags = {fmt::format("tag-{}", i % 3), "pci"};
     v.findings.push_back(f);
   }
-  constexpr std::string_view kServices[] = {"dns", "docker", "ftp", "http", "https", "imap", "kerberos", "ldap", "ms-sql", "msrpc-dynamic", "netbios",
-                                            "nfs", "ping", "postgresql", "rates-api", "rdp", "smb", "smtp", "snmp", "ssh", "telnet", "tftp", "winrm"};
+  constexpr std::string_view kServices[] = {
+      "dns",    "docker",        "ftp",     "http", "https",  "imap",       "kerberos",  "ldap",
+      "ms-sql", "msrpc-dynamic", "netbios", "nfs",  "ping",   "postgresql", "rates-api", "rdp",
+      "smb",    "smtp",          "snmp",    "ssh",  "telnet", "tftp",       "winrm"};
   v.matrix.clear();
   for (int from = 0; from < 12; ++from) {
     for (int to = 0; to < 12; ++to) {
@@ -309,7 +350,16 @@ Verdict large() {
       for (int s = 0; s < 23; ++s) {
         int mixed = (from * 31 + to * 17 + s * 7) % 40;
         auto state = static_cast<MatrixCell::State>(mixed < 7 ? mixed : mixed < 30 ? 5 : 6);
-        v.matrix.push_back({fmt::format("zone{:02}", from), fmt::format("zone{:02}", to), std::string(kServices[s]), state, mixed < 3, mixed == 4, false, false, {}, {}});
+        v.matrix.push_back({fmt::format("zone{:02}", from),
+                            fmt::format("zone{:02}", to),
+                            std::string(kServices[s]),
+                            state,
+                            mixed < 3,
+                            mixed == 4,
+                            false,
+                            false,
+                            {},
+                            {}});
       }
     }
   }
@@ -325,12 +375,14 @@ const std::vector<std::string>& hostile_texts() {
       "</style></title></textarea><iframe src=javascript:alert(1)>",
       "<a href=\"javascript:alert(1)\" id=injected>x</a>",
       "\x1b]0;owned\x07\x1b[2J\x1b[31m220 mail",
-      "\xc2\x9b" "31mC1 control",
+      "\xc2\x9b"
+      "31mC1 control",
       "=cmd|' /C calc'!A0",
       "+1+1,\"quoted\"\r\n-2",
       "@SUM(A1:A9)",
       "| a | `b` | [link](javascript:alert(1)) | ![i](http://192.0.2.1/x) | ***\n# heading\n```\n~~~",
-      "user \xe2\x80\xae" "gnp.exe\xe2\x81\xa6 reordered",
+      "user \xe2\x80\xae"
+      "gnp.exe\xe2\x81\xa6 reordered",
       "\xff\xfe\x80 not UTF-8 \xc0\xaf",
       std::string("nul \0 inside", 12),
       "]]>&lt;!--&amp;--><!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/hostname'>]>&e;",
@@ -349,7 +401,8 @@ Verdict injected() {
   f.remedy_configuration = {"! ``` ends no fence", hostile_texts()[5]};
   f.owner = "@owner";
   for (const std::string& text : hostile_texts()) {
-    if (text.size() < 1000) f.evidence.push_back({"evidence/external.jsonl", fmt::format("record {}", f.evidence.size() + 1), text});
+    if (text.size() < 1000)
+      f.evidence.push_back({"evidence/external.jsonl", fmt::format("record {}", f.evidence.size() + 1), text});
   }
   v.findings.insert(v.findings.begin(), f);
   v.counts.clear();
@@ -361,21 +414,25 @@ Verdict hostile() {
   Verdict v = ordinary();
   std::size_t next = 0;
   auto poison = [&next](std::string& text) { text = hostile_texts()[next++ % hostile_texts().size()]; };
-  for (std::string* text : {&v.tool_version, &v.rules_name, &v.rules_file, &v.rules_sha256, &v.scope_sha256, &v.authorised_by, &v.authorised_ticket}) poison(*text);
+  for (std::string* text : {&v.tool_version, &v.rules_name, &v.rules_file, &v.rules_sha256, &v.scope_sha256,
+                            &v.authorised_by, &v.authorised_ticket})
+    poison(*text);
   std::vector<Finding> findings;
   // Each finding once for each text, so that every text meets every field.
   for (std::size_t round = 0; round < hostile_texts().size(); ++round) {
     for (std::size_t i : {std::size_t{0}, std::size_t{6}, std::size_t{8}, std::size_t{9}}) {
       Finding f = v.findings[i];
       next = round;
-      for (std::string* text : {&f.id, &f.rule, &f.from_zone, &f.to_zone, &f.source, &f.target, &f.service, &f.title, &f.cause, &f.remedy, &f.application, &f.owner,
-                                &f.accepted_reason}) {
+      for (std::string* text : {&f.id, &f.rule, &f.from_zone, &f.to_zone, &f.source, &f.target, &f.service,
+                                &f.title, &f.cause, &f.remedy, &f.application, &f.owner, &f.accepted_reason}) {
         if (text->size() < (1U << 16)) poison(*text);
       }
       f.remedy_configuration = {hostile_texts()[round]};
       f.tags = {hostile_texts()[round]};
       f.vantages = {hostile_texts()[round]};
-      f.evidence.assign(1, EvidenceRef{hostile_texts()[(round + 1) % hostile_texts().size()], hostile_texts()[(round + 2) % hostile_texts().size()], hostile_texts()[round]});
+      f.evidence.assign(1,
+                        EvidenceRef{hostile_texts()[(round + 1) % hostile_texts().size()],
+                                    hostile_texts()[(round + 2) % hostile_texts().size()], hostile_texts()[round]});
       findings.push_back(f);
     }
   }
@@ -388,15 +445,18 @@ Verdict hostile() {
     cell.findings.assign(1, hostile_texts()[next % hostile_texts().size()]);
   }
   for (RuleRow& row : v.rules) {
-    for (std::string* text : {&row.id, &row.service, &row.from, &row.to, &row.owner, &row.application, &row.ticket, &row.reason, &row.state, &row.review_by, &row.reachable,
-                              &row.observed, &row.configured})
+    for (std::string* text :
+         {&row.id, &row.service, &row.from, &row.to, &row.owner, &row.application, &row.ticket, &row.reason,
+          &row.state, &row.review_by, &row.reachable, &row.observed, &row.configured})
       poison(*text);
     row.tags.assign(1, hostile_texts()[next % hostile_texts().size()]);
     row.findings.assign(1, hostile_texts()[next % hostile_texts().size()]);
     poison(row.where.file);
   }
   for (VantageRow& row : v.vantages) {
-    for (std::string* text : {&row.name, &row.zone, &row.source_address, &row.method, &row.started, &row.finished, &row.end}) poison(*text);
+    for (std::string* text :
+         {&row.name, &row.zone, &row.source_address, &row.method, &row.started, &row.finished, &row.end})
+      poison(*text);
   }
   for (EvidenceRow& row : v.evidence) poison(row.file), poison(row.kind), poison(row.sha256), poison(row.note);
   v.notes = hostile_texts();

@@ -1,5 +1,5 @@
-// Verdicts made by hand for the tests of the reports: an ordinary one, a clean one, an unfinished one, a huge one, and
-// one in which every text tries to break out of the report that shows it.
+// Verdicts made by hand for the tests of the reports: an ordinary one, a clean one, an unfinished one, a huge one,
+// and one in which every text tries to break out of the report that shows it.
 #pragma once
 
 #include <string>
@@ -17,7 +17,8 @@ Verdict inconclusive();
 Verdict large();
 /// Each text field of an ordinary verdict holds one of hostile_texts().
 Verdict hostile();
-/// An ordinary verdict with one more finding, whose evidence holds the short hostile texts: small enough for golden files.
+/// An ordinary verdict with one more finding, whose evidence holds the short hostile texts: small enough for golden
+/// files.
 Verdict injected();
 const std::vector<std::string>& hostile_texts();
 

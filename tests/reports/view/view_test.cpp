@@ -12,22 +12,30 @@ using namespace demarc;
 
 TEST_CASE("the headline says what was concluded, and never more than the evidence bears") {
   Verdict verdict = samples::clean();
-  CHECK(make_view(verdict).headline == "The boundary conforms to its rule set, and everything that had to be measured was measured.");
+  CHECK(make_view(verdict).headline ==
+        "The boundary conforms to its rule set, and everything that had to be measured was measured.");
   CHECK(make_view(verdict).caveat.empty());
-  CHECK(make_view(verdict).next_steps == std::vector<std::string>{"Nothing to repair: have the report signed and file it with its evidence."});
+  CHECK(make_view(verdict).next_steps ==
+        std::vector<std::string>{"Nothing to repair: have the report signed and file it with its evidence."});
 
   verdict = samples::ordinary();
   View view = make_view(verdict);
-  CHECK(view.headline == "The boundary does not conform to its rule set: 1 critical, 2 high, 1 medium, 2 low, 1 info.");
-  CHECK(view.caveat == "Not everything was measured (1 gap in the evidence): there may be more than is listed here.");
-  CHECK(view.next_steps.front() == "Start with a41f00c2d9e7 (critical): Unbind File and Printer Sharing from the NIC and deny the ports at both filters.");
-  CHECK(view.next_steps.at(1) == "Measure what is missing: Run a witness at web1 or give the configuration of fw-inner.");
+  CHECK(view.headline ==
+        "The boundary does not conform to its rule set: 1 critical, 2 high, 1 medium, 2 low, 1 info.");
+  CHECK(view.caveat ==
+        "Not everything was measured (1 gap in the evidence): there may be more than is listed here.");
+  CHECK(view.next_steps.front() ==
+        "Start with a41f00c2d9e7 (critical): Unbind File and Printer Sharing from the NIC and deny the ports at "
+        "both filters.");
+  CHECK(view.next_steps.at(1) ==
+        "Measure what is missing: Run a witness at web1 or give the configuration of fw-inner.");
 
   verdict = samples::inconclusive();
   view = make_view(verdict);
   CHECK(view.headline == "No verdict: nothing wrong was found, but not everything that had to be measured was.");
   CHECK(view.caveat == "This is not a clean answer: 1 gap in the evidence.");
-  CHECK(view.next_steps.front() == "Measure what is missing: Run demarc scan --vantage office and give its journal to verify.");
+  CHECK(view.next_steps.front() ==
+        "Measure what is missing: Run demarc scan --vantage office and give its journal to verify.");
 }
 
 TEST_CASE("a saved verdict that contradicts itself is not called clean") {
@@ -35,10 +43,11 @@ TEST_CASE("a saved verdict that contradicts itself is not called clean") {
     const char* what;
     void (*spoil)(Verdict&);
   };
-  for (const Row& row : {Row{"conforms, but incomplete", [](Verdict& v) { v.complete = false; }},
-                         Row{"conforms, with coverage unmet", [](Verdict& v) { v.coverage.front().met = false; }},
-                         Row{"conforms, with a gap", [](Verdict& v) { v.findings = samples::inconclusive().findings; }},
-                         Row{"complete, but inconclusive", [](Verdict& v) { v.conclusion = Conclusion::inconclusive; }}}) {
+  for (const Row& row :
+       {Row{"conforms, but incomplete", [](Verdict& v) { v.complete = false; }},
+        Row{"conforms, with coverage unmet", [](Verdict& v) { v.coverage.front().met = false; }},
+        Row{"conforms, with a gap", [](Verdict& v) { v.findings = samples::inconclusive().findings; }},
+        Row{"complete, but inconclusive", [](Verdict& v) { v.conclusion = Conclusion::inconclusive; }}}) {
     CAPTURE(row.what);
     Verdict verdict = samples::clean();
     row.spoil(verdict);
@@ -81,21 +90,27 @@ TEST_CASE("--by groups the open findings, the group with the worst first") {
   auto groups = [&verdict](GroupBy by) {
     std::string out;
     View view = make_view(verdict, {.by = by});
-    for (const FindingGroup& group : view.groups) out += fmt::format("{} ({}); ", group.name, describe(group.tally));
+    for (const FindingGroup& group : view.groups)
+      out += fmt::format("{} ({}); ", group.name, describe(group.tally));
     return out;
   };
   CHECK(groups(GroupBy::none) == " (1 critical, 2 high, 1 medium, 2 low, 1 info); ");
-  CHECK(groups(GroupBy::owner) == "web-team (1 critical, 2 high); windows-ops (1 medium, 1 low); no owner named (1 low, 1 info); ");
-  CHECK(groups(GroupBy::application) == "shop (1 critical); no application named (2 high, 1 medium, 2 low, 1 info); ");
+  CHECK(groups(GroupBy::owner) ==
+        "web-team (1 critical, 2 high); windows-ops (1 medium, 1 low); no owner named (1 low, 1 info); ");
+  CHECK(groups(GroupBy::application) ==
+        "shop (1 critical); no application named (2 high, 1 medium, 2 low, 1 info); ");
   CHECK(groups(GroupBy::zone) ==
-        "office to dmz-back (1 critical, 1 low); dmz-front to internet (1 high); internet to dmz-front (1 high, 1 info); no zone pair (1 medium); "
+        "office to dmz-back (1 critical, 1 low); dmz-front to internet (1 high); internet to dmz-front (1 high, 1 "
+        "info); no zone pair (1 medium); "
         "management to dmz-back (1 low); ");
   // The critical one has two tags and is in both groups.
-  CHECK(groups(GroupBy::tag) == "pci (1 critical, 1 high); windows (1 critical); no tag (1 high, 1 medium, 2 low, 1 info); ");
+  CHECK(groups(GroupBy::tag) ==
+        "pci (1 critical, 1 high); windows (1 critical); no tag (1 high, 1 medium, 2 low, 1 info); ");
 }
 
 TEST_CASE("the names of --by are read as they are written") {
-  for (GroupBy by : {GroupBy::none, GroupBy::application, GroupBy::zone, GroupBy::owner, GroupBy::tag}) CHECK(parse_group_by(name(by)) == by);
+  for (GroupBy by : {GroupBy::none, GroupBy::application, GroupBy::zone, GroupBy::owner, GroupBy::tag})
+    CHECK(parse_group_by(name(by)) == by);
   CHECK(parse_group_by("zones") == std::nullopt);
   CHECK(parse_group_by("") == std::nullopt);
 }
@@ -112,7 +127,17 @@ TEST_CASE("the picture keeps what is of most concern and counts the rest") {
 
   // A forbidden cell in the last pair and the last service outranks all that is blocked before it.
   verdict.matrix.clear();
-  for (int i = 0; i < 9; ++i) verdict.matrix.push_back({"a", fmt::format("zone{}", i), fmt::format("service{}", i), MatrixCell::State::unanswered, false, false, false, false, {}, {}});
+  for (int i = 0; i < 9; ++i)
+    verdict.matrix.push_back({"a",
+                              fmt::format("zone{}", i),
+                              fmt::format("service{}", i),
+                              MatrixCell::State::unanswered,
+                              false,
+                              false,
+                              false,
+                              false,
+                              {},
+                              {}});
   verdict.matrix.push_back({"z", "z", "z", MatrixCell::State::forbidden, false, true, true, false, {}, {}});
   view = make_view(verdict, {.matrix_services_max = 1, .matrix_rows_max = 1});
   REQUIRE(view.matrix.rows.size() == 1);
@@ -124,7 +149,8 @@ TEST_CASE("the picture keeps what is of most concern and counts the rest") {
 
 TEST_CASE("two cells at one place show the worse of them") {
   Verdict verdict = samples::clean();
-  verdict.matrix = {{"a", "b", "smb", MatrixCell::State::undocumented, false, false, true, false, {}, {}}, {"a", "b", "smb", MatrixCell::State::unanswered, false, false, false, false, {}, {}}};
+  verdict.matrix = {{"a", "b", "smb", MatrixCell::State::undocumented, false, false, true, false, {}, {}},
+                    {"a", "b", "smb", MatrixCell::State::unanswered, false, false, false, false, {}, {}}};
   CHECK(make_view(verdict).matrix.rows.at(0).cells.at(0)->state == MatrixCell::State::undocumented);
 }
 

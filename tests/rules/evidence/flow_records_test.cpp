@@ -76,11 +76,17 @@ TEST_CASE("the order of flows does not change the file") {
 }
 
 TEST_CASE("a file of design.md's shape, by somebody else") {
-  Result<FlowEvidence> read = read_flow_records("f",
-      "{\"demarc\":\"flows\",\"version\":1,\"sources\":[{\"file\":\"dmz.pcapng\",\"sensor\":\"tap-back\",\"sampling\":1,\"packets\":184467,\"dropped\":0,\"truncated\":false,\"first\":\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T10:00:00Z\"}]}\n"
-      "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.20\",\"protocol\":\"tcp\",\"port\":1433,\"initiator_certain\":true,\"conversations\":12,\"states\":{\"SF\":11,\"S0\":1},\"packets_out\":310,\"packets_in\":288,\"bytes_out\":41002,\"bytes_in\":90110,\"first\":\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T10:00:00Z\"}\n");
+  Result<FlowEvidence> read =
+      read_flow_records("f",
+                        "{\"demarc\":\"flows\",\"version\":1,\"sources\":[{\"file\":\"dmz.pcapng\",\"sensor\":"
+                        "\"tap-back\",\"sampling\":1,\"packets\":184467,\"dropped\":0,\"truncated\":false,"
+                        "\"first\":\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T10:00:00Z\"}]}\n"
+                        "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.20\",\"protocol\":\"tcp\","
+                        "\"port\":1433,\"initiator_certain\":true,\"conversations\":12,\"states\":{\"SF\":11,"
+                        "\"S0\":1},\"packets_out\":310,\"packets_in\":288,\"bytes_out\":41002,\"bytes_in\":90110,"
+                        "\"first\":\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T10:00:00Z\"}\n");
   REQUIRE(read);
-  CHECK_FALSE(read->complete);  // no end record
+  CHECK_FALSE(read->complete);                 // no end record
   CHECK(read->flows.at(0).established == 11);  // from the states
 }
 
@@ -97,11 +103,19 @@ TEST_CASE("cut at any byte: an error only while the header is not whole") {
 
 TEST_CASE("wrong records are errors with their line") {
   std::string head = flow_header(std::vector<FlowSource>(1));
-  Result<FlowEvidence> read = read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n");
+  Result<FlowEvidence> read = read_flow_records(
+      "f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n");
   REQUIRE_FALSE(read);
-  CHECK(render(read.error()) == "f:2:1: error: initiator and responder are of different families\n{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
-  CHECK_FALSE(read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"port\":70000}\n"));
-  CHECK_FALSE(read_flow_records("f", head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"source\":5}\n"));
+  CHECK(render(read.error()) ==
+        "f:2:1: error: initiator and responder are of different "
+        "families\n{\"initiator\":\"198.51.100.7\",\"responder\":\"2001:db8::1\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~"
+        "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
+  CHECK_FALSE(read_flow_records(
+      "f",
+      head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"port\":70000}\n"));
+  CHECK_FALSE(read_flow_records(
+      "f",
+      head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"source\":5}\n"));
   CHECK_FALSE(read_flow_records("f", "{\"demarc\":\"flows\",\"version\":9}\n"));
   CHECK_FALSE(read_flow_records("f", ""));
 }

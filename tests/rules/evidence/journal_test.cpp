@@ -51,7 +51,8 @@ std::string whole_journal() {
   services[0].certificate_names = {"shop.example", "www.shop.example"};
   services[0].certificate_expires = *parse_timestamp("2027-01-01T00:00:00Z");
   std::vector<Outcome> outcomes;
-  for (std::uint16_t port : {std::uint16_t(81), std::uint16_t(79), std::uint16_t(80)}) outcomes.push_back(outcome("192.0.2.10", port, PortState::filtered, Answer::silence));
+  for (std::uint16_t port : {std::uint16_t(81), std::uint16_t(79), std::uint16_t(80)})
+    outcomes.push_back(outcome("192.0.2.10", port, PortState::filtered, Answer::silence));
   outcomes.push_back(outcome("192.0.2.10", 443, PortState::open, Answer::syn_ack));
   outcomes.back().passage = Passage::passed;
   outcomes.back().rtt_us = 410;
@@ -64,8 +65,10 @@ std::string whole_journal() {
   summary.sent = 6;
   summary.received = 2;
   summary.finished = kAt;
-  return journal_header(header()) + journal_records(outcomes, services, kAt) + journal_canary({*parse_address("192.0.2.10"), Port(443), kAt, true}) +
-         journal_unroutable({*parse_address("10.20.0.90"), "a private address"}) + journal_note("ups1 is never asked") + journal_end(summary);
+  return journal_header(header()) + journal_records(outcomes, services, kAt) +
+         journal_canary({*parse_address("192.0.2.10"), Port(443), kAt, true}) +
+         journal_unroutable({*parse_address("10.20.0.90"), "a private address"}) +
+         journal_note("ups1 is never asked") + journal_end(summary);
 }
 
 }  // namespace
@@ -80,7 +83,8 @@ TEST_CASE("a journal reads back as it was written") {
   CHECK(run.outcomes[0].tries == 1);
   CHECK(run.outcomes[1].state == PortState::open);
   CHECK(run.outcomes[1].rtt_us == 410);
-  CHECK(run.services.at(run.outcomes[1].service).certificate_names == std::vector<std::string>{"shop.example", "www.shop.example"});
+  CHECK(run.services.at(run.outcomes[1].service).certificate_names ==
+        std::vector<std::string>{"shop.example", "www.shop.example"});
   CHECK(run.services.at(run.outcomes[1].service).evidence == "TLS 1.2 \\x1b[0m");
   CHECK(run.outcomes[2].doubt == Doubt::icmp_rate_limited);
   CHECK(run.outcomes[2].answered_by == parse_address("2001:db8::ffff"));
@@ -112,7 +116,8 @@ TEST_CASE("fed in pieces of any size it is the same") {
   std::string whole = whole_journal();
   for (std::size_t size = 1; size < 40; ++size) {
     JournalReader reader("j");
-    for (std::size_t at = 0; at < whole.size(); at += size) REQUIRE(reader.feed(std::string_view(whole).substr(at, size)));
+    for (std::size_t at = 0; at < whole.size(); at += size)
+      REQUIRE(reader.feed(std::string_view(whole).substr(at, size)));
     Result<ScanRun> run = reader.finish();
     REQUIRE(run);
     CHECK(run->outcomes.size() == 3);
@@ -131,29 +136,47 @@ TEST_CASE("a resumed journal is one run, and its last end counts") {
 }
 
 TEST_CASE("what is no journal is refused with its place") {
-  struct Row { std::string text, message; };
+  struct Row {
+    std::string text, message;
+  };
   std::string head = journal_header(header());
-  for (const Row& row : {
-           Row{"", "j: error: the file holds no whole record\n  a journal begins with {\"demarc\":\"scan\",\"version\":1,...}\n"},
-           Row{"{\"demarc\":\"flows\",\"version\":1}\n", "j:1:1: error: no scan journal: the first record is no header\n{\"demarc\":\"flows\",\"version\":1}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ a journal begins with {\"demarc\":\"scan\",\"version\":1,...}\n"},
-           Row{"{\"demarc\":\"scan\",\"version\":2}\n", "j:1:1: error: journal version 2 is unknown\n{\"demarc\":\"scan\",\"version\":2}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~ this demarc reads version 1\n"},
-           Row{head + "{\"target\":\"192.0.2.300\",\"protocol\":\"tcp\"}\n", "j:2:1: error: '192.0.2.300' is no address\n{\"target\":\"192.0.2.300\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"},
-           Row{head + "{\"target\":\n", "j:2:11: error: no JSON record: incomplete JSON\n{\"target\":\n          ^\n"},
-           Row{head + "[1]\n", "j:2:1: error: a record is a JSON object\n[1]\n^\n"},
-           Row{head + "{} {}\n", "j:2:4: error: text after the end of the record\n{} {}\n   ^\n"},
-           Row{head + head, "j:2:1: error: a second header\n  one journal holds one run; give the files one by one\n"}}) {
+  for (const Row& row :
+       {Row{"",
+            "j: error: the file holds no whole record\n  a journal begins with "
+            "{\"demarc\":\"scan\",\"version\":1,...}\n"},
+        Row{"{\"demarc\":\"flows\",\"version\":1}\n",
+            "j:1:1: error: no scan journal: the first record is no "
+            "header\n{\"demarc\":\"flows\",\"version\":1}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ a journal begins with "
+            "{\"demarc\":\"scan\",\"version\":1,...}\n"},
+        Row{"{\"demarc\":\"scan\",\"version\":2}\n",
+            "j:1:1: error: journal version 2 is "
+            "unknown\n{\"demarc\":\"scan\",\"version\":2}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~ this demarc reads version "
+            "1\n"},
+        Row{head + "{\"target\":\"192.0.2.300\",\"protocol\":\"tcp\"}\n",
+            "j:2:1: error: '192.0.2.300' is no "
+            "address\n{\"target\":\"192.0.2.300\",\"protocol\":\"tcp\"}\n^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~"
+            "\n"},
+        Row{head + "{\"target\":\n", "j:2:11: error: no JSON record: incomplete JSON\n{\"target\":\n          ^\n"},
+        Row{head + "[1]\n", "j:2:1: error: a record is a JSON object\n[1]\n^\n"},
+        Row{head + "{} {}\n", "j:2:4: error: text after the end of the record\n{} {}\n   ^\n"},
+        Row{head + head,
+            "j:2:1: error: a second header\n  one journal holds one run; give the files one by one\n"}}) {
     Result<ScanRun> read = read_journal("j", row.text);
     REQUIRE_FALSE(read);
     std::string message = render(read.error());
     // The header line is longer than what is quoted of it here.
-    if (row.message.find("second header") != std::string::npos) CHECK(message.starts_with("j:2:1: error: a second header\n"));
-    else CHECK(message == row.message);
+    if (row.message.find("second header") != std::string::npos)
+      CHECK(message.starts_with("j:2:1: error: a second header\n"));
+    else
+      CHECK(message == row.message);
   }
 }
 
 TEST_CASE("unknown fields and records of a later version are ignored, deep nesting is refused") {
   std::string head = journal_header(header());
-  CHECK(read_journal("j", head + "{\"future\":{\"target\":\"x\"}}\n{\"target\":\"192.0.2.1\",\"protocol\":\"tcp\",\"ports\":\"1\",\"state\":\"closed\",\"new\":[{\"a\":[1,2]}]}\n")->outcomes.size() == 1);
+  CHECK(read_journal("j", head + "{\"future\":{\"target\":\"x\"}}\n{\"target\":\"192.0.2.1\",\"protocol\":\"tcp\","
+                                 "\"ports\":\"1\",\"state\":\"closed\",\"new\":[{\"a\":[1,2]}]}\n")
+            ->outcomes.size() == 1);
   CHECK_FALSE(read_journal("j", head + "{\"a\":" + std::string(1000, '[') + "\n"));
   CHECK_FALSE(read_journal("j", head + "{\"a\":\"" + std::string(5U << 20, 'x') + "\"}\n"));
 }
@@ -165,12 +188,14 @@ TEST_CASE("a journal of any port outcomes keeps every port's state") {
     std::vector<Outcome> outcomes;
     for (std::uint16_t port = 1; port < truth.size(); ++port) {
       truth[port] = static_cast<PortState>(random() % 3);
-      outcomes.push_back(outcome("192.0.2.1", port, truth[port], truth[port] == PortState::closed ? Answer::rst : Answer::silence));
+      outcomes.push_back(outcome("192.0.2.1", port, truth[port],
+                                 truth[port] == PortState::closed ? Answer::rst : Answer::silence));
     }
     std::shuffle(outcomes.begin(), outcomes.end(), random);
     std::string text = journal_header(header());
     for (std::size_t i = 0; i < outcomes.size(); i += 37)
-      text += journal_records(std::span(outcomes).subspan(i, std::min<std::size_t>(37, outcomes.size() - i)), {}, kAt);
+      text +=
+          journal_records(std::span(outcomes).subspan(i, std::min<std::size_t>(37, outcomes.size() - i)), {}, kAt);
     ScanRun run = read_journal("j", text).value();
     std::vector<int> seen(truth.size());
     for (const Outcome& o : run.outcomes) {

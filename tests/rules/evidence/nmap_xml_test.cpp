@@ -10,20 +10,27 @@ using namespace demarc;
 namespace {
 
 /// A document in the shape of `nmap -oX`, written from nmap's published DTD.
-std::string document(const std::string& hosts, const std::string& finished = "<runstats><finished time=\"1795428060\" exit=\"success\"/></runstats>") {
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n<?xml-stylesheet href=\"file:///usr/bin/nmap.xsl\" type=\"text/xsl\"?>\n"
+std::string document(
+    const std::string& hosts,
+    const std::string& finished = "<runstats><finished time=\"1795428060\" exit=\"success\"/></runstats>") {
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n<?xml-stylesheet "
+         "href=\"file:///usr/bin/nmap.xsl\" type=\"text/xsl\"?>\n"
          "<nmaprun scanner=\"nmap\" args=\"nmap -sS -p 20-90,443\" start=\"1795428000\" version=\"7.93\">\n"
-         "<scaninfo type=\"syn\" protocol=\"tcp\" numservices=\"72\" services=\"20-90,443\"/>\n" + hosts + finished + "</nmaprun>\n";
+         "<scaninfo type=\"syn\" protocol=\"tcp\" numservices=\"72\" services=\"20-90,443\"/>\n" +
+         hosts + finished + "</nmaprun>\n";
 }
 
 const std::string kHost =
-    "<host starttime=\"1795428001\" endtime=\"1795428050\"><status state=\"up\" reason=\"reset\"/><address addr=\"192.0.2.10\" addrtype=\"ipv4\"/>"
+    "<host starttime=\"1795428001\" endtime=\"1795428050\"><status state=\"up\" reason=\"reset\"/><address "
+    "addr=\"192.0.2.10\" addrtype=\"ipv4\"/>"
     "<address addr=\"02:00:00:00:00:01\" addrtype=\"mac\"/><ports>"
     "<extraports state=\"filtered\" count=\"69\"><extrareasons reason=\"no-response\" count=\"69\"/></extraports>"
     "<port protocol=\"tcp\" portid=\"22\"><state state=\"closed\" reason=\"reset\" reason_ttl=\"63\"/></port>"
-    "<port protocol=\"tcp\" portid=\"25\"><state state=\"filtered\" reason=\"admin-prohibited\" reason_ttl=\"64\" reason_ip=\"203.0.113.1\"/></port>"
+    "<port protocol=\"tcp\" portid=\"25\"><state state=\"filtered\" reason=\"admin-prohibited\" reason_ttl=\"64\" "
+    "reason_ip=\"203.0.113.1\"/></port>"
     "<port protocol=\"tcp\" portid=\"443\"><state state=\"open\" reason=\"syn-ack\" reason_ttl=\"62\"/>"
-    "<service name=\"http\" product=\"nginx\" version=\"1.22.1\" tunnel=\"ssl\" method=\"probed\" conf=\"10\"/></port>"
+    "<service name=\"http\" product=\"nginx\" version=\"1.22.1\" tunnel=\"ssl\" method=\"probed\" "
+    "conf=\"10\"/></port>"
     "</ports></host>\n";
 
 const Outcome& at(const ScanRun& run, unsigned port) {
@@ -60,23 +67,32 @@ TEST_CASE("nmap's ports, and those it did not show") {
 
 TEST_CASE("two unlisted states: resolved where nmap spells the ports out, otherwise said") {
   auto host = [](const std::string& extras) {
-    return "<host><status state=\"up\"/><address addr=\"192.0.2.11\" addrtype=\"ipv4\"/><ports>" + extras + "</ports></host>";
+    return "<host><status state=\"up\"/><address addr=\"192.0.2.11\" addrtype=\"ipv4\"/><ports>" + extras +
+           "</ports></host>";
   };
-  std::string spelled = host("<extraports state=\"closed\" count=\"2\"><extrareasons reason=\"reset\" count=\"2\" proto=\"tcp\" ports=\"20-21\"/></extraports>"
-                             "<extraports state=\"filtered\" count=\"70\"><extrareasons reason=\"no-response\" count=\"70\" proto=\"tcp\" ports=\"22-90,443\"/></extraports>");
+  std::string spelled = host(
+      "<extraports state=\"closed\" count=\"2\"><extrareasons reason=\"reset\" count=\"2\" proto=\"tcp\" "
+      "ports=\"20-21\"/></extraports>"
+      "<extraports state=\"filtered\" count=\"70\"><extrareasons reason=\"no-response\" count=\"70\" proto=\"tcp\" "
+      "ports=\"22-90,443\"/></extraports>");
   ScanRun run = read_nmap_xml("n", document(spelled)).value();
   CHECK(at(run, 21).state == PortState::closed);
   CHECK(at(run, 22).state == PortState::filtered);
   CHECK(run.notes.empty());
-  std::string vague = host("<extraports state=\"closed\" count=\"2\"/><extraports state=\"filtered\" count=\"70\"/>");
+  std::string vague =
+      host("<extraports state=\"closed\" count=\"2\"/><extraports state=\"filtered\" count=\"70\"/>");
   ScanRun unclear = read_nmap_xml("n", document(vague)).value();
   CHECK(unclear.outcomes.empty());
   REQUIRE(unclear.notes.size() == 1);
-  CHECK(unclear.notes[0] == "192.0.2.11: nmap does not say which of 72 ports it did not show had which state: they are not counted");
+  CHECK(unclear.notes[0] ==
+        "192.0.2.11: nmap does not say which of 72 ports it did not show had which state: they are not counted");
 }
 
 TEST_CASE("a host that was down proves nothing about its ports") {
-  ScanRun run = read_nmap_xml("n", document("<host><status state=\"down\"/><address addr=\"192.0.2.12\" addrtype=\"ipv4\"/></host>")).value();
+  ScanRun run =
+      read_nmap_xml(
+          "n", document("<host><status state=\"down\"/><address addr=\"192.0.2.12\" addrtype=\"ipv4\"/></host>"))
+          .value();
   CHECK(run.outcomes.empty());
   CHECK(run.notes.at(0) == "192.0.2.12 was down when nmap looked: nothing is known about its ports");
 }
@@ -95,11 +111,19 @@ TEST_CASE("an interrupted nmap counts as far as it is whole") {
 }
 
 TEST_CASE("documents that are none of nmap's, or that try tricks, are refused") {
-  struct Row { std::string text, message; };
-  for (const Row& row : {Row{"<html/>", "n:1:1: error: the document is a 'html', not nmap's output\n  expected <nmaprun>, as nmap -oX writes it\n"},
-                         Row{"<!DOCTYPE nmaprun [<!ENTITY a \"aaaa\">]><nmaprun start=\"1\"/>", "n:1:19: error: a document type with a subset or a reference is refused\n"},
-                         Row{"<!DOCTYPE nmaprun SYSTEM \"http://192.0.2.1/x\"><nmaprun start=\"1\"/>", "n:1:46: error: a document type with a subset or a reference is refused\n"},
-                         Row{"<nmaprun></nmaprun>", "n:1:1: error: nmaprun has no start time\n  evidence without its time cannot be judged\n"}}) {
+  struct Row {
+    std::string text, message;
+  };
+  for (const Row& row :
+       {Row{"<html/>",
+            "n:1:1: error: the document is a 'html', not nmap's output\n  expected <nmaprun>, as nmap -oX writes "
+            "it\n"},
+        Row{"<!DOCTYPE nmaprun [<!ENTITY a \"aaaa\">]><nmaprun start=\"1\"/>",
+            "n:1:19: error: a document type with a subset or a reference is refused\n"},
+        Row{"<!DOCTYPE nmaprun SYSTEM \"http://192.0.2.1/x\"><nmaprun start=\"1\"/>",
+            "n:1:46: error: a document type with a subset or a reference is refused\n"},
+        Row{"<nmaprun></nmaprun>",
+            "n:1:1: error: nmaprun has no start time\n  evidence without its time cannot be judged\n"}}) {
     Result<ScanRun> read = read_nmap_xml("n", row.text);
     REQUIRE_FALSE(read);
     CHECK(render(read.error()) == row.message);

@@ -15,7 +15,8 @@ TEST_CASE("a flow key forgets who opened, a five-tuple does not") {
 }
 
 TEST_CASE("packets and endpoints for people") {
-  Packet web{*parse_address("198.51.100.7"), *parse_address("192.0.2.10"), Protocol::tcp, Port(40000), Port(443), {}};
+  Packet web{
+      *parse_address("198.51.100.7"), *parse_address("192.0.2.10"), Protocol::tcp, Port(40000), Port(443), {}};
   CHECK(to_string(web) == "198.51.100.7 > 192.0.2.10 tcp/443");
   Packet ping{*parse_address("2001:db8::1"), *parse_address("2001:db8::2"), Protocol::icmpv6, {}, {}, {128, 0}};
   CHECK(to_string(ping) == "2001:db8::1 > 2001:db8::2 icmpv6 echo-request");

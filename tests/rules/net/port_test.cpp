@@ -7,13 +7,17 @@
 using namespace demarc;
 
 TEST_CASE("port sets as engineers write them") {
-  struct Row { const char *in, *out; };
-  for (const Row& row : {Row{"22,80-90", "22,80-90"}, Row{"90,80-89", "80-90"}, Row{"0-65535", "0-65535"}, Row{"443", "443"}, Row{"1-5,3-9", "1-9"}}) {
+  struct Row {
+    const char *in, *out;
+  };
+  for (const Row& row : {Row{"22,80-90", "22,80-90"}, Row{"90,80-89", "80-90"}, Row{"0-65535", "0-65535"},
+                         Row{"443", "443"}, Row{"1-5,3-9", "1-9"}}) {
     CAPTURE(row.in);
     REQUIRE(parse_port_set(row.in));
     CHECK(to_string(*parse_port_set(row.in)) == row.out);
   }
-  for (const char* bad : {"", ",", "80,", "80-", "-80", "65536", "080", "0x50", "80 ", "1-2-3", "+1", "99999999999999999999"}) {
+  for (const char* bad :
+       {"", ",", "80,", "80-", "-80", "65536", "080", "0x50", "80 ", "1-2-3", "+1", "99999999999999999999"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_port_set(bad));
   }

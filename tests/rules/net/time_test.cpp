@@ -5,15 +5,22 @@
 using namespace demarc;
 
 TEST_CASE("timestamps are RFC 3339, in UTC") {
-  struct Row { const char *in, *out; };
-  for (const Row& row : {Row{"2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z"}, Row{"2026-11-23T11:00:00+01:00", "2026-11-23T10:00:00Z"},
-                         Row{"1970-01-01T00:00:00.5Z", "1970-01-01T00:00:00.500Z"}, Row{"1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999999Z"},
-                         Row{"2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"}, Row{"2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"}}) {
+  struct Row {
+    const char *in, *out;
+  };
+  for (const Row& row :
+       {Row{"2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z"},
+        Row{"2026-11-23T11:00:00+01:00", "2026-11-23T10:00:00Z"},
+        Row{"1970-01-01T00:00:00.5Z", "1970-01-01T00:00:00.500Z"},
+        Row{"1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999999Z"},
+        Row{"2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"}, Row{"2026-11-23t10:00:00z", "2026-11-23T10:00:00Z"}}) {
     CAPTURE(row.in);
     REQUIRE(parse_timestamp(row.in));
     CHECK(to_string(*parse_timestamp(row.in)) == row.out);
   }
-  for (const char* bad : {"", "2026-11-23", "2026-02-29T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T10:00:00", "2026-11-23T10:00:00.Z", "2026-11-23T10:00:00Zx", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"}) {
+  for (const char* bad :
+       {"", "2026-11-23", "2026-02-29T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T10:00:00",
+        "2026-11-23T10:00:00.Z", "2026-11-23T10:00:00Zx", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_timestamp(bad));
   }
@@ -29,7 +36,8 @@ TEST_CASE("dates and periods") {
   CHECK(days_between(*parse_date("2026-02-28"), *parse_date("2026-03-01")) == 1);
   CHECK(parse_period("1 year")->months == 12);
   CHECK(parse_period("36 hours")->hours == 36);
-  for (const char* bad : {"", "12", "months", "12months", "-1 days", "1 fortnight", "99999999 days", "12  months"}) CHECK_FALSE(parse_period(bad));
+  for (const char* bad : {"", "12", "months", "12months", "-1 days", "1 fortnight", "99999999 days", "12  months"})
+    CHECK_FALSE(parse_period(bad));
 }
 
 TEST_CASE("durations for people") {

@@ -34,7 +34,8 @@ const PlanTarget* target(const ScanPlan& plan, std::string_view address) {
 }
 
 bool noted(const ScanPlan& plan, std::string_view part) {
-  return std::any_of(plan.notes.begin(), plan.notes.end(), [&](const std::string& n) { return n.find(part) != std::string::npos; });
+  return std::any_of(plan.notes.begin(), plan.notes.end(),
+                     [&](const std::string& n) { return n.find(part) != std::string::npos; });
 }
 
 ScanPlan plan_of(const RuleSet& r, std::string_view vantage = "external", const PlanOptions& options = {}) {
@@ -70,11 +71,26 @@ TEST_CASE("coverage as the rule set words it") {
     change(x.coverage);
     return CoverageMap(x).required(ip("192.0.2.11")).tcp;
   };
-  CHECK(tcp_of([](Coverage& c) { c.tcp = {}; c.tcp.all = true; }) == ports("1-65535"));
-  CHECK(tcp_of([](Coverage& c) { c.tcp = {}; c.tcp.approved = true; }) == ports("443"));
-  CHECK(tcp_of([](Coverage& c) { c.tcp = {}; c.tcp.forbidden = true; }) == ports("139,445"));
-  CHECK(tcp_of([](Coverage& c) { c.tcp = {}; c.tcp.catalogue = true; }) == catalogue_ports(Protocol::tcp));
-  CHECK(tcp_of([](Coverage& c) { c.tcp = {}; c.tcp.ports = ports("0-22"); }) == ports("1-22"));
+  CHECK(tcp_of([](Coverage& c) {
+          c.tcp = {};
+          c.tcp.all = true;
+        }) == ports("1-65535"));
+  CHECK(tcp_of([](Coverage& c) {
+          c.tcp = {};
+          c.tcp.approved = true;
+        }) == ports("443"));
+  CHECK(tcp_of([](Coverage& c) {
+          c.tcp = {};
+          c.tcp.forbidden = true;
+        }) == ports("139,445"));
+  CHECK(tcp_of([](Coverage& c) {
+          c.tcp = {};
+          c.tcp.catalogue = true;
+        }) == catalogue_ports(Protocol::tcp));
+  CHECK(tcp_of([](Coverage& c) {
+          c.tcp = {};
+          c.tcp.ports = ports("0-22");
+        }) == ports("1-22"));
   CHECK(tcp_of([](Coverage& c) { c.tcp.none = true; }).empty());
   PortSet without = tcp_of([](Coverage& c) { c.given = false; });
   CHECK(without.contains(Port{443}));
@@ -103,14 +119,18 @@ TEST_CASE("hosts are asked under the address that the vantage point sees") {
   CHECK(target(plan, "203.0.113.10")->tcp == ports("1433,11433"));
   CHECK(target(plan, "10.30.0.3") == nullptr);
   // The rest of the private zone cannot be addressed from the internet, and that is said, not counted as blocked.
-  CHECK(std::any_of(plan.unroutable.begin(), plan.unroutable.end(), [](const Unroutable& u) { return u.real == ip("10.30.0.4"); }));
-  CHECK_FALSE(std::any_of(plan.unroutable.begin(), plan.unroutable.end(), [](const Unroutable& u) { return u.real == ip("10.30.0.3"); }));
+  CHECK(std::any_of(plan.unroutable.begin(), plan.unroutable.end(),
+                    [](const Unroutable& u) { return u.real == ip("10.30.0.4"); }));
+  CHECK_FALSE(std::any_of(plan.unroutable.begin(), plan.unroutable.end(),
+                          [](const Unroutable& u) { return u.real == ip("10.30.0.3"); }));
   // From the office the database is itself.
   ScanPlan inside = plan_of(r, "office");
   CHECK(target(inside, "10.30.0.3") != nullptr);
-  CHECK(std::none_of(inside.unroutable.begin(), inside.unroutable.end(), [](const Unroutable& u) { return u.real.is_ipv4(); }));
+  CHECK(std::none_of(inside.unroutable.begin(), inside.unroutable.end(),
+                     [](const Unroutable& u) { return u.real.is_ipv4(); }));
   // IPv6 targets, from a vantage point without IPv6.
-  CHECK(std::any_of(plan.unroutable.begin(), plan.unroutable.end(), [](const Unroutable& u) { return u.why == "the vantage point has no IPv6 address"; }));
+  CHECK(std::any_of(plan.unroutable.begin(), plan.unroutable.end(),
+                    [](const Unroutable& u) { return u.why == "the vantage point has no IPv6 address"; }));
 }
 
 TEST_CASE("what the command line changes") {
@@ -125,9 +145,11 @@ TEST_CASE("what the command line changes") {
   CHECK(plan.udp_required + plan.icmp_required == 0);
   Scope scope = Scope::from_rules(r).value();
   options.targets = {net("198.51.100.7")};
-  CHECK(plan_scan(r, scope, *r.vantage("external"), options).error().what == "198.51.100.7 is outside the authorised scope");
+  CHECK(plan_scan(r, scope, *r.vantage("external"), options).error().what ==
+        "198.51.100.7 is outside the authorised scope");
   options.targets = {net("198.51.100.0/24")};
-  CHECK(plan_scan(r, scope, *r.vantage("external"), options).error().what == "198.51.100.0/24 is outside the authorised scope");
+  CHECK(plan_scan(r, scope, *r.vantage("external"), options).error().what ==
+        "198.51.100.0/24 is outside the authorised scope");
   options.targets = {net("192.0.2.0/24")};
   CHECK(noted(plan_of(r, "external", options), "of 192.0.2.0/24 outside the scope and not asked"));
   options.targets = {net("10.30.0.3")};  // unroutable by the rule set, but somebody insists
@@ -166,7 +188,8 @@ TEST_CASE("canaries are asked as seen, and only inside the scope") {
   t.from = ends(r, {"internet"});
   t.ports = {{Port{8443}, Port{443}}};
   r.translations.push_back(t);
-  r.vantages[0].canaries = {{"web1.front:443", ip("192.0.2.11"), Port{443}}, {"elsewhere:80", ip("198.51.100.1"), Port{80}}};
+  r.vantages[0].canaries = {{"web1.front:443", ip("192.0.2.11"), Port{443}},
+                            {"elsewhere:80", ip("198.51.100.1"), Port{80}}};
   ScanPlan plan = plan_of(r);
   REQUIRE(plan.canaries.size() == 1);
   CHECK(plan.canaries[0].target.address() == ip("203.0.113.10"));

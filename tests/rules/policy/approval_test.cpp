@@ -17,15 +17,18 @@ TEST_CASE("a rule is in force from its last required approval to the end of the 
     const char* words;
     bool in_force;
   };
-  for (const Row& row : {Row{"2026-02-04T23:59:59Z", "not in force before 2026-02-05", false}, Row{"2026-02-05T00:00:00Z", "in force", true},
-                         Row{"2026-03-31T23:59:59Z", "in force", true}, Row{"2026-04-01T00:00:00Z", "expired 2026-03-31", false}}) {
+  for (const Row& row :
+       {Row{"2026-02-04T23:59:59Z", "not in force before 2026-02-05", false},
+        Row{"2026-02-05T00:00:00Z", "in force", true}, Row{"2026-03-31T23:59:59Z", "in force", true},
+        Row{"2026-04-01T00:00:00Z", "expired 2026-03-31", false}}) {
     CAPTURE(row.at);
     RuleState state = state_of(r, x, when(row.at));
     CHECK(state.words == row.words);
     CHECK(state.in_force() == row.in_force);
   }
   r.rules.push_back(x);
-  CHECK(epochs(r) == std::vector<Timestamp>{when("2026-02-03T00:00:00Z"), when("2026-02-05T00:00:00Z"), when("2026-04-01T00:00:00Z")});
+  CHECK(epochs(r) == std::vector<Timestamp>{when("2026-02-03T00:00:00Z"), when("2026-02-05T00:00:00Z"),
+                                            when("2026-04-01T00:00:00Z")});
 }
 
 TEST_CASE("an approval counts if the person may give it") {
@@ -37,10 +40,11 @@ TEST_CASE("an approval counts if the person may give it") {
     Kind kind;
     RuleStatus status;
   };
-  for (const Row& row : {Row{"network", "nobody", "2026-02-03", Kind::person_unknown, RuleStatus::approval_invalid},
-                         Row{"network", "lind", "2026-02-03", Kind::person_lacks_role, RuleStatus::approval_invalid},
-                         Row{"network", "web", "2026-02-03", Kind::person_owns, RuleStatus::approval_invalid},
-                         Row{"network", "ito", "2027-02-03", Kind::in_future, RuleStatus::not_yet}}) {
+  for (const Row& row :
+       {Row{"network", "nobody", "2026-02-03", Kind::person_unknown, RuleStatus::approval_invalid},
+        Row{"network", "lind", "2026-02-03", Kind::person_lacks_role, RuleStatus::approval_invalid},
+        Row{"network", "web", "2026-02-03", Kind::person_owns, RuleStatus::approval_invalid},
+        Row{"network", "ito", "2027-02-03", Kind::in_future, RuleStatus::not_yet}}) {
     CAPTURE(row.by);
     RuleSet r = small_dmz();
     Rule x = rule(r, "R-1", {"https"}, {"internet"}, {"web1.front"});
@@ -106,7 +110,8 @@ TEST_CASE("a review is due an interval after the last look, or earlier by wish")
 TEST_CASE("replies: ends swapped, TCP with ACK or RST, errors that quote") {
   RuleSet r = small_dmz();
   PacketSpace space;
-  PacketSet replies = space.of(reply_boxes(r, {number_of(r, "https"), number_of(r, "dns"), number_of(r, "ping")}, AddressSet{net("198.51.100.7")}, AddressSet{net("192.0.2.11")}));
+  PacketSet replies = space.of(reply_boxes(r, {number_of(r, "https"), number_of(r, "dns"), number_of(r, "ping")},
+                                           AddressSet{net("198.51.100.7")}, AddressSet{net("192.0.2.11")}));
   Packet back = tcp("192.0.2.11", "198.51.100.7", 40000);
   back.source_port = Port{443};
   CHECK(replies.contains(back, {.flags = tcp_flag::syn | tcp_flag::ack}));

@@ -1,5 +1,5 @@
-// Three implementations of "is this packet approved?" must agree: the sets, the look-up by packet, and the slices by
-// port; and all of them with the definition, written down naively here.
+// Three implementations of "is this packet approved?" must agree: the sets, the look-up by packet, and the slices
+// by port; and all of them with the definition, written down naively here.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -25,31 +25,45 @@ struct Naive {
       if (p.protocol == Protocol::tcp) return source && (s.tcp.contains(p.port) || s.related_tcp.contains(p.port));
       if (p.protocol == Protocol::udp) return source && (s.udp.contains(p.port) || s.related_udp.contains(p.port));
       const auto& types = p.protocol == Protocol::icmp ? s.icmp : s.icmpv6;
-      return p.protocol.is_icmp() && std::any_of(types.begin(), types.end(), [&](IcmpType t) { return t.type == p.icmp.type && (!t.code || t.code == p.icmp.code); });
+      return p.protocol.is_icmp() && std::any_of(types.begin(), types.end(), [&](IcmpType t) {
+               return t.type == p.icmp.type && (!t.code || t.code == p.icmp.code);
+             });
     });
   }
   template <typename R>
-  bool matches(const R& r, const Packet& p) const { return r.from.addresses.contains(p.source) && r.to.addresses.contains(p.destination) && speaks(r.services, p); }
-  bool named(const ForbiddenEntry& f, const std::string& id) const { return std::find(f.except_rules.begin(), f.except_rules.end(), id) != f.except_rules.end(); }
+  bool matches(const R& r, const Packet& p) const {
+    return r.from.addresses.contains(p.source) && r.to.addresses.contains(p.destination) && speaks(r.services, p);
+  }
+  bool named(const ForbiddenEntry& f, const std::string& id) const {
+    return std::find(f.except_rules.begin(), f.except_rules.end(), id) != f.except_rules.end();
+  }
   bool lifts(const ForbiddenEntry& f, const Packet& p) const {
-    return std::any_of(rules.exceptions.begin(), rules.exceptions.end(), [&](const Exception& x) { return x.of == f.id && state_of(rules, x, at).in_force() && matches(x.rule, p); });
+    return std::any_of(rules.exceptions.begin(), rules.exceptions.end(), [&](const Exception& x) {
+      return x.of == f.id && state_of(rules, x, at).in_force() && matches(x.rule, p);
+    });
   }
   bool survives(const std::string& id, const Packet& p) const {
-    return std::none_of(rules.forbidden.begin(), rules.forbidden.end(), [&](const ForbiddenEntry& f) { return matches(f, p) && !lifts(f, p) && !named(f, id); });
+    return std::none_of(rules.forbidden.begin(), rules.forbidden.end(),
+                        [&](const ForbiddenEntry& f) { return matches(f, p) && !lifts(f, p) && !named(f, id); });
   }
   bool approved(const Packet& p) const {
     for (const Rule& r : rules.rules)
       if (state_of(rules, r, at).in_force() && matches(r, p) && survives(r.id, p)) return true;
     for (const Exception& x : rules.exceptions) {
-      auto f = std::find_if(rules.forbidden.begin(), rules.forbidden.end(), [&](const ForbiddenEntry& e) { return e.id == x.of; });
-      if (f != rules.forbidden.end() && state_of(rules, x, at).in_force() && matches(x.rule, p) && matches(*f, p) && survives(x.rule.id, p)) return true;
+      auto f = std::find_if(rules.forbidden.begin(), rules.forbidden.end(),
+                            [&](const ForbiddenEntry& e) { return e.id == x.of; });
+      if (f != rules.forbidden.end() && state_of(rules, x, at).in_force() && matches(x.rule, p) && matches(*f, p) &&
+          survives(x.rule.id, p))
+        return true;
     }
     return false;
   }
   bool forbidden(const Packet& p) const {
     for (const ForbiddenEntry& f : rules.forbidden) {
       if (!matches(f, p) || lifts(f, p)) continue;
-      bool excepted = std::any_of(rules.rules.begin(), rules.rules.end(), [&](const Rule& r) { return named(f, r.id) && state_of(rules, r, at).in_force() && matches(r, p); });
+      bool excepted = std::any_of(rules.rules.begin(), rules.rules.end(), [&](const Rule& r) {
+        return named(f, r.id) && state_of(rules, r, at).in_force() && matches(r, p);
+      });
       if (!excepted) return true;
     }
     return false;
@@ -68,7 +82,9 @@ RuleSet random_rules(std::mt19937& random) {
   fixed.udp = ports("123");
   fixed.source_ports = ports("123");
   r.services.push_back(fixed);
-  const std::vector<std::string> places = {"internet", "dmz", "back", "office", "database", "web1", "web1.front", "web2", "mail", "db", "192.0.2.0/29", "2001:db8:d::/64"};
+  const std::vector<std::string> places = {"internet", "dmz",  "back",         "office",
+                                           "database", "web1", "web1.front",   "web2",
+                                           "mail",     "db",   "192.0.2.0/29", "2001:db8:d::/64"};
   auto pick = [&](const auto& list) { return list[random() % list.size()]; };
   auto some = [&] { return std::vector<std::string>{pick(places), pick(places)}; };
   std::vector<std::string> names;
@@ -96,12 +112,15 @@ RuleSet random_rules(std::mt19937& random) {
 }
 
 std::vector<Packet> interesting_packets() {
-  const char* places[] = {"198.51.100.7", "192.0.2.5", "192.0.2.11", "192.0.2.12", "10.20.0.11", "10.30.0.3", "10.50.0.9", "2001:db8:f::1", "2001:db8:d::12", "172.16.0.1"};
+  const char* places[] = {"198.51.100.7", "192.0.2.5", "192.0.2.11",    "192.0.2.12",     "10.20.0.11",
+                          "10.30.0.3",    "10.50.0.9", "2001:db8:f::1", "2001:db8:d::12", "172.16.0.1"};
   std::vector<Packet> out;
   for (const char* from : places) {
     for (const char* to : places) {
       if (ip(from).family() != ip(to).family()) continue;
-      for (std::uint16_t port : {std::uint16_t{21}, std::uint16_t{25}, std::uint16_t{53}, std::uint16_t{80}, std::uint16_t{443}, std::uint16_t{445}, std::uint16_t{1433}, std::uint16_t{5000}, std::uint16_t{5001}, std::uint16_t{50010}}) {
+      for (std::uint16_t port : {std::uint16_t{21}, std::uint16_t{25}, std::uint16_t{53}, std::uint16_t{80},
+                                 std::uint16_t{443}, std::uint16_t{445}, std::uint16_t{1433}, std::uint16_t{5000},
+                                 std::uint16_t{5001}, std::uint16_t{50010}}) {
         out.push_back(tcp(from, to, port));
         out.back().source_port = Port{40000};
       }
@@ -140,19 +159,21 @@ TEST_CASE("sets, look-ups and slices agree with the definition on random rule se
       approved += yes ? 1 : 0;
       forbidden += no ? 1 : 0;
       const Judgement& j = documented.judge(p);
-      bool same = j.approved == yes && documented.approved().contains(p) == yes && documented.forbidden().contains(p) == (no && !yes);
+      bool same = j.approved == yes && documented.approved().contains(p) == yes &&
+                  documented.forbidden().contains(p) == (no && !yes);
       same &= j.forbidden == (no && !yes) || (no && yes);
       if (p.protocol == Protocol::tcp) {  // slices forget the source port, which only UDP fixes here
         same &= documented.approved_ports(p.source, p.destination, p.protocol).contains(p.port) == yes;
       }
       if (!same) {
         ++wrong;
-        MESSAGE(to_string(p), " approved ", yes, j.approved, documented.approved().contains(p), " forbidden ", no, j.forbidden, documented.forbidden().contains(p));
+        MESSAGE(to_string(p), " approved ", yes, j.approved, documented.approved().contains(p), " forbidden ", no,
+                j.forbidden, documented.forbidden().contains(p));
       }
     }
     REQUIRE(wrong == 0);
   }
-  CHECK(approved > 500);   // the universe is no desert
+  CHECK(approved > 500);  // the universe is no desert
   CHECK(forbidden > 500);
 }
 
@@ -165,8 +186,10 @@ TEST_CASE("the slices are those of the sets") {
     for (const char* from : {"198.51.100.7", "10.50.0.9", "192.0.2.11"}) {
       for (const char* to : {"192.0.2.11", "192.0.2.5", "10.30.0.3"}) {
         CAPTURE(round);
-        CHECK(to_string(documented.approved_ports(ip(from), ip(to), Protocol::tcp)) == to_string(documented.approved().ports_between(ip(from), ip(to), Protocol::tcp)));
-        CHECK(to_string(documented.forbidden_ports(ip(from), ip(to), Protocol::tcp)) == to_string(documented.forbidden().ports_between(ip(from), ip(to), Protocol::tcp)));
+        CHECK(to_string(documented.approved_ports(ip(from), ip(to), Protocol::tcp)) ==
+              to_string(documented.approved().ports_between(ip(from), ip(to), Protocol::tcp)));
+        CHECK(to_string(documented.forbidden_ports(ip(from), ip(to), Protocol::tcp)) ==
+              to_string(documented.forbidden().ports_between(ip(from), ip(to), Protocol::tcp)));
       }
     }
   }
@@ -199,7 +222,8 @@ TEST_CASE("who approves a packet, and who forbids it") {
   };
   CHECK(why(tcp("198.51.100.7", "192.0.2.11", 8443)) == "WEB-1 approves tcp/443, not tcp/8443");
   CHECK(why(tcp("198.51.100.7", "192.0.2.11", 80)) == "OLD expired 2026-03-31");
-  CHECK(why(tcp("10.20.0.9", "192.0.2.11", 443)) == "WEB-1 approves tcp/443 from internet, not from back (10.20.0.9)");
+  CHECK(why(tcp("10.20.0.9", "192.0.2.11", 443)) ==
+        "WEB-1 approves tcp/443 from internet, not from back (10.20.0.9)");
   CHECK(why(tcp("198.51.100.7", "192.0.2.5", 443)) == "WEB-1 approves tcp/443 to web1.front, not to mail");
   CHECK(why(tcp("10.50.0.9", "192.0.2.11", 445)) == "SMB would approve it, but F-SMB forbids it");
   CHECK(why(tcp("10.30.0.3", "10.20.0.11", 443)) == "-");

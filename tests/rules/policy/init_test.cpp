@@ -7,7 +7,9 @@
 namespace demarc {
 namespace {
 
-Date day(int y, unsigned m, unsigned d) { return Date{std::chrono::year{y}, std::chrono::month{m}, std::chrono::day{d}}; }
+Date day(int y, unsigned m, unsigned d) {
+  return Date{std::chrono::year{y}, std::chrono::month{m}, std::chrono::day{d}};
+}
 
 InitOptions options_on(const Date& today) {
   InitOptions options;
@@ -15,7 +17,8 @@ InitOptions options_on(const Date& today) {
   return options;
 }
 
-ObservedService seen(const char* host, Protocol protocol, std::uint16_t port, const char* service = "", const char* asker = nullptr, const char* name = "") {
+ObservedService seen(const char* host, Protocol protocol, std::uint16_t port, const char* service = "",
+                     const char* asker = nullptr, const char* name = "") {
   ObservedService out;
   out.host = *parse_address(host);
   out.host_name = name;
@@ -55,9 +58,12 @@ TEST_CASE("every section of the worked example is introduced by a comment") {
 
 TEST_CASE("a draft names what answered and approves nothing") {
   std::vector<ObservedService> services = {
-      seen("192.0.2.10", Protocol::tcp, 443, "https", "203.0.113.9", "web1.example.net"), seen("192.0.2.10", Protocol::tcp, 443, "https", "203.0.113.9"),
-      seen("192.0.2.25", Protocol::tcp, 25, "smtp"), seen("192.0.2.25", Protocol::tcp, 465, "smtp", "192.0.2.10"),
-      seen("2001:db8::5", Protocol::udp, 53, "domain"), seen("10.1.2.3", Protocol::tcp, 5432, "", "10.1.9.9"),
+      seen("192.0.2.10", Protocol::tcp, 443, "https", "203.0.113.9", "web1.example.net"),
+      seen("192.0.2.10", Protocol::tcp, 443, "https", "203.0.113.9"),
+      seen("192.0.2.25", Protocol::tcp, 25, "smtp"),
+      seen("192.0.2.25", Protocol::tcp, 465, "smtp", "192.0.2.10"),
+      seen("2001:db8::5", Protocol::udp, 53, "domain"),
+      seen("10.1.2.3", Protocol::tcp, 5432, "", "10.1.9.9"),
       seen("192.0.2.10", Protocol::icmp, 0),
   };
   InitOptions options = options_on(day(2026, 11, 23));
@@ -93,7 +99,8 @@ TEST_CASE("a draft names what answered and approves nothing") {
 
 TEST_CASE("names from the evidence are foreign text and cannot break the file") {
   std::vector<ObservedService> services;
-  const char* names[] = {"null", "no", "a: b", "- x", "#c", "\"", "internet", "192.0.2.10", "'", "{", "\xff\xfe", "web1", "web1", "<<", "~", "true", "010", "net-1"};
+  const char* names[] = {"null", "no",       "a: b", "- x",  "#c", "\"", "internet", "192.0.2.10", "'",
+                         "{",    "\xff\xfe", "web1", "web1", "<<", "~",  "true",     "010",        "net-1"};
   std::uint16_t port = 1;
   for (const char* name : names) {
     ObservedService service = seen("192.0.2.10", Protocol::tcp, port, name, nullptr, name);
@@ -109,7 +116,8 @@ TEST_CASE("names from the evidence are foreign text and cannot break the file") 
 }
 
 TEST_CASE("what no rule set can hold is counted and left out") {
-  std::vector<ObservedService> services = {seen("224.0.0.1", Protocol::udp, 5353), seen("192.0.2.1", Protocol::tcp, 0), seen("fe80::1", Protocol::tcp, 22)};
+  std::vector<ObservedService> services = {seen("224.0.0.1", Protocol::udp, 5353),
+                                           seen("192.0.2.1", Protocol::tcp, 0), seen("fe80::1", Protocol::tcp, 22)};
   std::string text = initial_rule_set(services, options_on(day(2026, 11, 23)));
   CHECK(text.find("# 3 observations were left out") != std::string::npos);
   ReadRuleSet read = read_rule_set_text("demarc.yaml", text);

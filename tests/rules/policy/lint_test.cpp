@@ -26,7 +26,8 @@ std::vector<LintFinding> found(const RuleSet& r, const std::string& date = "2026
 
 std::string titles(const std::vector<LintFinding>& findings) {
   std::string out;
-  for (const LintFinding& f : findings) out += std::string(out.empty() ? "" : "\n") + f.kind + " " + std::string(name(f.severity)) + ": " + f.title;
+  for (const LintFinding& f : findings)
+    out += std::string(out.empty() ? "" : "\n") + f.kind + " " + std::string(name(f.severity)) + ": " + f.title;
   return out;
 }
 
@@ -164,7 +165,10 @@ TEST_CASE("a rule that approves what an entry forbids") {
 TEST_CASE("names that nobody uses, ids that come back, findings accepted too long") {
   RuleSet r = clean();
   std::vector<LintFinding> all = lint(r, noon("2026-11-23"));
-  auto unused = [&](const std::string& n) { return std::any_of(all.begin(), all.end(), [&](const LintFinding& f) { return f.kind == "name-unused" && f.rule == n; }); };
+  auto unused = [&](const std::string& n) {
+    return std::any_of(all.begin(), all.end(),
+                       [&](const LintFinding& f) { return f.kind == "name-unused" && f.rule == n; });
+  };
   CHECK(unused("mssql"));
   CHECK(unused("back"));
   CHECK(unused("web"));

@@ -31,12 +31,34 @@ TEST_CASE("the zone of an address is that of the longest prefix, and `any` takes
     const char* address;
     const char* zone;
   };
-  for (const Row& row : {Row{"10.0.0.0", "site"}, Row{"10.0.255.255", "site"}, Row{"10.1.0.0", "dmz"}, Row{"10.1.1.255", "dmz"}, Row{"10.1.2.0", "farm"},
-                         Row{"10.1.2.255", "farm"}, Row{"10.1.3.0", "dmz"}, Row{"10.1.255.255", "dmz"}, Row{"10.2.0.0", "site"}, Row{"10.255.255.254", "site"},
-                         Row{"10.255.255.255", "farm"}, Row{"11.0.0.0", "internet"}, Row{"9.255.255.255", "internet"}, Row{"172.16.0.1", "-"},
-                         Row{"192.168.1.1", "-"}, Row{"224.0.0.1", "-"}, Row{"169.254.0.1", "-"}, Row{"127.0.0.1", "-"}, Row{"0.0.0.0", "-"},
-                         Row{"255.255.255.200", "farm"}, Row{"2001:db8::1", "site"}, Row{"2001:db8:d::1", "dmz"}, Row{"2001:db8:d:1::", "site"},
-                         Row{"2001:db9::1", "internet"}, Row{"fe80::1", "-"}, Row{"ff02::1", "-"}, Row{"fd00::1", "-"}, Row{"::", "-"}}) {
+  for (const Row& row : {Row{"10.0.0.0", "site"},
+                         Row{"10.0.255.255", "site"},
+                         Row{"10.1.0.0", "dmz"},
+                         Row{"10.1.1.255", "dmz"},
+                         Row{"10.1.2.0", "farm"},
+                         Row{"10.1.2.255", "farm"},
+                         Row{"10.1.3.0", "dmz"},
+                         Row{"10.1.255.255", "dmz"},
+                         Row{"10.2.0.0", "site"},
+                         Row{"10.255.255.254", "site"},
+                         Row{"10.255.255.255", "farm"},
+                         Row{"11.0.0.0", "internet"},
+                         Row{"9.255.255.255", "internet"},
+                         Row{"172.16.0.1", "-"},
+                         Row{"192.168.1.1", "-"},
+                         Row{"224.0.0.1", "-"},
+                         Row{"169.254.0.1", "-"},
+                         Row{"127.0.0.1", "-"},
+                         Row{"0.0.0.0", "-"},
+                         Row{"255.255.255.200", "farm"},
+                         Row{"2001:db8::1", "site"},
+                         Row{"2001:db8:d::1", "dmz"},
+                         Row{"2001:db8:d:1::", "site"},
+                         Row{"2001:db9::1", "internet"},
+                         Row{"fe80::1", "-"},
+                         Row{"ff02::1", "-"},
+                         Row{"fd00::1", "-"},
+                         Row{"::", "-"}}) {
     CAPTURE(row.address);
     CHECK(zone_name(r, row.address) == row.zone);
   }
@@ -72,7 +94,8 @@ TEST_CASE("addresses and names find each other, and what is added later is found
 }
 
 TEST_CASE("severities and care by name") {
-  for (int i = 0; i <= static_cast<int>(Severity::critical); ++i) CHECK(parse_severity(name(static_cast<Severity>(i))) == static_cast<Severity>(i));
+  for (int i = 0; i <= static_cast<int>(Severity::critical); ++i)
+    CHECK(parse_severity(name(static_cast<Severity>(i))) == static_cast<Severity>(i));
   CHECK_FALSE(parse_severity("urgent"));
   CHECK(name(Care::discovery_only) == "discovery-only");
 }

@@ -23,15 +23,21 @@ TEST_CASE("what is admitted, and why the rest is not") {
     const char* address;
     const char* why;
   };
-  for (const Row& row : {Row{"192.0.2.11", ""}, Row{"192.0.2.9", ""}, Row{"2001:db8:d::12", ""}, Row{"192.0.2.5", "mail (192.0.2.5) is excluded from the scope"},
-                         Row{"10.30.0.3", "db (10.30.0.3) has `care: never` and is never asked"},
-                         Row{"192.0.2.1", "fw (192.0.2.1) is an address of the filtering device fw"},
-                         Row{"192.0.2.0", "192.0.2.0 is the network address of a known prefix and never a target"},
-                         Row{"192.0.2.15", "192.0.2.15 is the broadcast address of a known prefix and never a target"},
-                         Row{"192.0.2.16", "192.0.2.16 is outside the authorised scope"}, Row{"10.20.0.11", "web1.back (10.20.0.11) is outside the authorised scope"},
-                         Row{"224.0.0.1", "224.0.0.1 is a multicast address and never a target"}, Row{"255.255.255.255", "255.255.255.255 is the broadcast address and never a target"},
-                         Row{"fe80::1", "fe80::1 is link-local and never a target"}, Row{"0.0.0.0", "0.0.0.0 is the unspecified address and never a target"},
-                         Row{"127.0.0.1", "127.0.0.1 is this machine itself"}, Row{"::ffff:192.0.2.5", "::ffff:192.0.2.5 is excluded from the scope"}}) {
+  for (const Row& row :
+       {Row{"192.0.2.11", ""}, Row{"192.0.2.9", ""}, Row{"2001:db8:d::12", ""},
+        Row{"192.0.2.5", "mail (192.0.2.5) is excluded from the scope"},
+        Row{"10.30.0.3", "db (10.30.0.3) has `care: never` and is never asked"},
+        Row{"192.0.2.1", "fw (192.0.2.1) is an address of the filtering device fw"},
+        Row{"192.0.2.0", "192.0.2.0 is the network address of a known prefix and never a target"},
+        Row{"192.0.2.15", "192.0.2.15 is the broadcast address of a known prefix and never a target"},
+        Row{"192.0.2.16", "192.0.2.16 is outside the authorised scope"},
+        Row{"10.20.0.11", "web1.back (10.20.0.11) is outside the authorised scope"},
+        Row{"224.0.0.1", "224.0.0.1 is a multicast address and never a target"},
+        Row{"255.255.255.255", "255.255.255.255 is the broadcast address and never a target"},
+        Row{"fe80::1", "fe80::1 is link-local and never a target"},
+        Row{"0.0.0.0", "0.0.0.0 is the unspecified address and never a target"},
+        Row{"127.0.0.1", "127.0.0.1 is this machine itself"},
+        Row{"::ffff:192.0.2.5", "::ffff:192.0.2.5 is excluded from the scope"}}) {
     CAPTURE(row.address);
     Result<Target> target = scope.admit(ip(row.address));
     CHECK((target ? "" : target.error().what) == std::string(row.why));
@@ -102,7 +108,9 @@ TEST_CASE("enumeration: IPv4 and long IPv6 prefixes by address, short ones by wh
   // 192.0.2.0/28 without network, broadcast and firewall; web2 and a known one of the /64; 256 of the /120.
   CHECK(all.targets.size() == 13 + 2 + 256);
   REQUIRE(all.notes.size() == 2);
-  CHECK(all.notes[0] == "2001:db8:d::/64 is too large to ask address by address: 1 named host and 1 known from evidence stand for it");
+  CHECK(all.notes[0] ==
+        "2001:db8:d::/64 is too large to ask address by address: 1 named host and 1 known from evidence stand for "
+        "it");
   CHECK(all.notes[1] == "fw (192.0.2.1) is an address of the filtering device fw");
   for (const Target& t : all.targets) CHECK(scope.admits(t.address()));
   AddressSet within{net("192.0.2.8/29")};
@@ -130,10 +138,14 @@ TEST_CASE("fragile ports get no application bytes unless a rule names them") {
   r.rules.push_back(rule(r, "ALL", {"every"}, {"office"}, {"web2"}));
   r.hosts[2].care = Care::discovery_only;  // mail
   Scope scope = Scope::from_rules(r).value();
-  auto speak = [&](const char* address, std::uint16_t port) { return scope.speak_allowed(scope.admit(ip(address)).value(), Port{port}); };
+  auto speak = [&](const char* address, std::uint16_t port) {
+    return scope.speak_allowed(scope.admit(ip(address)).value(), Port{port});
+  };
   CHECK(speak("192.0.2.11", 502));
   CHECK_FALSE(speak("192.0.2.12", 502));
-  for (std::uint16_t port : {std::uint16_t{9100}, std::uint16_t{9107}, std::uint16_t{515}, std::uint16_t{102}, std::uint16_t{20000}, std::uint16_t{44818}}) CHECK_FALSE(speak("192.0.2.11", port));
+  for (std::uint16_t port : {std::uint16_t{9100}, std::uint16_t{9107}, std::uint16_t{515}, std::uint16_t{102},
+                             std::uint16_t{20000}, std::uint16_t{44818}})
+    CHECK_FALSE(speak("192.0.2.11", port));
   CHECK(speak("192.0.2.11", 9108));
   CHECK(speak("192.0.2.11", 443));
   CHECK_FALSE(speak("192.0.2.5", 443));

@@ -45,8 +45,10 @@ TEST_CASE("windows, blackouts and the days of the authorisation") {
            Row{"2026-11-28T22:00:00Z", true, "2026-11-29T04:00:00Z", "inside the window 'weekly'"},
            Row{"2026-11-29T03:59:59Z", true, "2026-11-29T04:00:00Z", "inside the window 'weekly'"},
            Row{"2026-11-29T04:00:00Z", false, "2026-12-05T22:00:00Z", "outside every window of the scope"},
-           Row{"2026-12-19T23:00:00Z", true, "2026-12-20T00:00:00Z", "inside the window 'weekly'"},  // the blackout cuts it
-           Row{"2026-12-20T01:00:00Z", false, "2027-01-09T22:00:00Z", "inside the blackout a span given in the rule set"},
+           Row{"2026-12-19T23:00:00Z", true, "2026-12-20T00:00:00Z",
+               "inside the window 'weekly'"},  // the blackout cuts it
+           Row{"2026-12-20T01:00:00Z", false, "2027-01-09T22:00:00Z",
+               "inside the blackout a span given in the rule set"},
            Row{"2027-02-06T23:00:00Z", false, "-", "the authorisation ended with 2027-02-05"},
            Row{"2026-01-31T23:00:00Z", false, "2026-02-07T22:00:00Z", "the authorisation begins on 2026-02-05"},
        }) {

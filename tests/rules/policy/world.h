@@ -1,5 +1,5 @@
-// A small DMZ as a rule set made in code, for the tests of what is built on rule sets. No YAML, so that a broken reader
-// breaks its own tests and not these.
+// A small DMZ as a rule set made in code, for the tests of what is built on rule sets. No YAML, so that a broken
+// reader breaks its own tests and not these.
 #pragma once
 
 #include <initializer_list>
@@ -43,14 +43,16 @@ inline EndpointSet ends(const RuleSet& rules, std::vector<std::string> names) {
       if (z.name == name) ranges.insert(ranges.end(), z.addresses.ranges().begin(), z.addresses.ranges().end());
     if (auto prefix = parse_prefix(name)) ranges.push_back({prefix->first(), prefix->last()});
     std::size_t dot = name.find('.');
-    host(std::string_view(name).substr(0, dot), dot == std::string::npos ? std::string_view() : std::string_view(name).substr(dot + 1));
+    host(std::string_view(name).substr(0, dot),
+         dot == std::string::npos ? std::string_view() : std::string_view(name).substr(dot + 1));
   }
   out.names = std::move(names);
   out.addresses = AddressSet::of_ranges(std::move(ranges));
   return out;
 }
 
-inline std::uint32_t service(RuleSet& rules, std::string name, std::string_view tcp = "", std::string_view udp = "") {
+inline std::uint32_t service(RuleSet& rules, std::string name, std::string_view tcp = "",
+                             std::string_view udp = "") {
   Service s;
   s.name = std::move(name);
   if (!tcp.empty()) s.tcp = ports(tcp);
@@ -76,7 +78,8 @@ inline std::vector<Approval> approvals(const std::string& date = "2026-02-03") {
   return out;
 }
 
-inline Rule rule(const RuleSet& rules, std::string id, std::vector<std::string> services, std::vector<std::string> from, std::vector<std::string> to) {
+inline Rule rule(const RuleSet& rules, std::string id, std::vector<std::string> services,
+                 std::vector<std::string> from, std::vector<std::string> to) {
   Rule out;
   out.id = std::move(id);
   for (const std::string& s : services) out.services.push_back(number_of(rules, s));
@@ -86,7 +89,8 @@ inline Rule rule(const RuleSet& rules, std::string id, std::vector<std::string> 
   out.approved = approvals();
   return out;
 }
-inline ForbiddenEntry forbid(const RuleSet& rules, std::string id, std::vector<std::string> services, std::vector<std::string> from, std::vector<std::string> to,
+inline ForbiddenEntry forbid(const RuleSet& rules, std::string id, std::vector<std::string> services,
+                             std::vector<std::string> from, std::vector<std::string> to,
                              std::vector<std::string> except_rules = {}) {
   ForbiddenEntry out;
   out.id = std::move(id);
@@ -105,10 +109,12 @@ inline Packet packet(std::string_view source, std::string_view destination, Prot
   p.port = Port{port};
   return p;
 }
-inline Packet tcp(std::string_view source, std::string_view destination, std::uint16_t port) { return packet(source, destination, Protocol::tcp, port); }
+inline Packet tcp(std::string_view source, std::string_view destination, std::uint16_t port) {
+  return packet(source, destination, Protocol::tcp, port);
+}
 
-/// Zones internet, dmz, back, office, database; web1 with two cards, web2 (both families), mail, db, a firewall; people
-/// and services; one vantage point outside, one in the office.
+/// Zones internet, dmz, back, office, database; web1 with two cards, web2 (both families), mail, db, a firewall;
+/// people and services; one vantage point outside, one in the office.
 inline RuleSet small_dmz() {
   RuleSet r;
   r.name = "small-dmz";
@@ -128,7 +134,8 @@ inline RuleSet small_dmz() {
   zone("back", {net("10.20.0.0/28")});
   zone("office", {net("10.50.0.0/28")});
   zone("database", {net("10.30.0.0/29")});
-  // What `any` is without the zones; the test's universe outside is 198.51.100.0/24, 203.0.113.0/24 and 2001:db8:f::/48.
+  // What `any` is without the zones; the test's universe outside is 198.51.100.0/24, 203.0.113.0/24 and
+  // 2001:db8:f::/48.
   r.zones[0].addresses = AddressSet{net("198.51.100.0/24"), net("203.0.113.0/24"), net("2001:db8:f::/48")};
   auto host = [&](std::string name, std::vector<Nic> nics, std::vector<Address> addresses) {
     Host h;

@@ -1,4 +1,5 @@
-// What the reader makes of files that are right. What it says about files that are wrong is in tests/scenarios/rules.
+// What the reader makes of files that are right. What it says about files that are wrong is in
+// tests/scenarios/rules.
 #include "rules/policy/yaml_reader.h"
 
 #include <doctest/doctest.h>
@@ -74,7 +75,8 @@ TEST_CASE("the example of the DMZ is read whole") {
   CHECK(shop.from.addresses.contains(at("8.8.8.8")));
   CHECK(shop.from.addresses.contains(at("10.50.3.4")));
   CHECK_FALSE(shop.from.addresses.contains(at("10.20.0.11")));
-  CHECK(shop.to.addresses == AddressSet{Prefix::host(at("192.0.2.10")), Prefix::host(at("192.0.2.11")), Prefix::host(at("192.0.2.12")), Prefix::host(at("2001:db8:d::12"))});
+  CHECK(shop.to.addresses == AddressSet{Prefix::host(at("192.0.2.10")), Prefix::host(at("192.0.2.11")),
+                                        Prefix::host(at("192.0.2.12")), Prefix::host(at("2001:db8:d::12"))});
   CHECK(shop.approved.size() == 3);
   CHECK(shop.expect.at("management") == Expectation::blocked);
   CHECK(shop.use == Use::required);
@@ -116,7 +118,8 @@ TEST_CASE("every key and every form is taken without a word") {
   CHECK(rules.host("ups1")->care == Care::never);
   CHECK(rules.service("ntp")->source_ports == PortSet::single(Port(123)));
   CHECK(rules.service("vpn")->ip == std::vector<Protocol>{Protocol::esp, Protocol::vrrp});
-  CHECK(rules.translations.at(0).ports == std::vector<std::pair<Port, Port>>{{Port(80), Port(8080)}, {Port(443), Port(8443)}});
+  CHECK(rules.translations.at(0).ports ==
+        std::vector<std::pair<Port, Port>>{{Port(80), Port(8080)}, {Port(443), Port(8443)}});
   CHECK(rules.vantage("inside")->zone == "back");
   CHECK(rules.vantage("outside")->canaries.size() == 3);  // two addresses of one card, and one by itself
   CHECK(rules.sensor("tap")->sampling == 100);
@@ -138,21 +141,31 @@ TEST_CASE("every key and every form is taken without a word") {
 
 TEST_CASE("the hash names the bytes of all files in reading order") {
   RuleSet rules = good("demarc.yaml");
-  std::string all = *slurp(kData + "demarc.yaml") + *slurp(kData + "baseline/forbidden-from-outside.yaml") + *slurp(kData + "env/lab.yaml");
+  std::string all = *slurp(kData + "demarc.yaml") + *slurp(kData + "baseline/forbidden-from-outside.yaml") +
+                    *slurp(kData + "env/lab.yaml");
   CHECK(rules.sha256 == sha256_hex(all));
 }
 
 TEST_CASE("the longest prefix wins, a zone may take back what lies inside another, and `any` takes the rest") {
-  ReadRuleSet read = read_rule_set_text("t.yaml",
-                                        "demarc: 1\nzones:\n  site: { cidrs: [10.0.0.0/8, 10.1.1.0/24] }\n  lab: { cidrs: [10.1.0.0/16] }\n  edge: { cidrs: [10.0.0.0/30] }\n"
-                                        "  top: { cidrs: [10.255.255.0/24, 198.51.100.0/24] }\n  rest: { any: true }\n");
+  ReadRuleSet read =
+      read_rule_set_text("t.yaml",
+                         "demarc: 1\nzones:\n  site: { cidrs: [10.0.0.0/8, 10.1.1.0/24] }\n  lab: { cidrs: "
+                         "[10.1.0.0/16] }\n  edge: { cidrs: [10.0.0.0/30] }\n"
+                         "  top: { cidrs: [10.255.255.0/24, 198.51.100.0/24] }\n  rest: { any: true }\n");
   REQUIRE(read.rules);
-  struct Row { const char *address, *zone; };
-  for (const Row& row : {Row{"10.0.0.0", "edge"}, Row{"10.0.0.3", "edge"}, Row{"10.0.0.4", "site"}, Row{"10.0.255.255", "site"}, Row{"10.1.0.0", "lab"}, Row{"10.1.0.255", "lab"},
-                         Row{"10.1.1.0", "site"}, Row{"10.1.1.255", "site"}, Row{"10.1.2.0", "lab"}, Row{"10.1.255.255", "lab"}, Row{"10.2.0.0", "site"}, Row{"10.255.254.255", "site"},
-                         Row{"10.255.255.0", "top"}, Row{"10.255.255.255", "top"}, Row{"198.51.100.7", "top"}, Row{"11.0.0.0", "rest"}, Row{"8.8.8.8", "rest"}, Row{"2001:db8::1", "rest"},
-                         Row{"192.168.1.1", ""}, Row{"172.16.0.1", ""}, Row{"127.0.0.1", ""}, Row{"224.0.0.1", ""}, Row{"255.255.255.255", ""}, Row{"0.0.0.0", ""}, Row{"169.254.1.1", ""},
-                         Row{"100.64.0.1", ""}, Row{"::1", ""}, Row{"fe80::1", ""}, Row{"ff02::1", ""}, Row{"fc00::1", ""}}) {
+  struct Row {
+    const char *address, *zone;
+  };
+  for (const Row& row : {Row{"10.0.0.0", "edge"},     Row{"10.0.0.3", "edge"},      Row{"10.0.0.4", "site"},
+                         Row{"10.0.255.255", "site"}, Row{"10.1.0.0", "lab"},       Row{"10.1.0.255", "lab"},
+                         Row{"10.1.1.0", "site"},     Row{"10.1.1.255", "site"},    Row{"10.1.2.0", "lab"},
+                         Row{"10.1.255.255", "lab"},  Row{"10.2.0.0", "site"},      Row{"10.255.254.255", "site"},
+                         Row{"10.255.255.0", "top"},  Row{"10.255.255.255", "top"}, Row{"198.51.100.7", "top"},
+                         Row{"11.0.0.0", "rest"},     Row{"8.8.8.8", "rest"},       Row{"2001:db8::1", "rest"},
+                         Row{"192.168.1.1", ""},      Row{"172.16.0.1", ""},        Row{"127.0.0.1", ""},
+                         Row{"224.0.0.1", ""},        Row{"255.255.255.255", ""},   Row{"0.0.0.0", ""},
+                         Row{"169.254.1.1", ""},      Row{"100.64.0.1", ""},        Row{"::1", ""},
+                         Row{"fe80::1", ""},          Row{"ff02::1", ""},           Row{"fc00::1", ""}}) {
     CAPTURE(row.address);
     std::string holder;
     int holders = 0;
@@ -175,7 +188,8 @@ TEST_CASE("`any` is exactly what is classed as unicast") {
     CHECK(classify(range.last) == AddressClass::unicast);
     Uint128 first = range.first.number(), last = range.last.number();
     if (first != 0) CHECK(classify(Address::of(range.first.family(), first - 1)) != AddressClass::unicast);
-    if (last != (range.last.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0})) CHECK(classify(Address::of(range.last.family(), last + 1)) != AddressClass::unicast);
+    if (last != (range.last.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0}))
+      CHECK(classify(Address::of(range.last.family(), last + 1)) != AddressClass::unicast);
   }
   for (std::uint32_t step = 0; step < 65536; ++step) {
     Address address = Address::ipv4((step << 16) + step);
@@ -184,11 +198,14 @@ TEST_CASE("`any` is exactly what is classed as unicast") {
 }
 
 TEST_CASE("groups of groups come to the same addresses as their members") {
-  ReadRuleSet read = read_rule_set_text("t.yaml",
-                                        "demarc: 1\nzones: { dmz: { cidrs: [192.0.2.0/24] } }\nhosts: { a: { addresses: [192.0.2.1] }, b: { nics: { x: [192.0.2.2], y: [192.0.2.3] } } }\n"
-                                        "groups:\n  outer: [inner, a]\n  inner: [b.x, 192.0.2.128/25]\n");
+  ReadRuleSet read =
+      read_rule_set_text("t.yaml",
+                         "demarc: 1\nzones: { dmz: { cidrs: [192.0.2.0/24] } }\nhosts: { a: { addresses: "
+                         "[192.0.2.1] }, b: { nics: { x: [192.0.2.2], y: [192.0.2.3] } } }\n"
+                         "groups:\n  outer: [inner, a]\n  inner: [b.x, 192.0.2.128/25]\n");
   REQUIRE(read.rules);
-  CHECK(read.rules->groups.at(0).members.addresses == AddressSet{Prefix::host(at("192.0.2.1")), Prefix::host(at("192.0.2.2")), *parse_prefix("192.0.2.128/25")});
+  CHECK(read.rules->groups.at(0).members.addresses ==
+        AddressSet{Prefix::host(at("192.0.2.1")), Prefix::host(at("192.0.2.2")), *parse_prefix("192.0.2.128/25")});
 }
 
 TEST_CASE("a missing file, a directory and a file that cannot be read say so") {
@@ -201,7 +218,8 @@ TEST_CASE("a flood of errors is cut, counted and does not take long") {
   std::string text = "demarc: 1\nhosts:\n";
   for (int i = 0; i < 3000; ++i) text += fmt::format("  host-{}: {{ addresses: [192.0.2.1] }}\n", i);
   text += "rules:\n";
-  for (int i = 0; i < 20'000; ++i) text += fmt::format("  - {{ id: R-{}, service: nothing, from: hist-{}, to: nobody }}\n", i, i);
+  for (int i = 0; i < 20'000; ++i)
+    text += fmt::format("  - {{ id: R-{}, service: nothing, from: hist-{}, to: nobody }}\n", i, i);
   ReadRuleSet read = read_rule_set_text("t.yaml", text);
   CHECK_FALSE(read.rules);
   CHECK(read.diagnostics.all().size() == 200);
@@ -214,7 +232,8 @@ TEST_CASE("addresses by the million are refused, not stored") {
   std::string text = "demarc: 1\nservices: { s: { tcp: [1] } }\ngroups:\n  many:\n";
   for (int i = 0; i < 30'000; ++i) text += fmt::format("    - 198.18.{}.{}\n", i / 125, (i % 125) * 2);
   text += "rules:\n";
-  for (int i = 0; i < 500; ++i) text += fmt::format("  - {{ id: R-{}, service: s, from: many, to: many, owner: a, reason: b }}\n", i);
+  for (int i = 0; i < 500; ++i)
+    text += fmt::format("  - {{ id: R-{}, service: s, from: many, to: many, owner: a, reason: b }}\n", i);
   ReadRuleSet read = read_rule_set_text("t.yaml", text);
   CHECK_FALSE(read.rules);
   REQUIRE(read.diagnostics.error_count() == 1);
@@ -222,8 +241,13 @@ TEST_CASE("addresses by the million are refused, not stored") {
 }
 
 TEST_CASE("ten thousand rules are ten thousand rules") {
-  std::string text = "demarc: 1\nzones: { internet: { any: true }, dmz: { cidrs: [192.0.2.0/24] } }\nservices: { https: { tcp: [443] } }\nrules:\n";
-  for (int i = 0; i < 10'000; ++i) text += fmt::format("  - {{ id: R-{}, service: https, from: internet, to: 192.0.2.{}, owner: web, reason: shop }}\n", i, i % 254 + 1);
+  std::string text =
+      "demarc: 1\nzones: { internet: { any: true }, dmz: { cidrs: [192.0.2.0/24] } }\nservices: { https: { tcp: "
+      "[443] } }\nrules:\n";
+  for (int i = 0; i < 10'000; ++i)
+    text += fmt::format(
+        "  - {{ id: R-{}, service: https, from: internet, to: 192.0.2.{}, owner: web, reason: shop }}\n", i,
+        i % 254 + 1);
   ReadRuleSet read = read_rule_set_text("t.yaml", text);
   REQUIRE(read.rules);
   CHECK(read.rules->rules.size() == 10'000);

@@ -18,13 +18,24 @@ const YamlNode* value(const YamlTree& tree, std::string_view key) {
 }
 
 TEST_CASE("scalars keep their text, their quoting and their place") {
-  struct Row { const char *yaml, *scalar; YamlNode::Style style; std::uint32_t line, column, length; };
+  struct Row {
+    const char *yaml, *scalar;
+    YamlNode::Style style;
+    std::uint32_t line, column, length;
+  };
   for (const Row& row : {
-           Row{"a: 010\n", "010", YamlNode::Style::plain, 1, 4, 3}, Row{"a: \"x y\" # c\n", "x y", YamlNode::Style::quoted, 1, 4, 5},
-           Row{"a: 'it''s'\n", "it's", YamlNode::Style::quoted, 1, 4, 7}, Row{"a: \"tab\\there\"\n", "tab\there", YamlNode::Style::quoted, 1, 4, 11},
-           Row{"a: two\n  lines\n", "two lines", YamlNode::Style::plain, 1, 4, 3}, Row{"a: |\n  block\n", "block\n", YamlNode::Style::block, 1, 4, 1},
-           Row{"# comment\r\na: crlf\r\n", "crlf", YamlNode::Style::plain, 2, 4, 4}, Row{"\xEF\xBB\xBF" "a: marked\n", "marked", YamlNode::Style::plain, 1, 4, 6},
-           Row{"\xC3\xA9: 1\na: \xC3\xA9\n", "\xC3\xA9", YamlNode::Style::plain, 2, 4, 2}, Row{"a: 2001:db8::1\n", "2001:db8::1", YamlNode::Style::plain, 1, 4, 11},
+           Row{"a: 010\n", "010", YamlNode::Style::plain, 1, 4, 3},
+           Row{"a: \"x y\" # c\n", "x y", YamlNode::Style::quoted, 1, 4, 5},
+           Row{"a: 'it''s'\n", "it's", YamlNode::Style::quoted, 1, 4, 7},
+           Row{"a: \"tab\\there\"\n", "tab\there", YamlNode::Style::quoted, 1, 4, 11},
+           Row{"a: two\n  lines\n", "two lines", YamlNode::Style::plain, 1, 4, 3},
+           Row{"a: |\n  block\n", "block\n", YamlNode::Style::block, 1, 4, 1},
+           Row{"# comment\r\na: crlf\r\n", "crlf", YamlNode::Style::plain, 2, 4, 4},
+           Row{"\xEF\xBB\xBF"
+               "a: marked\n",
+               "marked", YamlNode::Style::plain, 1, 4, 6},
+           Row{"\xC3\xA9: 1\na: \xC3\xA9\n", "\xC3\xA9", YamlNode::Style::plain, 2, 4, 2},
+           Row{"a: 2001:db8::1\n", "2001:db8::1", YamlNode::Style::plain, 1, 4, 11},
        }) {
     CAPTURE(row.yaml);
     Diagnostics diagnostics;
@@ -53,13 +64,20 @@ TEST_CASE("a tree survives being moved") {
 }
 
 TEST_CASE("limits on bytes, depth and nodes are errors with words") {
-  struct Row { std::string text; YamlLimits limits; const char* what; };
+  struct Row {
+    std::string text;
+    YamlLimits limits;
+    const char* what;
+  };
   YamlLimits small_bytes, shallow, few;
   small_bytes.bytes_max = 10;
   shallow.depth_max = 3;
   few.nodes_max = 5;
-  for (const Row& row : {Row{"a: 12345678901\n", small_bytes, "larger than"}, Row{"a: [[[1]]]\n", shallow, "nested more than 3 levels deep"}, Row{"a: {b: {c: {d: 1}}}\n", shallow, "nested more than 3"},
-                         Row{"- - - - 1\n", shallow, "nested more than 3"}, Row{"[1, 2, 3, 4, 5, 6]\n", few, "more than 5 values"}}) {
+  for (const Row& row : {Row{"a: 12345678901\n", small_bytes, "larger than"},
+                         Row{"a: [[[1]]]\n", shallow, "nested more than 3 levels deep"},
+                         Row{"a: {b: {c: {d: 1}}}\n", shallow, "nested more than 3"},
+                         Row{"- - - - 1\n", shallow, "nested more than 3"},
+                         Row{"[1, 2, 3, 4, 5, 6]\n", few, "more than 5 values"}}) {
     CAPTURE(row.text);
     Diagnostics diagnostics;
     YamlTree tree = read(row.text, diagnostics, row.limits);
@@ -82,10 +100,24 @@ TEST_CASE("nesting without end neither overflows the stack nor takes long") {
 }
 
 TEST_CASE("what is not text is refused before YAML sees it") {
-  struct Row { std::string text; const char* what; };
-  for (const Row& row : {Row{std::string("a: \0b\n", 6), "NUL byte"}, Row{"a: \xff\xfe\n", "not UTF-8"}, Row{"\xff\xfe" "a", "looks like UTF-16"}, Row{"a: \x1b[31m\n", "control character (0x1B)"},
-                         Row{"a: 1\rb: 2\n", "control character (0x0D)"}, Row{"a: \xE2\x80\xAE" "b\n", "direction of the text"}, Row{"a:\n\t- b\n", "a tab in the indentation"},
-                         Row{std::string("\x7f" "ELF\x02\x01\x01\0\0", 9), "control character"}}) {
+  struct Row {
+    std::string text;
+    const char* what;
+  };
+  for (const Row& row :
+       {Row{std::string("a: \0b\n", 6), "NUL byte"}, Row{"a: \xff\xfe\n", "not UTF-8"},
+        Row{"\xff\xfe"
+            "a",
+            "looks like UTF-16"},
+        Row{"a: \x1b[31m\n", "control character (0x1B)"}, Row{"a: 1\rb: 2\n", "control character (0x0D)"},
+        Row{"a: \xE2\x80\xAE"
+            "b\n",
+            "direction of the text"},
+        Row{"a:\n\t- b\n", "a tab in the indentation"},
+        Row{std::string("\x7f"
+                        "ELF\x02\x01\x01\0\0",
+                        9),
+            "control character"}}) {
     CAPTURE(row.what);
     Diagnostics diagnostics;
     CHECK(read(row.text, diagnostics).root() == nullptr);

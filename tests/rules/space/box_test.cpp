@@ -15,8 +15,11 @@ TEST_CASE("a box reads like the line of a rule set") {
   };
   const Row rows[] = {
       {{}, "any > any ip"},
-      {{.sources = net("192.0.2.0/24"), .destinations = net("198.51.100.10"), .protocols = {Protocol::tcp},
-        .ports = {{Port{80}, Port{80}}, {Port{8000}, Port{8080}}}}, "192.0.2.0/24 > 198.51.100.10 tcp/80,8000-8080"},
+      {{.sources = net("192.0.2.0/24"),
+        .destinations = net("198.51.100.10"),
+        .protocols = {Protocol::tcp},
+        .ports = {{Port{80}, Port{80}}, {Port{8000}, Port{8080}}}},
+       "192.0.2.0/24 > 198.51.100.10 tcp/80,8000-8080"},
       {{.protocols = {Protocol::icmp}, .icmp = {{8, 0}}}, "any > any icmp 8/0"},
       {{.protocols = {Protocol::icmp}, .icmp = {{3, {}}, {4, {}}}}, "any > any icmp 3-4"},
       {{.protocols = {Protocol::tcp}, .flags = tcp_flags_established()}, "any > any tcp flags established"},

@@ -9,7 +9,8 @@ TEST_CASE("a count is exact far beyond 128 bits") {
   CHECK(to_string(Count(1234567890)) == "1234567890");
   CHECK(to_string(Count::power_of_two(128)) == "340282366920938463463374607431768211456");
   CHECK(to_string(Count::power_of_two(128) - Count(1)) == "340282366920938463463374607431768211455");
-  CHECK(to_string(Count::power_of_two(192) + Count(1)) == "6277101735386680763835789423207666416102355444464034512897");
+  CHECK(to_string(Count::power_of_two(192) + Count(1)) ==
+        "6277101735386680763835789423207666416102355444464034512897");
   CHECK((Count::power_of_two(300) - Count(1)) + Count(1) == Count::power_of_two(300));
   CHECK((Count::power_of_two(200) - Count(1)) < Count::power_of_two(200));
   CHECK(Count::power_of_two(64) > Count(~std::uint64_t{0}));

@@ -85,7 +85,8 @@ TEST_CASE("tables grow without losing a node") {
   std::vector<Diagram::Edge> cubes;
   auto cube = [&d](std::uint64_t n) {
     Diagram::Edge e = Diagram::kTrue;
-    for (unsigned l = 40; l-- > 0;) e = (n >> l & 1) != 0 ? d.make(l, Diagram::kFalse, e) : d.make(l, e, Diagram::kFalse);
+    for (unsigned l = 40; l-- > 0;)
+      e = (n >> l & 1) != 0 ? d.make(l, Diagram::kFalse, e) : d.make(l, e, Diagram::kFalse);
     return e;
   };
   for (std::uint64_t n = 0; n < 3000; ++n) cubes.push_back(cube(n * 0x9E3779B97ULL));

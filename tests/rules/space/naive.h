@@ -56,7 +56,8 @@ class Dice {
     return PortSet::of(std::move(ranges));
   }
   Protocol protocol() {
-    constexpr Protocol kSome[] = {Protocol::tcp, Protocol::udp, Protocol::icmp, Protocol::icmpv6, Protocol::esp, Protocol::sctp};
+    constexpr Protocol kSome[] = {Protocol::tcp,    Protocol::udp, Protocol::icmp,
+                                  Protocol::icmpv6, Protocol::esp, Protocol::sctp};
     return kSome[below(6)];
   }
   ByteSet bytes() {
@@ -95,10 +96,13 @@ class Dice {
   ConcretePacket packet() {
     ConcretePacket c;
     const Family family = one_in(2) ? Family::ipv4 : Family::ipv6;
-    c.packet = {address(family), address(family), protocol(), Port(number16()), Port(number16()),
-                IcmpType{static_cast<std::uint8_t>(below(256)), static_cast<std::uint8_t>(near(256))}};
-    c.context = {static_cast<std::uint8_t>(below(32)), static_cast<ConnectionState>(below(4)), static_cast<Fragment>(below(4)),
-                 static_cast<InterfaceId>(below(32)), static_cast<InterfaceId>(below(32))};
+    c.packet = {
+        address(family),  address(family),
+        protocol(),       Port(number16()),
+        Port(number16()), IcmpType{static_cast<std::uint8_t>(below(256)), static_cast<std::uint8_t>(near(256))}};
+    c.context = {static_cast<std::uint8_t>(below(32)), static_cast<ConnectionState>(below(4)),
+                 static_cast<Fragment>(below(4)), static_cast<InterfaceId>(below(32)),
+                 static_cast<InterfaceId>(below(32))};
     return c;
   }
   /// A packet that some box is about: otherwise most questions would be answered by the first field.
@@ -113,7 +117,8 @@ class Dice {
     };
     pick(b.sources, c.packet.source);
     pick(b.destinations, c.packet.destination);
-    for (unsigned tries = 0; tries < 40 && !b.protocols.contains(c.packet.protocol); ++tries) c.packet.protocol = protocol();
+    for (unsigned tries = 0; tries < 40 && !b.protocols.contains(c.packet.protocol); ++tries)
+      c.packet.protocol = protocol();
     if (!b.ports.empty()) c.packet.port = one_in(2) ? b.ports.ranges().back().first : b.ports.ranges().front().last;
     if (!b.source_ports.empty()) c.packet.source_port = b.source_ports.ranges().front().first;
     for (unsigned tries = 0; tries < 40 && !b.flags.contains(c.context.flags); ++tries) {

@@ -15,8 +15,10 @@ std::vector<ConcretePacket> all_packets() {
   std::vector<ConcretePacket> packets;
   auto with_context = [&packets](Packet p, std::uint8_t flags) {
     for (unsigned n = 0; n < 8; ++n) {
-      packets.push_back({p, {flags, (n & 1) != 0 ? ConnectionState::established : ConnectionState::fresh,
-                             (n & 2) != 0 ? Fragment::middle : Fragment::whole, static_cast<InterfaceId>((n & 4) != 0 ? 200 : 0), 0}});
+      packets.push_back({p,
+                         {flags, (n & 1) != 0 ? ConnectionState::established : ConnectionState::fresh,
+                          (n & 2) != 0 ? Fragment::middle : Fragment::whole,
+                          static_cast<InterfaceId>((n & 4) != 0 ? 200 : 0), 0}});
     }
   };
   for (Family family : {Family::ipv4, Family::ipv6}) {
@@ -74,7 +76,8 @@ std::vector<std::vector<Constraint>> constraints() {
       {[](Box& b) { b.family = Family::ipv4; }, [](Box& b) { b.family = Family::ipv6; }},
       {[low](Box& b) { b.sources = low; }, [](Box& b) { b.sources = {parse_prefix("192.0.2.0/24").value()}; }},
       {[high](Box& b) { b.destinations = high; }},
-      {[](Box& b) { b.protocols = {Protocol::tcp}; }, [](Box& b) { b.protocols = {Protocol::udp, Protocol::icmp, Protocol::esp}; }},
+      {[](Box& b) { b.protocols = {Protocol::tcp}; },
+       [](Box& b) { b.protocols = {Protocol::udp, Protocol::icmp, Protocol::esp}; }},
       {[](Box& b) { b.ports = PortSet::single(Port{2048}); }, [](Box& b) { b.ports = {{Port{0}, Port{2047}}}; }},
       {[](Box& b) { b.source_ports = {{Port{1024}, Port{65534}}}; }},
       {[](Box& b) { b.icmp = {{8, 0}}; }, [](Box& b) { b.icmp = {{0, {}}}; }},

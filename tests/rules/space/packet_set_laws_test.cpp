@@ -52,7 +52,8 @@ TEST_CASE("a set holds the packets that its boxes match") {
     const std::vector<Box> boxes = dice.boxes(6);
     const PacketSet set = space.of(boxes);
     for (int n = 0; n < 60; ++n) {
-      const ConcretePacket p = n % 3 == 0 ? dice.packet() : dice.packet_near(boxes[dice.below(static_cast<unsigned>(boxes.size()))]);
+      const ConcretePacket p =
+          n % 3 == 0 ? dice.packet() : dice.packet_near(boxes[dice.below(static_cast<unsigned>(boxes.size()))]);
       RC_ASSERT(set.contains(p) == any_matches(boxes, p));
       RC_ASSERT((~set).contains(p) != set.contains(p));
     }

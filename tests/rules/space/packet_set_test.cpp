@@ -9,7 +9,10 @@ namespace {
 AddressSet net(const char* text) { return AddressSet{parse_prefix(text).value()}; }
 Address ip(const char* text) { return parse_address(text).value(); }
 Box tcp(const char* from, const char* to, std::uint16_t port) {
-  return {.sources = net(from), .destinations = net(to), .protocols = {Protocol::tcp}, .ports = PortSet::single(Port{port})};
+  return {.sources = net(from),
+          .destinations = net(to),
+          .protocols = {Protocol::tcp},
+          .ports = PortSet::single(Port{port})};
 }
 std::string text(const Cover& cover) {
   std::string all;
@@ -44,17 +47,21 @@ TEST_CASE("a constraint on a field that a packet lacks is not met") {
   CHECK(space.of(Box{.protocols = {Protocol::udp}, .flags = {tcp_flag::syn}}).is_empty());
   CHECK(space.of(Box{.ports = PortSet::single(Port{80}), .icmp = {{8, 0}}}).is_empty());
   // Port 2048 and echo request are the same number, and different packets.
-  const PacketSet port = space.of(Box{.ports = PortSet::single(Port{2048})}), echo = space.of(Box{.icmp = {{8, 0}}});
+  const PacketSet port = space.of(Box{.ports = PortSet::single(Port{2048})}),
+                  echo = space.of(Box{.icmp = {{8, 0}}});
   CHECK_FALSE(port.overlaps(echo));
   CHECK((~port).contains(echo));
   CHECK(space.of(Box{.ports = PortSet{{Port{0}, Port{79}}}}) ==
-        space.of(Box{.protocols = ProtocolSet::with_ports()}) - space.of(Box{.ports = PortSet{{Port{80}, Port{65535}}}}));
+        space.of(Box{.protocols = ProtocolSet::with_ports()}) -
+            space.of(Box{.ports = PortSet{{Port{80}, Port{65535}}}}));
 }
 
 TEST_CASE("how many packets") {
   PacketSpace space;
   // Fields of every packet here: state 2 bits, fragment 2, both interfaces 16.
-  const Box udp{.sources = net("192.0.2.0/24"), .destinations = net("198.51.100.1"), .protocols = {Protocol::udp},
+  const Box udp{.sources = net("192.0.2.0/24"),
+                .destinations = net("198.51.100.1"),
+                .protocols = {Protocol::udp},
                 .ports = PortSet::single(Port{53})};
   CHECK(space.of(udp).count() == Count::power_of_two(8 + 16 + 20));
   Box echo = udp;
@@ -78,7 +85,8 @@ TEST_CASE("a sample is a packet that somebody would send") {
   const Row rows[] = {
       {{}, "198.51.100.7 > 192.0.2.10 tcp/443"},
       {tcp("10.1.0.0/16", "192.0.2.128/25", 445), "10.1.0.1 > 192.0.2.129 tcp/445"},
-      {{.destinations = net("192.0.2.0/24"), .protocols = {Protocol::udp}, .ports = {{Port{0}, Port{20}}}}, "198.51.100.7 > 192.0.2.10 udp/1"},
+      {{.destinations = net("192.0.2.0/24"), .protocols = {Protocol::udp}, .ports = {{Port{0}, Port{20}}}},
+       "198.51.100.7 > 192.0.2.10 udp/1"},
       {{.protocols = {Protocol::icmp}}, "198.51.100.7 > 192.0.2.10 icmp echo-request"},
       {{.sources = net("2001:db8:7::/48")}, "2001:db8:7::1 > 2001:db8::10 tcp/443"},
       {{.sources = net("224.0.0.0/4"), .protocols = {Protocol::esp}}, "224.0.0.1 > 192.0.2.10 esp"},
@@ -98,14 +106,16 @@ TEST_CASE("a sample is a packet that somebody would send") {
 
 TEST_CASE("a cover reads like the difference that an engineer would write down") {
   PacketSpace space;
-  const PacketSet configured = space.of(tcp("0.0.0.0/0", "192.0.2.0/28", 443)) | space.of(tcp("0.0.0.0/0", "192.0.2.0/28", 445));
+  const PacketSet configured =
+      space.of(tcp("0.0.0.0/0", "192.0.2.0/28", 443)) | space.of(tcp("0.0.0.0/0", "192.0.2.0/28", 445));
   const PacketSet approved = space.of(tcp("0.0.0.0/0", "192.0.2.10", 443));
   CHECK(text((configured - approved).cover()) ==
         "any > 192.0.2.0/29, 192.0.2.8/31, 192.0.2.11, 192.0.2.12/30 tcp/443 (IPv4)\n"
         "any > 192.0.2.0/28 tcp/445 (IPv4)\n");
   CHECK(text((~space.of(Box{.protocols = {Protocol::tcp}})).cover()) == "any > any ip except tcp\n");
-  CHECK(text((space.of(Box{.protocols = {Protocol::tcp, Protocol::icmp}}) - space.of(Box{.ports = PortSet::single(Port{22})})).cover()) ==
-        "any > any icmp\nany > any tcp/0-21,23-65535\n");
+  CHECK(text((space.of(Box{.protocols = {Protocol::tcp, Protocol::icmp}}) -
+              space.of(Box{.ports = PortSet::single(Port{22})}))
+                 .cover()) == "any > any icmp\nany > any tcp/0-21,23-65535\n");
 }
 
 TEST_CASE("a cover is cut short, says so, and never walks all paths") {
@@ -163,7 +173,8 @@ TEST_CASE("the order is chosen from the list") {
   for (std::uint16_t i = 0; i < 300; ++i) {
     structured.push_back(Box{.sources = AddressSet::single(Address::ipv4(0x0A000000 + (next() >> 16))),
                              .destinations = AddressSet::single(Address::ipv4(0xC0000200 + (next() >> 24))),
-                             .protocols = {Protocol::tcp}, .ports = PortSet::single(Port(static_cast<std::uint16_t>(20 + i % 5)))});
+                             .protocols = {Protocol::tcp},
+                             .ports = PortSet::single(Port(static_cast<std::uint16_t>(20 + i % 5)))});
     auto range = [&next] {
       auto [first, last] = std::minmax({Address::ipv4(next()), Address::ipv4(next())});
       return AddressSet::of_ranges({{first, last}});
@@ -173,8 +184,11 @@ TEST_CASE("the order is chosen from the list") {
       return PortSet{{Port(static_cast<std::uint16_t>(first)), Port(static_cast<std::uint16_t>(last))}};
     };
     // Nearly every line has its own pair of ports, and few hosts.
-    ranges.push_back(Box{.sources = AddressSet::single(Address::ipv4(next() >> 12)), .destinations = range(),
-                         .protocols = {Protocol::tcp}, .ports = ports(), .source_ports = ports()});
+    ranges.push_back(Box{.sources = AddressSet::single(Address::ipv4(next() >> 12)),
+                         .destinations = range(),
+                         .protocols = {Protocol::tcp},
+                         .ports = ports(),
+                         .source_ports = ports()});
   }
   CHECK(choose_order(structured) == VariableOrder::ports_first);
   CHECK(choose_order(ranges) == VariableOrder::addresses_first);

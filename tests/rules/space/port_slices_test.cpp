@@ -10,16 +10,17 @@ using naive::Dice;
 
 namespace {
 
-/// Ports for which some packet with this context passes, port by port and box by box: a union of boxes allows some packet
-/// exactly where one of them does.
-PortSet naive_ports(const std::vector<Box>& boxes, const Address& source, const Address& destination, Protocol protocol,
-                    const SliceContext& fixed) {
+/// Ports for which some packet with this context passes, port by port and box by box: a union of boxes allows some
+/// packet exactly where one of them does.
+PortSet naive_ports(const std::vector<Box>& boxes, const Address& source, const Address& destination,
+                    Protocol protocol, const SliceContext& fixed) {
   PortSet ports;
   for (const Box& b : boxes) {
     const bool names_ports = b.ports != PortSet::all() || b.source_ports != PortSet::all();
     const bool names_icmp = b.icmp != IcmpSet::all();
     if (b.family && *b.family != source.family()) continue;
-    if (!b.sources.contains(source) || !b.destinations.contains(destination) || !b.protocols.contains(protocol)) continue;
+    if (!b.sources.contains(source) || !b.destinations.contains(destination) || !b.protocols.contains(protocol))
+      continue;
     if (names_ports && !protocol.has_ports()) continue;
     if (names_icmp && !protocol.is_icmp()) continue;
     if (!b.flags.is_all() && protocol != Protocol::tcp) continue;
@@ -66,17 +67,21 @@ TEST_CASE("slices list the ports that some packet may have, prepared or not, in 
 
 TEST_CASE("a slice of what remains after a deny") {
   PacketSpace space;
-  const Box web{.destinations = AddressSet{parse_prefix("192.0.2.0/24").value()}, .protocols = {Protocol::tcp},
+  const Box web{.destinations = AddressSet{parse_prefix("192.0.2.0/24").value()},
+                .protocols = {Protocol::tcp},
                 .ports = {{Port{1}, Port{1023}}}};
-  const Box deny{.destinations = AddressSet::single(parse_address("192.0.2.25").value()), .protocols = {Protocol::tcp},
+  const Box deny{.destinations = AddressSet::single(parse_address("192.0.2.25").value()),
+                 .protocols = {Protocol::tcp},
                  .ports = {{Port{135}, Port{139}}, {Port{445}, Port{445}}}};
-  const Box half_denied{.protocols = {Protocol::tcp}, .ports = PortSet::single(Port{22}), .source_ports = {{Port{0}, Port{32767}}}};
+  const Box half_denied{
+      .protocols = {Protocol::tcp}, .ports = PortSet::single(Port{22}), .source_ports = {{Port{0}, Port{32767}}}};
   const PacketSet set = space.of(web) - space.of(deny) - space.of(half_denied);
   const Address from = parse_address("198.51.100.7").value();
   PortSlices slices(set);
   CHECK(slices.is_prepared());
   CHECK_FALSE(PortSlices(set, SliceContext::opening(), {.nodes_max = 10, .steps_max = 10}).is_prepared());
-  CHECK(to_string(slices.between(from, parse_address("192.0.2.25").value(), Protocol::tcp)) == "1-134,140-444,446-1023");
+  CHECK(to_string(slices.between(from, parse_address("192.0.2.25").value(), Protocol::tcp)) ==
+        "1-134,140-444,446-1023");
   CHECK(to_string(slices.between(from, parse_address("192.0.2.26").value(), Protocol::tcp)) == "1-1023");
   CHECK(slices.between(from, parse_address("192.0.2.26").value(), Protocol::udp).empty());
   CHECK(slices.between(from, parse_address("2001:db8::1").value(), Protocol::tcp).empty());

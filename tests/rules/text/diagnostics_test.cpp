@@ -8,7 +8,8 @@ using namespace demarc;
 
 TEST_CASE("an error shows its place, its line, a caret and a hint") {
   Source source("edge-fw1.cfg", "!\naccess-list 110 permit tcp any host 192.0.2.25 eq smpt\n");
-  Error error{source.at(2 + 51, 4), "'smpt' is neither a port number nor an IOS port name", "did you mean 'smtp' (25)?"};
+  Error error{source.at(2 + 51, 4), "'smpt' is neither a port number nor an IOS port name",
+              "did you mean 'smtp' (25)?"};
   CHECK(render(error) ==
         "edge-fw1.cfg:2:52: error: 'smpt' is neither a port number nor an IOS port name\n"
         "access-list 110 permit tcp any host 192.0.2.25 eq smpt\n"
@@ -16,7 +17,8 @@ TEST_CASE("an error shows its place, its line, a caret and a hint") {
 }
 
 TEST_CASE("an error without a line is one line, and its hint another") {
-  CHECK(render(Error{Location{.file = "a.yaml"}, "the file is empty", "start with 'demarc init'"}) == "a.yaml: error: the file is empty\n  start with 'demarc init'\n");
+  CHECK(render(Error{Location{.file = "a.yaml"}, "the file is empty", "start with 'demarc init'"}) ==
+        "a.yaml: error: the file is empty\n  start with 'demarc init'\n");
   CHECK(render(Error{{}, "no such thing", ""}, DiagnosticLevel::warning) == "warning: no such thing\n");
 }
 

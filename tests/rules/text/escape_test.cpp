@@ -7,13 +7,20 @@
 using namespace demarc;
 
 TEST_CASE("a terminal never gets a control character, a direction override or a broken byte") {
-  struct Row { std::string in, out; };
-  for (const Row& row : {Row{"plain ü 日本", "plain ü 日本"}, Row{"\x1b[31mred", "\\x1b[31mred"}, Row{"a\nb\tc", "a\\x0ab\\x09c"},
-                         Row{"\xc2\x9b""31m", "\\xc2\\x9b31m"},            // C1 CSI as UTF-8
-                         Row{"\xe2\x80\xae" "evil", "\\xe2\\x80\\xaeevil"},  // U+202E
-                         Row{"\xff\xfe", "\\xff\\xfe"}, Row{"\xc0\xaf", "\\xc0\\xaf"},  // overlong
-                         Row{"\xed\xa0\x80", "\\xed\\xa0\\x80"},           // a surrogate
-                         Row{"\xe2\x82", "\\xe2\\x82"}, Row{std::string(1, '\0'), "\\x00"}}) {
+  struct Row {
+    std::string in, out;
+  };
+  for (const Row& row :
+       {Row{"plain ü 日本", "plain ü 日本"}, Row{"\x1b[31mred", "\\x1b[31mred"}, Row{"a\nb\tc", "a\\x0ab\\x09c"},
+        Row{"\xc2\x9b"
+            "31m",
+            "\\xc2\\x9b31m"},  // C1 CSI as UTF-8
+        Row{"\xe2\x80\xae"
+            "evil",
+            "\\xe2\\x80\\xaeevil"},                                    // U+202E
+        Row{"\xff\xfe", "\\xff\\xfe"}, Row{"\xc0\xaf", "\\xc0\\xaf"},  // overlong
+        Row{"\xed\xa0\x80", "\\xed\\xa0\\x80"},                        // a surrogate
+        Row{"\xe2\x82", "\\xe2\\x82"}, Row{std::string(1, '\0'), "\\x00"}}) {
     CAPTURE(row.out);
     CHECK(terminal_safe(row.in) == row.out);
   }

@@ -14,5 +14,7 @@ TEST_CASE("compact and indented JSON of the same value") {
     return json.take();
   };
   CHECK(write(JsonWriter::Style::compact) == R"({"a":1,"b":["x",true,null],"empty":{},"loss":0.0004,"nan":null})");
-  CHECK(write(JsonWriter::Style::indented) == "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    true,\n    null\n  ],\n  \"empty\": {},\n  \"loss\": 0.0004,\n  \"nan\": null\n}");
+  CHECK(write(JsonWriter::Style::indented) ==
+        "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    true,\n    null\n  ],\n  \"empty\": {},\n  \"loss\": "
+        "0.0004,\n  \"nan\": null\n}");
 }

@@ -8,9 +8,12 @@ using namespace demarc;
 
 TEST_CASE("the nearest word is suggested only where the slip is small") {
   const std::vector<std::string_view> words{"smtp", "snmp", "https", "http", "dmz-front"};
-  struct Row { const char *word, *text; };
-  for (const Row& row : {Row{"smpt", "did you mean 'smtp'?"}, Row{"htps", "did you mean 'https'?"}, Row{"DMZ-frnot", "did you mean 'dmz-front'?"},
-                         Row{"kerberos", ""}, Row{"", ""}, Row{"x", ""}}) {
+  struct Row {
+    const char *word, *text;
+  };
+  for (const Row& row :
+       {Row{"smpt", "did you mean 'smtp'?"}, Row{"htps", "did you mean 'https'?"},
+        Row{"DMZ-frnot", "did you mean 'dmz-front'?"}, Row{"kerberos", ""}, Row{"", ""}, Row{"x", ""}}) {
     CAPTURE(row.word);
     CHECK(suggest(row.word, words) == row.text);
   }

@@ -16,7 +16,9 @@ Finding finding(FindingKind kind, std::string id, Severity severity) {
   return f;
 }
 Finding gap() { return finding(FindingKind::not_measured, "gap", Severity::none); }
-Finding exposed(std::string id = "exposed") { return finding(FindingKind::exposed_undocumented, std::move(id), Severity::medium); }
+Finding exposed(std::string id = "exposed") {
+  return finding(FindingKind::exposed_undocumented, std::move(id), Severity::medium);
+}
 
 Verdict verdict_of(std::vector<Finding> findings) {
   Verdict v;
@@ -34,9 +36,11 @@ TEST_CASE("conclusion and exit code follow from findings and gaps") {
   };
   Finding accepted = exposed();
   accepted.accepted = true;
-  for (const Row& row : {Row{{}, 0, Conclusion::conforms, true}, Row{{gap()}, 3, Conclusion::inconclusive, false}, Row{{exposed()}, 1, Conclusion::violates, true},
-                         Row{{exposed(), gap()}, 1, Conclusion::violates, false}, Row{{accepted}, 0, Conclusion::conforms, true}, Row{{accepted, gap()}, 3, Conclusion::inconclusive, false},
-                         Row{{finding(FindingKind::scan_noise, "noise", Severity::info)}, 0, Conclusion::conforms, true}}) {
+  for (const Row& row :
+       {Row{{}, 0, Conclusion::conforms, true}, Row{{gap()}, 3, Conclusion::inconclusive, false},
+        Row{{exposed()}, 1, Conclusion::violates, true}, Row{{exposed(), gap()}, 1, Conclusion::violates, false},
+        Row{{accepted}, 0, Conclusion::conforms, true}, Row{{accepted, gap()}, 3, Conclusion::inconclusive, false},
+        Row{{finding(FindingKind::scan_noise, "noise", Severity::info)}, 0, Conclusion::conforms, true}}) {
     const Verdict v = verdict_of(row.findings);
     CHECK(exit_code(v, {}).code == row.code);
     CHECK(v.conclusion == row.conclusion);
@@ -89,7 +93,8 @@ TEST_CASE("a baseline tells new from unchanged and gone") {
   Verdict now = verdict_of({exposed("old"), exposed("fresh")});
   apply_baseline(now, before);
   const auto status = [&](std::string_view id) {
-    const auto found = std::find_if(now.findings.begin(), now.findings.end(), [&](const Finding& f) { return f.id == id; });
+    const auto found =
+        std::find_if(now.findings.begin(), now.findings.end(), [&](const Finding& f) { return f.id == id; });
     return found == now.findings.end() ? BaselineStatus::none : found->baseline;
   };
   CHECK(status("old") == BaselineStatus::unchanged);
@@ -111,7 +116,8 @@ TEST_CASE("a baseline tells new from unchanged and gone") {
 }
 
 TEST_CASE("an incomplete verdict calls nothing gone but a gap that closed") {
-  const Verdict before = verdict_of({exposed("fixed"), finding(FindingKind::not_measured, "closed gap", Severity::none)});
+  const Verdict before =
+      verdict_of({exposed("fixed"), finding(FindingKind::not_measured, "closed gap", Severity::none)});
   Verdict now = verdict_of({gap()});
   apply_baseline(now, before);
   std::vector<std::string> gone;

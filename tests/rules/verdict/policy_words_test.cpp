@@ -1,4 +1,5 @@
-// The rule set's reader stands below the verdict and repeats the names of the kinds of findings. Here both are seen.
+// The rule set's reader stands below the verdict and repeats the names of the kinds of findings. Here both are
+// seen.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -11,7 +12,9 @@ namespace demarc {
 namespace {
 
 ReadRuleSet accepting(std::string_view kind) {
-  return read_rule_set_text("t.yaml", fmt::format("demarc: 1\nzones:\n  rest: {{ any: true }}\naccepted:\n  - {{ kind: {}, reason: known, expires: 2027-01-31 }}\n", kind));
+  return read_rule_set_text("t.yaml", fmt::format("demarc: 1\nzones:\n  rest: {{ any: true }}\naccepted:\n  - {{ "
+                                                  "kind: {}, reason: known, expires: 2027-01-31 }}\n",
+                                                  kind));
 }
 
 TEST_CASE("a rule set may accept exactly the kinds of findings that a verdict knows") {

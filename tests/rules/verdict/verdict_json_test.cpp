@@ -64,7 +64,9 @@ TEST_CASE("what is written is read again, field by field") {
   CHECK(read->vantages[0].loss_estimate == 0.25);
 }
 
-TEST_CASE("foreign text cannot reach a terminal raw") { CHECK(verdict_json(sample()).find('\x1b') == std::string::npos); }
+TEST_CASE("foreign text cannot reach a terminal raw") {
+  CHECK(verdict_json(sample()).find('\x1b') == std::string::npos);
+}
 
 TEST_CASE("one finding is one line") {
   const std::string line = finding_json(sample().findings[0]);
@@ -74,7 +76,8 @@ TEST_CASE("one finding is one line") {
 
 TEST_CASE("unknown fields are ignored, another version is refused") {
   CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z","later":{"x":[1]}})").empty());
-  CHECK(complaint(R"({"demarc":"verdict","version":2,"as_of":"2026-11-23T12:00:00Z"})") == "this verdict has version 2, and this demarc reads version 1");
+  CHECK(complaint(R"({"demarc":"verdict","version":2,"as_of":"2026-11-23T12:00:00Z"})") ==
+        "this verdict has version 2, and this demarc reads version 1");
 }
 
 TEST_CASE("bad input is refused with what is wrong") {
@@ -83,10 +86,14 @@ TEST_CASE("bad input is refused with what is wrong") {
   CHECK(complaint("[]") == "this is not a verdict");
   CHECK(complaint(R"({"demarc":"scan","version":1})") == "this is not a verdict");
   CHECK(complaint(R"({"demarc":"verdict","version":1})") == "this verdict cannot be used: as_of is missing");
-  CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z","findings":[{"id":"x","kind":"odd"}]})") ==
-        "this verdict cannot be used: findings[0].kind is no kind of finding: 'odd'");
-  CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z","findings":7})") == "this verdict cannot be used: findings is not a list");
-  CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z"} x)") == "there is something after the end of the document");
+  CHECK(
+      complaint(
+          R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z","findings":[{"id":"x","kind":"odd"}]})") ==
+      "this verdict cannot be used: findings[0].kind is no kind of finding: 'odd'");
+  CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z","findings":7})") ==
+        "this verdict cannot be used: findings is not a list");
+  CHECK(complaint(R"({"demarc":"verdict","version":1,"as_of":"2026-11-23T12:00:00Z"} x)") ==
+        "there is something after the end of the document");
   const Result<Verdict> located = read_verdict("{\n  \"demarc\" 1}", "v.json");
   REQUIRE(!located.has_value());
   CHECK(located.error().where.line == 2);
@@ -94,13 +101,16 @@ TEST_CASE("bad input is refused with what is wrong") {
 
 TEST_CASE("a document cut at any byte is refused, never half a verdict") {
   const std::string text = verdict_json(sample());
-  for (std::size_t n = 0; n + 2 < text.size(); ++n) REQUIRE(!read_verdict(std::string_view(text).substr(0, n), "v.json").has_value());
+  for (std::size_t n = 0; n + 2 < text.size(); ++n)
+    REQUIRE(!read_verdict(std::string_view(text).substr(0, n), "v.json").has_value());
 }
 
 TEST_CASE("depth is bounded") { CHECK(!complaint(std::string(100000, '[')).empty()); }
 
 TEST_CASE("the schema names every kind") {
-  for (std::size_t k = 0; k < kFindingKinds; ++k) CHECK(verdict_json_schema().find("\"" + std::string(name(static_cast<FindingKind>(k))) + "\"") != std::string_view::npos);
+  for (std::size_t k = 0; k < kFindingKinds; ++k)
+    CHECK(verdict_json_schema().find("\"" + std::string(name(static_cast<FindingKind>(k))) + "\"") !=
+          std::string_view::npos);
 }
 
 }  // namespace

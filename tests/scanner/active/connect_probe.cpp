@@ -1,5 +1,5 @@
-// connect_probe scan ADDRESS[,ADDRESS...] PORTS [OPTION=VALUE...]: the connect engine from the command line, for the
-// laboratory and the benchmark. Prints one line for each range of ports that fared alike, then a summary.
+// connect_probe scan ADDRESS[,ADDRESS...] PORTS [OPTION=VALUE...]: the connect engine from the command line, for
+// the laboratory and the benchmark. Prints one line for each range of ports that fared alike, then a summary.
 // connect_probe listen PORT[:GREETING]...: listeners, until killed.
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -76,7 +76,8 @@ int listen_on(int argc, char** argv) {
       if (!(sockets[i].revents & POLLIN)) continue;
       int fd = accept4(sockets[i].fd, nullptr, nullptr, SOCK_CLOEXEC);
       if (fd < 0) continue;
-      if (!greetings[i].empty() && send(fd, greetings[i].data(), greetings[i].size(), MSG_NOSIGNAL) < 0) fmt::print(stderr, "gone\n");
+      if (!greetings[i].empty() && send(fd, greetings[i].data(), greetings[i].size(), MSG_NOSIGNAL) < 0)
+        fmt::print(stderr, "gone\n");
       close(fd);
     }
   }
@@ -104,13 +105,16 @@ int scan(int argc, char** argv) {
     std::size_t equals = text.find('=');
     options[text.substr(0, equals)] = equals == text.npos ? "" : text.substr(equals + 1);
   }
-  auto number = [&](const char* name, double otherwise) { return options.contains(name) ? std::stod(options[name]) : otherwise; };
+  auto number = [&](const char* name, double otherwise) {
+    return options.contains(name) ? std::stod(options[name]) : otherwise;
+  };
 
   std::optional<Endpoint> canary;
   if (options.contains("canary")) {
     std::string text = options["canary"];
     std::size_t colon = text.rfind(':');
-    canary = Endpoint{*parse_address(text.substr(0, colon)), Port{static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)))}};
+    canary = Endpoint{*parse_address(text.substr(0, colon)),
+                      Port{static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)))}};
     prefixes.push_back(*parse_prefix(text.substr(0, colon) + "/32"));
   }
   auto scope = Scope::from_prefixes(prefixes);
@@ -119,7 +123,8 @@ int scan(int argc, char** argv) {
   for (const Address& address : addresses) targets.push_back(*scope->admit(address));
   std::vector<Port> flat;
   for (const PortRange& range : ports->ranges())
-    for (unsigned p = range.first.number(); p <= range.last.number(); ++p) flat.push_back(Port{static_cast<std::uint16_t>(p)});
+    for (unsigned p = range.first.number(); p <= range.last.number(); ++p)
+      flat.push_back(Port{static_cast<std::uint16_t>(p)});
 
   ConnectScanRequest request;
   request.work_count = flat.size() * targets.size();
@@ -150,10 +155,13 @@ int scan(int argc, char** argv) {
   }
   std::map<std::pair<Address, std::string>, std::vector<PortRange>> alike;
   for (const auto& [key, f] : sink.found) alike[{key.first, line_of(f)}].push_back(f.outcome.ports);
-  for (const auto& [key, ranges] : alike) fmt::print("{} {} {}\n", to_string(key.first), to_string(PortSet::of(ranges)), key.second);
-  fmt::print("end {} outcomes {} doubled {} left {}\n", name(result->summary.end), sink.found.size(), sink.doubled, result->unanswered_work);
+  for (const auto& [key, ranges] : alike)
+    fmt::print("{} {} {}\n", to_string(key.first), to_string(PortSet::of(ranges)), key.second);
+  fmt::print("end {} outcomes {} doubled {} left {}\n", name(result->summary.end), sink.found.size(), sink.doubled,
+             result->unanswered_work);
   if (!result->why.empty()) fmt::print("why {}\n", result->why);
-  fmt::print(stderr, "seconds {:.3f} sent {} loss {:.4f}\n", seconds, result->summary.sent, result->summary.loss_estimate);
+  fmt::print(stderr, "seconds {:.3f} sent {} loss {:.4f}\n", seconds, result->summary.sent,
+             result->summary.loss_estimate);
   return 0;
 }
 

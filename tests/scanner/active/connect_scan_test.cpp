@@ -62,7 +62,12 @@ std::vector<Port> range(unsigned first, unsigned last) {
 TEST_CASE("open and closed ports, with what speaks on them") {
   for (const char* address : {"127.0.0.1", "::1"}) {
     CAPTURE(address);
-    LocalServer server([](int fd, int) { say(fd, "220 mail.example.net ESMTP Postfix\r\n"); hear(fd, 100); }, std::string_view(address) == "::1");
+    LocalServer server(
+        [](int fd, int) {
+          say(fd, "220 mail.example.net ESMTP Postfix\r\n");
+          hear(fd, 100);
+        },
+        std::string_view(address) == "::1");
     if (!server.listens()) continue;
     Port closed = closed_port();
     ConnectScanRequest request = scan_of({server.port(), closed}, loopback(address));
@@ -92,7 +97,9 @@ TEST_CASE("a port that must not be spoken to gets a connection and nothing else"
   std::string heard;
   LocalServer server([&](int fd, int) { heard += hear(fd, 300); });
   ConnectScanRequest request = scan_of({server.port()});
-  request.work = [&, target = loopback()](std::uint64_t) { return ConnectWork{target, server.port(), Speak::nothing, 0, 0}; };
+  request.work = [&, target = loopback()](std::uint64_t) {
+    return ConnectWork{target, server.port(), Speak::nothing, 0, 0};
+  };
   Sink sink;
   REQUIRE(run_connect_scan(request, sink).has_value());
   server.stop();
@@ -103,8 +110,8 @@ TEST_CASE("a port that must not be spoken to gets a connection and nothing else"
 }
 
 TEST_CASE("the machine's own ephemeral ports are not opened by asking them") {
-  // Every port of the range from which the kernel takes source ports, asked on the machine itself: without care some
-  // attempts meet themselves or each other and look open.
+  // Every port of the range from which the kernel takes source ports, asked on the machine itself: without care
+  // some attempts meet themselves or each other and look open.
   LocalServer server;
   ConnectScanRequest request = scan_of(range(32768, 60999));
   request.services = false;
@@ -158,7 +165,8 @@ TEST_CASE("one target's cap does not starve another") {
   Target slow = loopback("127.0.0.1"), fast = loopback("127.0.0.2");
   request.work_count = 200;
   request.work = [&](std::uint64_t i) {
-    return ConnectWork{i % 2 ? slow : fast, Port{static_cast<std::uint16_t>(20000 + i / 2)}, Speak::nothing, 0, i % 2 ? 200U : 0U};
+    return ConnectWork{i % 2 ? slow : fast, Port{static_cast<std::uint16_t>(20000 + i / 2)}, Speak::nothing, 0,
+                       i % 2 ? 200U : 0U};
   };
   std::set<std::uint64_t> early;
   Sink sink;
@@ -260,7 +268,8 @@ TEST_CASE("a canary that is down at the start stops everything before anything i
   CHECK(target.connections() == 0);
 }
 
-TEST_CASE("a canary lost in mid-run takes back what was measured since it was good, and ends the run if it stays lost") {
+TEST_CASE(
+    "a canary lost in mid-run takes back what was measured since it was good, and ends the run if it stays lost") {
   auto canary = std::make_unique<LocalServer>();
   ConnectScanRequest request = scan_of(range(20000, 29999));
   request.canaries.push_back({loopback(), canary->port()});
@@ -290,5 +299,6 @@ TEST_CASE("where everything answers, opens prove nothing") {
   request.pace.decoys_per_target = 4;
   Sink sink;
   REQUIRE(run_connect_scan(request, sink).has_value());
-  CHECK(sink.found.at(0).outcome.doubt == Doubt::none);  // loopback refuses its decoys; lab.sh has the host that does not
+  CHECK(sink.found.at(0).outcome.doubt ==
+        Doubt::none);  // loopback refuses its decoys; lab.sh has the host that does not
 }

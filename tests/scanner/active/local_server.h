@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <poll.h>
+#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -21,7 +21,9 @@ inline Scope loopback_scope() {
   const Prefix prefixes[] = {*parse_prefix("127.0.0.0/8"), *parse_prefix("::1/128")};
   return *Scope::from_prefixes(prefixes);
 }
-inline Target loopback(std::string_view address = "127.0.0.1") { return *loopback_scope().admit(*parse_address(address)); }
+inline Target loopback(std::string_view address = "127.0.0.1") {
+  return *loopback_scope().admit(*parse_address(address));
+}
 
 /// A listening TCP socket; every connection is served by `serve` (fd, number of the connection), one after another.
 class LocalServer {
@@ -35,7 +37,8 @@ class LocalServer {
     six.sin6_addr = in6addr_loopback;
     six_or_four.sin_family = AF_INET;
     six_or_four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const sockaddr* where = ipv6 ? reinterpret_cast<const sockaddr*>(&six) : reinterpret_cast<const sockaddr*>(&six_or_four);
+    const sockaddr* where =
+        ipv6 ? reinterpret_cast<const sockaddr*>(&six) : reinterpret_cast<const sockaddr*>(&six_or_four);
     socklen_t size = ipv6 ? sizeof six : sizeof six_or_four;
     if (bind(fd_, where, size) != 0 || listen(fd_, 128) != 0) {
       close(fd_);
@@ -45,7 +48,8 @@ class LocalServer {
     sockaddr_storage own{};
     size = sizeof own;
     getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &size);
-    port_ = Port{ntohs(ipv6 ? reinterpret_cast<sockaddr_in6*>(&own)->sin6_port : reinterpret_cast<sockaddr_in*>(&own)->sin_port)};
+    port_ = Port{ntohs(ipv6 ? reinterpret_cast<sockaddr_in6*>(&own)->sin6_port
+                            : reinterpret_cast<sockaddr_in*>(&own)->sin_port)};
     thread_ = std::thread([this] { run(); });
   }
   ~LocalServer() { stop(); }

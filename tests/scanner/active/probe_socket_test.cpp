@@ -42,7 +42,8 @@ TEST_CASE("a listener connects, a closed port refuses") {
     Port port = server.port();
     server.stop();
     Attempt closed = start_connect(target, port, std::nullopt, true);
-    Look look = closed.started == Started::replied ? Look{Stage::replied, closed.reply, false, 0} : wait_for(closed, target);
+    Look look = closed.started == Started::replied ? Look{Stage::replied, closed.reply, false, 0}
+                                                   : wait_for(closed, target);
     CHECK(look.stage == Stage::replied);
     CHECK(name(look.reply.answer) == "rst");
     CHECK_FALSE(look.reply.sender.has_value());
@@ -78,8 +79,11 @@ TEST_CASE("sources for our own addresses never meet the ports asked") {
   OwnSources sources;
   std::set<std::uint16_t> asked_samples;
   for (unsigned asked = 1; asked <= 65535; asked += 7) asked_samples.insert(static_cast<std::uint16_t>(asked));
-  for (unsigned i = 0; i < 3U * OwnSources::kBlock; i += 100) asked_samples.insert(static_cast<std::uint16_t>(OwnSources::kFirst + i));
-  auto block_of = [](Port port) { return port.number() < OwnSources::kFirst ? -1 : (port.number() - OwnSources::kFirst) / OwnSources::kBlock; };
+  for (unsigned i = 0; i < 3U * OwnSources::kBlock; i += 100)
+    asked_samples.insert(static_cast<std::uint16_t>(OwnSources::kFirst + i));
+  auto block_of = [](Port port) {
+    return port.number() < OwnSources::kFirst ? -1 : (port.number() - OwnSources::kFirst) / OwnSources::kBlock;
+  };
   for (std::uint16_t a : asked_samples) {
     Port source = sources.next(Port{a});
     CHECK(source.number() != a);

@@ -13,19 +13,23 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Speaks with a local port as the engine would, without waiting long for silence.
-std::optional<ServiceSeen> speak_with(Port port, Conversation conversation, const MayConnect& may = [](const Target&) { return true; }) {
+std::optional<ServiceSeen> speak_with(
+    Port port, Conversation conversation, const MayConnect& may = [](const Target&) { return true; }) {
   boost::asio::io_context io;
   std::optional<ServiceSeen> seen;
   bool done = false;
-  auto session = Session::start(io, -1, loopback(), port, std::move(conversation), may, [&](std::optional<ServiceSeen> found) {
-    seen = std::move(found);
-    done = true;
-  });
+  auto session =
+      Session::start(io, -1, loopback(), port, std::move(conversation), may, [&](std::optional<ServiceSeen> found) {
+        seen = std::move(found);
+        done = true;
+      });
   io.run_for(30s);
   CHECK(done);
   return seen;
 }
-Conversation thorough(Port usual_of = Port{4711}) { return Conversation(usual_of, Conversation::Manner::thorough, 200ms); }
+Conversation thorough(Port usual_of = Port{4711}) {
+  return Conversation(usual_of, Conversation::Manner::thorough, 200ms);
+}
 
 }  // namespace
 

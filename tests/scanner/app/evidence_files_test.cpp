@@ -26,11 +26,15 @@ struct Folder {
 
 TEST_CASE("what a file is, its content tells") {
   Folder folder;
-  CHECK(*evidence_kind(folder.write("a.txt", "{\"demarc\":\"scan\",\"version\":1}\n")) == EvidenceKind::scan_journal);
-  CHECK(*evidence_kind(folder.write("b.txt", "{\"demarc\": \"flows\",\"version\":1}\n")) == EvidenceKind::flow_records);
+  CHECK(*evidence_kind(folder.write("a.txt", "{\"demarc\":\"scan\",\"version\":1}\n")) ==
+        EvidenceKind::scan_journal);
+  CHECK(*evidence_kind(folder.write("b.txt", "{\"demarc\": \"flows\",\"version\":1}\n")) ==
+        EvidenceKind::flow_records);
   CHECK(*evidence_kind(folder.write("c.txt", "\n<?xml version=\"1.0\"?><nmaprun/>")) == EvidenceKind::nmap_xml);
-  CHECK(*evidence_kind(folder.write("d.txt", std::string("\xd4\xc3\xb2\xa1", 4) + std::string(20, '\0'))) == EvidenceKind::capture);
-  CHECK(*evidence_kind(folder.write("e.txt", std::string("\x0a\x0d\x0d\x0a", 4) + std::string(24, '\0'))) == EvidenceKind::capture);
+  CHECK(*evidence_kind(folder.write("d.txt", std::string("\xd4\xc3\xb2\xa1", 4) + std::string(20, '\0'))) ==
+        EvidenceKind::capture);
+  CHECK(*evidence_kind(folder.write("e.txt", std::string("\x0a\x0d\x0d\x0a", 4) + std::string(24, '\0'))) ==
+        EvidenceKind::capture);
 }
 
 TEST_CASE("what is no evidence is refused with what to do") {

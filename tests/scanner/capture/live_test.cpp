@@ -46,7 +46,8 @@ class Sender {
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // Not connected, so the errors that come back are nobody's business.
-    REQUIRE(::sendto(fd_, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) == static_cast<ssize_t>(text.size()));
+    REQUIRE(::sendto(fd_, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) ==
+            static_cast<ssize_t>(text.size()));
   }
 
  private:
@@ -107,7 +108,8 @@ TEST_CASE("what the filter asks for is seen once, in order, with its bytes") {
       CHECK(view.port == kPort);
       const std::string expected = fmt::format("datagram {}", seen);
       REQUIRE(packet.bytes.size() >= expected.size());
-      CHECK(std::memcmp(packet.bytes.data() + packet.bytes.size() - expected.size(), expected.data(), expected.size()) == 0);
+      CHECK(std::memcmp(packet.bytes.data() + packet.bytes.size() - expected.size(), expected.data(),
+                        expected.size()) == 0);
     }
   }
   CHECK(seen == 5);
@@ -184,7 +186,8 @@ TEST_CASE("a duration ends it too, on a silent interface and beside a trickle th
 
 TEST_CASE("a count ends it, and the file holds what was counted") {
   const std::atomic<bool> never{false};
-  const std::string path = (std::filesystem::temp_directory_path() / fmt::format("demarc-live-{}.pcap", ::getpid())).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("demarc-live-{}.pcap", ::getpid())).string();
   LiveRequest request;
   request.live = on_loopback(fmt::format("udp dst port {}", kPort));
   request.packets_max = 3;
@@ -230,7 +233,9 @@ bool enter_own_network() {
   if (::unshare(CLONE_NEWNET) != 0) {
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
     put("/proc/self/setgroups", "deny");
-    if (!put("/proc/self/uid_map", fmt::format("0 {} 1", user)) || !put("/proc/self/gid_map", fmt::format("0 {} 1", group))) return false;
+    if (!put("/proc/self/uid_map", fmt::format("0 {} 1", user)) ||
+        !put("/proc/self/gid_map", fmt::format("0 {} 1", group)))
+      return false;
   }
   const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;

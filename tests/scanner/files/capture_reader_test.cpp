@@ -7,23 +7,36 @@
 namespace demarc {
 
 TEST_CASE("a capture is told by its first bytes") {
-  struct Row { std::vector<std::uint8_t> bytes; CaptureKind kind; };
-  for (const Row& row : {Row{{0xA1, 0xB2, 0xC3, 0xD4}, CaptureKind::pcap}, Row{{0xD4, 0xC3, 0xB2, 0xA1}, CaptureKind::pcap},
-                         Row{{0xA1, 0xB2, 0x3C, 0x4D}, CaptureKind::pcap}, Row{{0x4D, 0x3C, 0xB2, 0xA1}, CaptureKind::pcap},
-                         Row{{0xA1, 0xB2, 0xCD, 0x34}, CaptureKind::pcap}, Row{{0x34, 0xCD, 0xB2, 0xA1}, CaptureKind::pcap},
-                         Row{{0x0A, 0x0D, 0x0D, 0x0A}, CaptureKind::pcapng}, Row{{0x1F, 0x8B, 8, 0}, CaptureKind::gzip},
-                         Row{{0x28, 0xB5, 0x2F, 0xFD}, CaptureKind::zstd}, Row{{'{', '"', 'd', 'e'}, CaptureKind::other},
-                         Row{{0xA1, 0xB2, 0xC3}, CaptureKind::other}, Row{{}, CaptureKind::other}})
+  struct Row {
+    std::vector<std::uint8_t> bytes;
+    CaptureKind kind;
+  };
+  for (const Row& row :
+       {Row{{0xA1, 0xB2, 0xC3, 0xD4}, CaptureKind::pcap}, Row{{0xD4, 0xC3, 0xB2, 0xA1}, CaptureKind::pcap},
+        Row{{0xA1, 0xB2, 0x3C, 0x4D}, CaptureKind::pcap}, Row{{0x4D, 0x3C, 0xB2, 0xA1}, CaptureKind::pcap},
+        Row{{0xA1, 0xB2, 0xCD, 0x34}, CaptureKind::pcap}, Row{{0x34, 0xCD, 0xB2, 0xA1}, CaptureKind::pcap},
+        Row{{0x0A, 0x0D, 0x0D, 0x0A}, CaptureKind::pcapng}, Row{{0x1F, 0x8B, 8, 0}, CaptureKind::gzip},
+        Row{{0x28, 0xB5, 0x2F, 0xFD}, CaptureKind::zstd}, Row{{'{', '"', 'd', 'e'}, CaptureKind::other},
+        Row{{0xA1, 0xB2, 0xC3}, CaptureKind::other}, Row{{}, CaptureKind::other}})
     CHECK(sniff_kind(row.bytes) == row.kind);
 }
 
 TEST_CASE("what is no capture is refused with a hint") {
-  struct Row { std::string bytes; const char* what; const char* hint; };
-  for (const Row& row : {Row{"", "the capture is empty", "an interrupted tcpdump leaves such a file; -U writes packet by packet"},
-                         Row{"\x1F\x8B\x08\x00", "the capture is compressed with gzip", "unpack it first: gunzip -c FILE | demarc traffic -r -"},
-                         Row{"\x28\xB5\x2F\xFD", "the capture is compressed with zstd", "unpack it first: zstdcat FILE | demarc traffic -r -"},
-                         Row{"<?xml version", "this is neither a pcap nor a pcapng file", "tcpdump -w, dumpcap and Wireshark write them"},
-                         Row{"\xA1\xB2\xC3\xD4", "the pcap header is cut: 4 of 24 bytes are there", "the capture had hardly begun; give a longer one"}}) {
+  struct Row {
+    std::string bytes;
+    const char* what;
+    const char* hint;
+  };
+  for (const Row& row :
+       {Row{"", "the capture is empty", "an interrupted tcpdump leaves such a file; -U writes packet by packet"},
+        Row{"\x1F\x8B\x08\x00", "the capture is compressed with gzip",
+            "unpack it first: gunzip -c FILE | demarc traffic -r -"},
+        Row{"\x28\xB5\x2F\xFD", "the capture is compressed with zstd",
+            "unpack it first: zstdcat FILE | demarc traffic -r -"},
+        Row{"<?xml version", "this is neither a pcap nor a pcapng file",
+            "tcpdump -w, dumpcap and Wireshark write them"},
+        Row{"\xA1\xB2\xC3\xD4", "the pcap header is cut: 4 of 24 bytes are there",
+            "the capture had hardly begun; give a longer one"}}) {
     CAPTURE(row.what);
     auto reader = read_capture(std::make_unique<MemorySource>(bytes_of(row.bytes)), "dmz.pcap");
     REQUIRE_FALSE(reader.has_value());

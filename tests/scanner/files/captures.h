@@ -37,13 +37,16 @@ inline ReadCapture read_all(Bytes file, std::size_t piece = SIZE_MAX, std::size_
   while (const std::size_t count = (*reader)->read(batch))
     for (std::size_t i = 0; i < count; ++i) {
       const CapturePacket& p = batch[i];
-      out.packets.push_back({p.at, p.link, p.wire_length, p.interface, p.frame, std::string(p.bytes.begin(), p.bytes.end())});
+      out.packets.push_back(
+          {p.at, p.link, p.wire_length, p.interface, p.frame, std::string(p.bytes.begin(), p.bytes.end())});
     }
   out.statistics = (*reader)->statistics();
   return out;
 }
 
-inline Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
+inline Bytes bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 inline const Timestamp kStart = Timestamp::from_seconds(1'795'000'000);
 

@@ -22,7 +22,9 @@ class Folder {
   }
   ~Folder() { std::filesystem::remove_all(path_); }
   std::string operator/(const char* name) const { return (path_ / name).string(); }
-  std::size_t entries() const { return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {})); }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
 
  private:
   std::filesystem::path path_;
@@ -84,7 +86,7 @@ TEST_CASE("a file is replaced whole, keeps its mode, and leaves nothing beside i
   REQUIRE(::chmod((folder / "report.html").c_str(), 0600) == 0);
   CHECK(write_file_atomically(folder / "report.html", "second").has_value());
   CHECK(contents(folder / "report.html") == "second");
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat((folder / "report.html").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   CHECK(folder.entries() == 1);
@@ -117,7 +119,8 @@ TEST_CASE("where there is no room the old file stays, and the error says so") {
 TEST_CASE("devices are written to, directories and missing places refused") {
   CHECK(write_file_atomically("/dev/null", "x").has_value());
   CHECK(write_file_atomically("/tmp", "x").error().what == "cannot be written: Is a directory");
-  CHECK(write_file_atomically("/nonexistent/x", "x").error().what == "cannot be written: No such file or directory");
+  CHECK(write_file_atomically("/nonexistent/x", "x").error().what ==
+        "cannot be written: No such file or directory");
   if (::access("/dev/full", W_OK) == 0) {
     const auto full = write_file_atomically("/dev/full", "x");
     REQUIRE_FALSE(full.has_value());

@@ -25,11 +25,13 @@ TEST_CASE("all shapes of pcap give the same packets") {
         CAPTURE(little);
         CAPTURE(nano);
         CAPTURE(modified);
-        const auto file = three_packets({.little_endian = little, .nanoseconds = nano, .modified = modified, .link = LinkType::linux_cooked});
+        const auto file = three_packets(
+            {.little_endian = little, .nanoseconds = nano, .modified = modified, .link = LinkType::linux_cooked});
         const ReadCapture read = read_all(file);
         REQUIRE(read.refused.empty());
         REQUIRE(read.packets.size() == 3);
-        CHECK(read.packets[0] == ReadPacket{kStart + Nanoseconds(nano ? 1'002'003 : 1'002'000), LinkType::linux_cooked, 5, 0, 1, "first"});
+        CHECK(read.packets[0] == ReadPacket{kStart + Nanoseconds(nano ? 1'002'003 : 1'002'000),
+                                            LinkType::linux_cooked, 5, 0, 1, "first"});
         CHECK(read.packets[1].bytes.empty());
         CHECK(read.packets[2].bytes == "third, cut");
         CHECK(read.packets[2].wire_length == 1500);
@@ -59,8 +61,10 @@ TEST_CASE("a file cut at any byte gives its whole packets and says where it ends
     CHECK(read.packets.size() == whole);
     const bool at_end = cut == ends[whole];
     CHECK(read.statistics.truncated == !at_end);
-    if (at_end) CHECK(read.statistics.problem.empty());
-    else CHECK(read.statistics.problem_offset == ends[whole]);
+    if (at_end)
+      CHECK(read.statistics.problem.empty());
+    else
+      CHECK(read.statistics.problem_offset == ends[whole]);
   }
   CHECK(read_all(Bytes(file).first(50)).statistics.problem ==
         "the file ends in the middle of frame 2, at byte 45: 5 of 16 bytes are there");
@@ -72,7 +76,8 @@ TEST_CASE("a packet length that cannot be ends the reading and takes no memory")
   const ReadCapture read = read_all(file);
   CHECK(read.packets.size() == 1);
   CHECK(read.statistics.truncated);
-  CHECK(read.statistics.problem == "damaged at frame 2, byte 45: a packet of 2130706432 bytes cannot be; nothing behind it can be read");
+  CHECK(read.statistics.problem ==
+        "damaged at frame 2, byte 45: a packet of 2130706432 bytes cannot be; nothing behind it can be read");
 }
 
 TEST_CASE("a wire length below the captured one is a lie") {

@@ -11,7 +11,8 @@
 namespace demarc {
 
 TEST_CASE("what the writer writes the reader reads, nanoseconds and lengths included") {
-  const std::string path = (std::filesystem::temp_directory_path() / ("demarc-writer-" + std::to_string(::getpid()) + ".pcap")).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("demarc-writer-" + std::to_string(::getpid()) + ".pcap")).string();
   {
     auto writer = PcapWriter::create(path, LinkType::raw, 128);
     REQUIRE(writer.has_value());
@@ -36,7 +37,8 @@ TEST_CASE("a full disk is said, with how much is safe") {
   auto writer = PcapWriter::create("/dev/full", LinkType::raw);
   REQUIRE_FALSE(writer.has_value());
   CHECK(writer.error().where.file == "/dev/full");
-  CHECK(writer.error().what == "cannot be written: No space left on device; at least the first 0 of 0 packets are in it");
+  CHECK(writer.error().what ==
+        "cannot be written: No space left on device; at least the first 0 of 0 packets are in it");
 }
 
 TEST_CASE("a place that cannot be written is refused") {

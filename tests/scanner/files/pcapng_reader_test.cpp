@@ -13,7 +13,9 @@ std::vector<std::uint8_t> sample(bool little, std::vector<std::size_t>* ends = n
   const auto mark = [&] {
     if (ends != nullptr) ends->push_back(file.bytes().size());
   };
-  file.section().interface({.link = LinkType::ethernet, .snaplen = 96}).interface({.link = LinkType::raw, .resolution = 9});
+  file.section()
+      .interface({.link = LinkType::ethernet, .snaplen = 96})
+      .interface({.link = LinkType::raw, .resolution = 9});
   file.enhanced_packet(0, 1'795'000'000'000'001, bytes_of("first"), 1500);
   mark();
   file.block(0x0BAD, bytes_of("unknown blocks are skipped"));
@@ -37,7 +39,8 @@ TEST_CASE("sections, interfaces, clocks and packet blocks") {
     CHECK(read.packets[0] == ReadPacket{kStart + Nanoseconds(1000), LinkType::ethernet, 1500, 0, 1, "first"});
     CHECK(read.packets[1] == ReadPacket{kStart + Nanoseconds(2), LinkType::raw, 6, 1, 2, "second"});
     CHECK(read.packets[2] == ReadPacket{kStart + Nanoseconds(2), LinkType::ethernet, 5, 0, 3, "third"});
-    CHECK(read.packets[3] == ReadPacket{kStart + Nanoseconds(3'000'000) + std::chrono::seconds(3600), LinkType::linux_cooked2, 6, 2, 4, "fourth"});
+    CHECK(read.packets[3] == ReadPacket{kStart + Nanoseconds(3'000'000) + std::chrono::seconds(3600),
+                                        LinkType::linux_cooked2, 6, 2, 4, "fourth"});
     CHECK_FALSE(read.statistics.truncated);
     CHECK(read.statistics.dropped == 2);
     CHECK(read.statistics.problem.empty());
@@ -45,13 +48,19 @@ TEST_CASE("sections, interfaces, clocks and packet blocks") {
 }
 
 TEST_CASE("time resolutions: powers of ten and of two, coarse, fine and absurd") {
-  struct Row { std::uint8_t resolution; std::uint64_t ticks; std::int64_t offset; std::int64_t nanoseconds; };
+  struct Row {
+    std::uint8_t resolution;
+    std::uint64_t ticks;
+    std::int64_t offset;
+    std::int64_t nanoseconds;
+  };
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-  for (const Row& row : {Row{6, 1'500'000, 0, 1'500'000'000}, Row{0, 7, 0, 7'000'000'000}, Row{9, 7, 0, 7}, Row{12, 7'999, 0, 7},
-                         Row{29, ~std::uint64_t{0}, 0, 0}, Row{127, ~std::uint64_t{0}, 0, 0}, Row{0x80, 3, 0, 3'000'000'000},
-                         Row{0x8A, 1536, 0, 1'500'000'000}, Row{0xFF, ~std::uint64_t{0}, 0, 0}, Row{0, ~std::uint64_t{0}, 0, kMax},
-                         Row{6, 0, -5, 0}, Row{6, 0, 5, 5'000'000'000}, Row{6, 0, std::numeric_limits<std::int64_t>::max(), kMax},
-                         Row{6, 5'000'000, std::numeric_limits<std::int64_t>::min(), 0}}) {
+  for (const Row& row :
+       {Row{6, 1'500'000, 0, 1'500'000'000}, Row{0, 7, 0, 7'000'000'000}, Row{9, 7, 0, 7}, Row{12, 7'999, 0, 7},
+        Row{29, ~std::uint64_t{0}, 0, 0}, Row{127, ~std::uint64_t{0}, 0, 0}, Row{0x80, 3, 0, 3'000'000'000},
+        Row{0x8A, 1536, 0, 1'500'000'000}, Row{0xFF, ~std::uint64_t{0}, 0, 0}, Row{0, ~std::uint64_t{0}, 0, kMax},
+        Row{6, 0, -5, 0}, Row{6, 0, 5, 5'000'000'000}, Row{6, 0, std::numeric_limits<std::int64_t>::max(), kMax},
+        Row{6, 5'000'000, std::numeric_limits<std::int64_t>::min(), 0}}) {
     CAPTURE(static_cast<int>(row.resolution));
     CAPTURE(row.ticks);
     CAPTURE(row.offset);
@@ -122,9 +131,12 @@ TEST_CASE("a file cut at any byte gives its whole packets") {
 }
 
 TEST_CASE("block lengths that cannot be end the reading and take no memory") {
-  struct Row { std::uint32_t type, length; bool truncated; };
-  for (const Row& row : {Row{6, 8, true}, Row{6, 13, true}, Row{6, 0xFFFFFFFC, true}, Row{1, 0x40000000, true}, Row{0x0BAD, 0xFFFFFFF0, true},
-                         Row{0x0A0D0D0A, 0xFFFFFFF0, true}}) {
+  struct Row {
+    std::uint32_t type, length;
+    bool truncated;
+  };
+  for (const Row& row : {Row{6, 8, true}, Row{6, 13, true}, Row{6, 0xFFFFFFFC, true}, Row{1, 0x40000000, true},
+                         Row{0x0BAD, 0xFFFFFFF0, true}, Row{0x0A0D0D0A, 0xFFFFFFF0, true}}) {
     CAPTURE(row.type);
     CAPTURE(row.length);
     PcapngBytes file;
@@ -151,13 +163,16 @@ TEST_CASE("a large unknown block is skipped without keeping it") {
 TEST_CASE("lengths at both ends of a block must agree") {
   auto bytes = sample(true);
   PcapngBytes head;
-  head.section().interface({.link = LinkType::ethernet, .snaplen = 96}).interface({.link = LinkType::raw, .resolution = 9});
+  head.section()
+      .interface({.link = LinkType::ethernet, .snaplen = 96})
+      .interface({.link = LinkType::raw, .resolution = 9});
   const std::size_t block = head.bytes().size();
   bytes[block + 8 + 20 + 8] ^= 1;  // the length behind the first packet
   const ReadCapture read = read_all(bytes);
   CHECK(read.packets.empty());
   CHECK(read.statistics.truncated);
-  CHECK(read.statistics.problem.find("a block that says 40 bytes at its start and 41 at its end") != std::string::npos);
+  CHECK(read.statistics.problem.find("a block that says 40 bytes at its start and 41 at its end") !=
+        std::string::npos);
 }
 
 TEST_CASE("pieces and batches of any size give the same packets") {

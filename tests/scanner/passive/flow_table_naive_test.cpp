@@ -1,5 +1,5 @@
-// The flow table against second, naive implementations: totals of arbitrary packets, and the truth of a generator that
-// interleaves whole conversations.
+// The flow table against second, naive implementations: totals of arbitrary packets, and the truth of a generator
+// that interleaves whole conversations.
 #include <rapidcheck.h>
 
 #include <map>
@@ -14,7 +14,9 @@ namespace demarc {
 namespace {
 
 using Ends = std::tuple<Protocol, Endpoint, Endpoint>;
-Ends ends_of(Protocol protocol, Endpoint a, Endpoint b) { return b < a ? Ends{protocol, b, a} : Ends{protocol, a, b}; }
+Ends ends_of(Protocol protocol, Endpoint a, Endpoint b) {
+  return b < a ? Ends{protocol, b, a} : Ends{protocol, a, b};
+}
 
 struct Totals {
   std::uint64_t packets = 0, bytes = 0;
@@ -22,7 +24,9 @@ struct Totals {
 };
 
 template <typename T>
-T any_of(std::mt19937& random, std::initializer_list<T> choices) { return std::data(choices)[random() % choices.size()]; }
+T any_of(std::mt19937& random, std::initializer_list<T> choices) {
+  return std::data(choices)[random() % choices.size()];
+}
 
 }  // namespace
 
@@ -36,16 +40,21 @@ TEST_CASE("no packet is lost or doubled, whatever the packets") {
     std::map<Ends, Totals> naive;
     Timestamp now = Timestamp::from_seconds(1'000'000);
     for (std::uint64_t frame = 1; frame <= 400; ++frame) {
-      const Address a = Address::ipv4(0xC0000200U + static_cast<std::uint32_t>(random() % 4)), b = Address::ipv4(0xC6336400U + static_cast<std::uint32_t>(random() % 4));
-      const Endpoint left{a, Port(static_cast<std::uint16_t>(40000 + random() % 3))}, right{b, Port(static_cast<std::uint16_t>(442 + random() % 3))};
+      const Address a = Address::ipv4(0xC0000200U + static_cast<std::uint32_t>(random() % 4)),
+                    b = Address::ipv4(0xC6336400U + static_cast<std::uint32_t>(random() % 4));
+      const Endpoint left{a, Port(static_cast<std::uint16_t>(40000 + random() % 3))},
+          right{b, Port(static_cast<std::uint16_t>(442 + random() % 3))};
       const bool reversed = random() % 2;
       const Endpoint &from = reversed ? right : left, &to = reversed ? left : right;
       const bool tcp = random() % 3 != 0;
       const Frame packet =
           tcp ? craft_tcp(from.address, to.address,
-                          {.source_port = from.port.number(), .port = to.port.number(), .seq = static_cast<std::uint32_t>(random() % 5 * 1000),
+                          {.source_port = from.port.number(),
+                           .port = to.port.number(),
+                           .seq = static_cast<std::uint32_t>(random() % 5 * 1000),
                            .ack = static_cast<std::uint32_t>(random() % 3),
-                           .flags = any_of<std::uint8_t>(random, {0, 1, 2, 4, 16, 16, 16, 17, 18, 20, 25, 63}), .payload = random() % 2 ? "data" : ""})
+                           .flags = any_of<std::uint8_t>(random, {0, 1, 2, 4, 16, 16, 16, 17, 18, 20, 25, 63}),
+                           .payload = random() % 2 ? "data" : ""})
               : craft_udp(from.address, to.address, from.port.number(), to.port.number(), "data");
       PacketView view;
       RC_ASSERT(decode_ip(packet, 0, view));
@@ -84,8 +93,10 @@ TEST_CASE("interleaved conversations come out as they were made: initiator, stat
     for (std::uint32_t i = 0; i < 60; ++i) {
       Made m;
       m.client = {Address::ipv4(0xC6336400U + i % 5), Port(static_cast<std::uint16_t>(20000 + i))};
-      m.server = {Address::ipv4(0xC0000200U + static_cast<std::uint32_t>(random() % 3)), Port(any_of<std::uint16_t>(random, {22, 443, 8443, 50000}))};
-      m.history = any_of<const char*>(random, {"S", "SSS", "Sr", "ShR", "ShA", "ShADd", "ShADdFf", "ShADdfFA", "ShADdR", "ShADr", "ShADF", "SR", "hADd", "hadf"});
+      m.server = {Address::ipv4(0xC0000200U + static_cast<std::uint32_t>(random() % 3)),
+                  Port(any_of<std::uint16_t>(random, {22, 443, 8443, 50000}))};
+      m.history = any_of<const char*>(random, {"S", "SSS", "Sr", "ShR", "ShA", "ShADd", "ShADdFf", "ShADdfFA",
+                                               "ShADdR", "ShADr", "ShADF", "SR", "hADd", "hadf"});
       m.isn[0] = static_cast<std::uint32_t>(random());
       m.isn[1] = static_cast<std::uint32_t>(random());
       m.seq[0] = m.isn[0], m.seq[1] = m.isn[1];
@@ -105,14 +116,19 @@ TEST_CASE("interleaved conversations come out as they were made: initiator, stat
       const char step = m.history[m.next++];
       const bool server = step >= 'a';
       const char what = server ? static_cast<char>(step - 'a' + 'A') : step;
-      TcpCraft t{.source_port = (server ? m.server : m.client).port.number(), .port = (server ? m.client : m.server).port.number()};
-      t.flags = what == 'S' ? tcp_flag::syn : what == 'H' ? tcp_flag::syn | tcp_flag::ack : what == 'F' ? tcp_flag::fin | tcp_flag::ack
-                : what == 'R' ? tcp_flag::rst : tcp_flag::ack;
+      TcpCraft t{.source_port = (server ? m.server : m.client).port.number(),
+                 .port = (server ? m.client : m.server).port.number()};
+      t.flags = what == 'S'   ? tcp_flag::syn
+                : what == 'H' ? tcp_flag::syn | tcp_flag::ack
+                : what == 'F' ? tcp_flag::fin | tcp_flag::ack
+                : what == 'R' ? tcp_flag::rst
+                              : tcp_flag::ack;
       t.seq = what == 'S' || what == 'H' ? m.isn[server] : m.seq[server];
       t.ack = what == 'S' ? 0 : m.isn[!server] + 1;
       if (what == 'D') t.payload = "data";
       m.seq[server] = t.seq + (what == 'S' || what == 'H' || what == 'F' ? 1 : what == 'D' ? 4 : 0);
-      const Frame packet = craft_tcp((server ? m.server : m.client).address, (server ? m.client : m.server).address, t);
+      const Frame packet =
+          craft_tcp((server ? m.server : m.client).address, (server ? m.client : m.server).address, t);
       (server ? m.in : m.out) += packet.size();
       PacketView view;
       RC_ASSERT(decode_ip(packet, 0, view));
@@ -123,7 +139,9 @@ TEST_CASE("interleaved conversations come out as they were made: initiator, stat
     table.finish(flows);
     RC_ASSERT(flows.size() == made.size());
     for (const Made& m : made) {
-      const auto found = std::find_if(flows.begin(), flows.end(), [&](const ObservedFlow& f) { return f.initiator == m.client.address && f.initiator_port == m.client.port; });
+      const auto found = std::find_if(flows.begin(), flows.end(), [&](const ObservedFlow& f) {
+        return f.initiator == m.client.address && f.initiator_port == m.client.port;
+      });
       RC_ASSERT(found != flows.end());
       RC_ASSERT(found->responder == m.server.address);
       RC_ASSERT(found->port == m.server.port);
@@ -131,9 +149,10 @@ TEST_CASE("interleaved conversations come out as they were made: initiator, stat
       RC_ASSERT(found->bytes_out == m.out);
       RC_ASSERT(found->bytes_in == m.in);
       static const std::map<std::string, std::pair<const char*, int>> kTruth{
-          {"S", {"S0", 0}}, {"SSS", {"S0", 0}}, {"Sr", {"REJ", 0}}, {"ShR", {"RSTO", 0}}, {"ShA", {"S1", 1}}, {"ShADd", {"S1", 1}},
-          {"ShADdFf", {"SF", 1}}, {"ShADdfFA", {"SF", 1}}, {"ShADdR", {"RSTO", 1}}, {"ShADr", {"RSTR", 1}}, {"ShADF", {"S2", 1}},
-          {"SR", {"RSTOS0", 0}}, {"hADd", {"S1", 1}}, {"hadf", {"SHR", 1}}};
+          {"S", {"S0", 0}},        {"SSS", {"S0", 0}},     {"Sr", {"REJ", 0}},     {"ShR", {"RSTO", 0}},
+          {"ShA", {"S1", 1}},      {"ShADd", {"S1", 1}},   {"ShADdFf", {"SF", 1}}, {"ShADdfFA", {"SF", 1}},
+          {"ShADdR", {"RSTO", 1}}, {"ShADr", {"RSTR", 1}}, {"ShADF", {"S2", 1}},   {"SR", {"RSTOS0", 0}},
+          {"hADd", {"S1", 1}},     {"hadf", {"SHR", 1}}};
       const auto& truth = kTruth.at(m.history);
       RC_ASSERT(states(*found) == std::string(truth.first));
       RC_ASSERT(found->established == static_cast<std::uint64_t>(truth.second));

@@ -27,12 +27,18 @@ TEST_CASE("a whole conversation: who opened it, what it carried, where it began"
 }
 
 TEST_CASE("the states that scanners and firewalls leave behind, and whether they are use") {
-  struct Row { const char* history; const char* state; std::uint64_t established; bool certain; };
-  for (const Row& row : {Row{"SSS", "S0", 0, true}, Row{"Sr", "REJ", 0, true}, Row{"SrSr", "REJ", 0, true}, Row{"Sh", "S1", 0, true},
-                         Row{"ShR", "RSTO", 0, true}, Row{"ShA", "S1", 1, true}, Row{"ShADdR", "RSTO", 1, true},
-                         Row{"ShADr", "RSTR", 1, true}, Row{"SR", "RSTOS0", 0, true}, Row{"hr", "RSTRH", 0, true},
-                         Row{"Dd", "OTH", 1, false}, Row{"DDD", "OTH", 0, false}, Row{"Ar", "RSTRH", 0, false}, Row{"R", "OTH", 0, false},
-                         Row{"Ss", "S1", 0, false}}) {
+  struct Row {
+    const char* history;
+    const char* state;
+    std::uint64_t established;
+    bool certain;
+  };
+  for (const Row& row :
+       {Row{"SSS", "S0", 0, true}, Row{"Sr", "REJ", 0, true}, Row{"SrSr", "REJ", 0, true}, Row{"Sh", "S1", 0, true},
+        Row{"ShR", "RSTO", 0, true}, Row{"ShA", "S1", 1, true}, Row{"ShADdR", "RSTO", 1, true},
+        Row{"ShADr", "RSTR", 1, true}, Row{"SR", "RSTOS0", 0, true}, Row{"hr", "RSTRH", 0, true},
+        Row{"Dd", "OTH", 1, false}, Row{"DDD", "OTH", 0, false}, Row{"Ar", "RSTRH", 0, false},
+        Row{"R", "OTH", 0, false}, Row{"Ss", "S1", 0, false}}) {
     CAPTURE(row.history);
     Talk talk;
     const ObservedFlow flow = talk.tcp(row.history).only();
@@ -45,8 +51,13 @@ TEST_CASE("the states that scanners and firewalls leave behind, and whether they
 }
 
 TEST_CASE("one side of the road: what it acknowledges proves the other") {
-  struct Row { const char* history; const char* state; std::uint64_t established; };
-  for (const Row& row : {Row{"SADF", "SH", 1}, Row{"SAD", "S0", 1}, Row{"hadf", "SHR", 1}, Row{"h", "OTH", 0}, Row{"hh", "OTH", 0}}) {
+  struct Row {
+    const char* history;
+    const char* state;
+    std::uint64_t established;
+  };
+  for (const Row& row : {Row{"SADF", "SH", 1}, Row{"SAD", "S0", 1}, Row{"hadf", "SHR", 1}, Row{"h", "OTH", 0},
+                         Row{"hh", "OTH", 0}}) {
     CAPTURE(row.history);
     Talk talk;
     const ObservedFlow flow = talk.tcp(row.history).only();
@@ -157,10 +168,18 @@ TEST_CASE("silence ends a conversation: an idle session within keep-alive does n
 
 TEST_CASE("a handshake out of order is still one conversation, and certain") {
   Talk talk;
-  const ObservedFlow flow = talk.packet(craft_tcp(kServer, kClient, {.source_port = 443, .port = 40000, .seq = 9000, .ack = 1001, .flags = tcp_flag::syn | tcp_flag::ack}))
-                                .packet(craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 1000, .flags = tcp_flag::syn}))
-                                .packet(craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 1001, .ack = 9001, .flags = tcp_flag::ack}))
-                                .only();
+  const ObservedFlow flow =
+      talk.packet(craft_tcp(kServer, kClient,
+                            {.source_port = 443,
+                             .port = 40000,
+                             .seq = 9000,
+                             .ack = 1001,
+                             .flags = tcp_flag::syn | tcp_flag::ack}))
+          .packet(
+              craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 1000, .flags = tcp_flag::syn}))
+          .packet(craft_tcp(kClient, kServer,
+                            {.source_port = 40000, .port = 443, .seq = 1001, .ack = 9001, .flags = tcp_flag::ack}))
+          .only();
   CHECK(flow.conversations == 1);
   CHECK(flow.initiator == kClient);
   CHECK(flow.initiator_certain);
@@ -168,10 +187,18 @@ TEST_CASE("a handshake out of order is still one conversation, and certain") {
 }
 
 TEST_CASE("UDP: states, use and certainty") {
-  struct Row { std::uint16_t client, server; const char* directions; const char* state; std::uint64_t established; bool certain; bool swapped; };
-  for (const Row& row : {Row{5000, 53, "><", "SF", 1, true, false}, Row{5000, 53, ">", "S0", 0, true, false},
-                         Row{5000, 53, "<", "SHR", 0, false, false}, Row{5000, 53, "<>", "SF", 1, false, false},
-                         Row{5000, 6000, "><", "SF", 1, false, false}, Row{5000, 6000, "<", "S0", 0, false, true}}) {
+  struct Row {
+    std::uint16_t client, server;
+    const char* directions;
+    const char* state;
+    std::uint64_t established;
+    bool certain;
+    bool swapped;
+  };
+  for (const Row& row :
+       {Row{5000, 53, "><", "SF", 1, true, false}, Row{5000, 53, ">", "S0", 0, true, false},
+        Row{5000, 53, "<", "SHR", 0, false, false}, Row{5000, 53, "<>", "SF", 1, false, false},
+        Row{5000, 6000, "><", "SF", 1, false, false}, Row{5000, 6000, "<", "S0", 0, false, true}}) {
     CAPTURE(row.server);
     CAPTURE(row.directions);
     Talk talk;
@@ -196,7 +223,8 @@ TEST_CASE("UDP between high ports is certain once nothing earlier can have been 
 
 TEST_CASE("what goes to many was not asked for") {
   Talk talk;
-  const ObservedFlow flow = talk.packet(craft_udp(kServer, *parse_address("224.0.0.251"), 5353, 5353, "announce")).only();
+  const ObservedFlow flow =
+      talk.packet(craft_udp(kServer, *parse_address("224.0.0.251"), 5353, 5353, "announce")).only();
   CHECK(flow.initiator == kServer);
   CHECK(flow.initiator_certain);
 }
@@ -242,18 +270,27 @@ TEST_CASE("a machine that talks to itself") {
 }
 
 TEST_CASE("an ICMP error belongs to the conversation it quotes and is never a flow") {
-  struct Row { bool v6; std::uint8_t type, code; const char* state; };
-  for (const Row& row : {Row{false, 3, 3, "REJ"}, Row{false, 3, 13, "REJ"}, Row{false, 3, 1, "REJ"}, Row{false, 3, 4, "S0"},
-                         Row{false, 11, 0, "S0"}, Row{false, 5, 1, "S0"}, Row{true, 1, 4, "REJ"}, Row{true, 1, 1, "REJ"},
-                         Row{true, 2, 0, "S0"}, Row{true, 3, 0, "S0"}}) {
+  struct Row {
+    bool v6;
+    std::uint8_t type, code;
+    const char* state;
+  };
+  for (const Row& row :
+       {Row{false, 3, 3, "REJ"}, Row{false, 3, 13, "REJ"}, Row{false, 3, 1, "REJ"}, Row{false, 3, 4, "S0"},
+        Row{false, 11, 0, "S0"}, Row{false, 5, 1, "S0"}, Row{true, 1, 4, "REJ"}, Row{true, 1, 1, "REJ"},
+        Row{true, 2, 0, "S0"}, Row{true, 3, 0, "S0"}}) {
     CAPTURE(row.v6);
     CAPTURE(static_cast<int>(row.type));
     CAPTURE(static_cast<int>(row.code));
-    const Address &c = row.v6 ? kClient6 : kClient, &s = row.v6 ? kServer6 : kServer, &r = row.v6 ? kRouter6 : kRouter;
-    for (const Frame& attempt : {craft_udp(c, s, 5000, 161, "get"), craft_tcp(c, s, {.source_port = 5000, .port = 161, .seq = 1, .flags = tcp_flag::syn}),
-                                 craft_icmp(c, s, row.v6 ? 128 : 8, 0, 0x00010001)}) {
+    const Address &c = row.v6 ? kClient6 : kClient, &s = row.v6 ? kServer6 : kServer,
+                  &r = row.v6 ? kRouter6 : kRouter;
+    for (const Frame& attempt :
+         {craft_udp(c, s, 5000, 161, "get"),
+          craft_tcp(c, s, {.source_port = 5000, .port = 161, .seq = 1, .flags = tcp_flag::syn}),
+          craft_icmp(c, s, row.v6 ? 128 : 8, 0, 0x00010001)}) {
       Talk talk;
-      const ObservedFlow flow = talk.packet(attempt).packet(craft_icmp_error(r, row.type, row.code, attempt)).only();
+      const ObservedFlow flow =
+          talk.packet(attempt).packet(craft_icmp_error(r, row.type, row.code, attempt)).only();
       CHECK(states(flow) == row.state);
       CHECK(flow.initiator == c);
       CHECK(flow.established == 0);
@@ -302,7 +339,9 @@ TEST_CASE("fragments whose first part never came are counted as lost, not as a f
 TEST_CASE("other protocols are flows without ports") {
   Talk talk;
   const Frame payload(16);
-  const ObservedFlow flow = talk.packet(craft_ip(kClient, kServer, Protocol::esp, payload)).packet(craft_ip(kServer, kClient, Protocol::esp, payload)).only();
+  const ObservedFlow flow = talk.packet(craft_ip(kClient, kServer, Protocol::esp, payload))
+                                .packet(craft_ip(kServer, kClient, Protocol::esp, payload))
+                                .only();
   CHECK(flow.protocol == Protocol::esp);
   CHECK(flow.port == Port{0});
   CHECK(states(flow) == "SF");
@@ -386,7 +425,8 @@ TEST_CASE("the hash key changes nothing in the result") {
     options.hash_key = key;
     options.conversations_max = 32;
     Talk talk(options);
-    for (std::uint16_t port = 2000; port < 2200; ++port) talk.ports(port, static_cast<std::uint16_t>(port % 7 + 20)).tcp(port % 3 == 0 ? "dA" : "ShADd");
+    for (std::uint16_t port = 2000; port < 2200; ++port)
+      talk.ports(port, static_cast<std::uint16_t>(port % 7 + 20)).tcp(port % 3 == 0 ? "dA" : "ShADd");
     const auto flows = talk.finish();
     if (first.empty()) first = flows;
     REQUIRE(flows.size() == first.size());

@@ -22,7 +22,8 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
   std::string write(const char* name, const std::vector<std::uint8_t>& bytes) const {
     const std::string path = (path_ / name).string();
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     return path;
   }
 
@@ -34,10 +35,17 @@ const Timestamp kStart = Timestamp::from_seconds(1'795'000'000);
 
 // The handshake and exchange of one conversation, one packet a second.
 std::vector<Frame> conversation() {
-  return {craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 99, .flags = tcp_flag::syn}),
-          craft_tcp(kServer, kClient, {.source_port = 443, .port = 40000, .seq = 499, .ack = 100, .flags = tcp_flag::syn | tcp_flag::ack}),
-          craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 100, .ack = 500, .flags = tcp_flag::ack, .payload = "hello"}),
-          craft_tcp(kServer, kClient, {.source_port = 443, .port = 40000, .seq = 500, .ack = 105, .flags = tcp_flag::ack, .payload = "world"})};
+  return {
+      craft_tcp(kClient, kServer, {.source_port = 40000, .port = 443, .seq = 99, .flags = tcp_flag::syn}),
+      craft_tcp(
+          kServer, kClient,
+          {.source_port = 443, .port = 40000, .seq = 499, .ack = 100, .flags = tcp_flag::syn | tcp_flag::ack}),
+      craft_tcp(
+          kClient, kServer,
+          {.source_port = 40000, .port = 443, .seq = 100, .ack = 500, .flags = tcp_flag::ack, .payload = "hello"}),
+      craft_tcp(
+          kServer, kClient,
+          {.source_port = 443, .port = 40000, .seq = 500, .ack = 105, .flags = tcp_flag::ack, .payload = "world"})};
 }
 
 template <typename Keep>
@@ -47,10 +55,14 @@ std::vector<std::uint8_t> pcap_of(const std::vector<Frame>& packets, Keep&& keep
   std::vector<std::uint8_t> file;
   append_pcap_header(shape, file);
   for (std::size_t i = 0; i < packets.size(); ++i)
-    if (keep(i)) append_pcap_packet(shape, kStart + std::chrono::seconds(i), packets[i], static_cast<std::uint32_t>(packets[i].size()), file);
+    if (keep(i))
+      append_pcap_packet(shape, kStart + std::chrono::seconds(i), packets[i],
+                         static_cast<std::uint32_t>(packets[i].size()), file);
   return file;
 }
-std::vector<std::uint8_t> pcap_of(const std::vector<Frame>& packets) { return pcap_of(packets, [](std::size_t) { return true; }); }
+std::vector<std::uint8_t> pcap_of(const std::vector<Frame>& packets) {
+  return pcap_of(packets, [](std::size_t) { return true; });
+}
 
 ObserveRequest request_for(std::vector<CaptureInput> captures) {
   ObserveRequest request;
@@ -89,7 +101,8 @@ TEST_CASE("captures of one sensor share their conversations, in time order, what
   const std::string late = folder.write("late.pcap", pcap_of(packets, [](std::size_t i) { return i >= 2; }));
   const std::string out = folder.write("out.pcap", pcap_of(packets, [](std::size_t i) { return i % 2 == 0; }));
   const std::string in = folder.write("in.pcap", pcap_of(packets, [](std::size_t i) { return i % 2 == 1; }));
-  for (const auto& [one, other] : {std::pair{early, late}, std::pair{late, early}, std::pair{out, in}, std::pair{in, out}}) {
+  for (const auto& [one, other] :
+       {std::pair{early, late}, std::pair{late, early}, std::pair{out, in}, std::pair{in, out}}) {
     const auto evidence = observe(request_for({{one, "tap"}, {other, "tap"}}));
     REQUIRE(evidence.has_value());
     REQUIRE(evidence->flows.size() == 1);
@@ -127,7 +140,9 @@ TEST_CASE("what cannot be counted is counted as such") {
   ByteWriter(mpls).zeros(12).u16(0x8847).zeros(46);
   const Frame whole = craft_frame(LinkType::ethernet, conversation()[0]);
   file.enhanced_packet(0, 1, arp, 60).enhanced_packet(0, 2, mpls, 60).enhanced_packet(1, 3, arp, 60);
-  file.enhanced_packet(0, 4, Bytes(whole).first(30), 60).enhanced_packet(0, 5, whole, 60).enhanced_packet(7, 6, whole, 60);
+  file.enhanced_packet(0, 4, Bytes(whole).first(30), 60)
+      .enhanced_packet(0, 5, whole, 60)
+      .enhanced_packet(7, 6, whole, 60);
   file.interface_statistics(0, 7, 11, std::nullopt);
   const auto evidence = observe(request_for({{folder.write("odd.pcapng", file.take()), ""}}));
   REQUIRE(evidence.has_value());
@@ -188,7 +203,8 @@ TEST_CASE("progress is told, the last time with everything") {
   const Folder folder;
   const auto bytes = pcap_of(conversation());
   ObserveProgress last;
-  const auto evidence = observe(request_for({{folder.write("dmz.pcap", bytes), ""}}), [&](const ObserveProgress& p) { last = p; });
+  const auto evidence =
+      observe(request_for({{folder.write("dmz.pcap", bytes), ""}}), [&](const ObserveProgress& p) { last = p; });
   REQUIRE(evidence.has_value());
   CHECK(last.packets == 4);
   CHECK(last.conversations == 1);

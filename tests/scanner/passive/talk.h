@@ -13,8 +13,10 @@
 
 namespace demarc {
 
-inline const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"), kRouter = *parse_address("203.0.113.1");
-inline const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"), kRouter6 = *parse_address("2001:db8:2::1");
+inline const Address kClient = *parse_address("198.51.100.7"), kServer = *parse_address("192.0.2.10"),
+                     kRouter = *parse_address("203.0.113.1");
+inline const Address kClient6 = *parse_address("2001:db8::7"), kServer6 = *parse_address("2001:db8:1::10"),
+                     kRouter6 = *parse_address("2001:db8:2::1");
 
 inline FlowOptions options_for_tests() {
   FlowOptions options;
@@ -42,8 +44,8 @@ class Talk {
   Timestamp now() const { return now_; }
   FlowTable& table() { return table_; }
 
-  /// TCP steps as Zeek writes its history: S SYN, H SYN-ACK, A pure ACK, D data, F FIN, R RST; capitals from the client
-  /// at port 40000, small letters from the server at port 443.
+  /// TCP steps as Zeek writes its history: S SYN, H SYN-ACK, A pure ACK, D data, F FIN, R RST; capitals from the
+  /// client at port 40000, small letters from the server at port 443.
   Talk& tcp(std::string_view history, std::uint32_t client_isn = 1000, std::uint32_t server_isn = 9000) {
     std::uint32_t next[2] = {client_isn, server_isn};
     if (history.find_first_of("Sh") == std::string_view::npos) next[0] += 5000, next[1] += 5000;
@@ -58,7 +60,9 @@ class Talk {
       std::uint32_t used = 0;
       switch (what) {
         case 'S': segment.flags = tcp_flag::syn, segment.seq = server ? server_isn : client_isn; break;
-        case 'H': segment.flags = tcp_flag::syn | tcp_flag::ack, segment.seq = server ? server_isn : client_isn; break;
+        case 'H':
+          segment.flags = tcp_flag::syn | tcp_flag::ack, segment.seq = server ? server_isn : client_isn;
+          break;
         case 'D': segment.payload = "0123456789", used = 10; break;
         case 'F': segment.flags |= tcp_flag::fin, used = 1; break;
         case 'R': segment.flags = tcp_flag::rst | tcp_flag::ack; break;
@@ -77,7 +81,8 @@ class Talk {
   }
   Talk& udp(std::string_view directions) {  // '>' from the client at 5000, '<' from the server at `port`
     for (const char d : directions)
-      packet(d == '>' ? craft_udp(kClient, kServer, client_port_, server_port_, "query") : craft_udp(kServer, kClient, server_port_, client_port_, "reply!"));
+      packet(d == '>' ? craft_udp(kClient, kServer, client_port_, server_port_, "query")
+                      : craft_udp(kServer, kClient, server_port_, client_port_, "reply!"));
     return *this;
   }
 

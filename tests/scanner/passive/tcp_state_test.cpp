@@ -27,7 +27,11 @@ TcpState after(std::string_view history) {
 }  // namespace
 
 TEST_CASE("Zeek's connection states, one scenario and more for each") {
-  struct Row { const char* history; ConnState state; const char* meaning; };
+  struct Row {
+    const char* history;
+    ConnState state;
+    const char* meaning;
+  };
   for (const Row& row : {
            Row{"S", ConnState::S0, "attempt, no reply"},
            Row{"SSS", ConnState::S0, "retransmitted attempts"},
@@ -81,7 +85,8 @@ TEST_CASE("over is what closed on both sides or was reset") {
 
 TEST_CASE("taking part is more than answering") {
   for (const char* history : {"ShA", "ShADd", "Dd", "hA", "Aa"}) CHECK(after(history).shook_hands_or_both_talked());
-  for (const char* history : {"S", "Sh", "ShR", "Sr", "D", "SA", "h"}) CHECK_FALSE(after(history).shook_hands_or_both_talked());
+  for (const char* history : {"S", "Sh", "ShR", "Sr", "D", "SA", "h"})
+    CHECK_FALSE(after(history).shook_hands_or_both_talked());
 }
 
 TEST_CASE("swapping the ends swaps what they did") {
