@@ -5,11 +5,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +22,7 @@
 #include "probes/wire/decode.h"
 #include "scanner/capture/live.h"
 #include "scanner/passive/listener.h"
+#include "tests/support/own_network.h"
 
 namespace demarc {
 
@@ -218,42 +216,17 @@ TEST_CASE("a count ends it, and the file holds what was counted") {
 
 namespace {
 
-bool put(const char* path, const std::string& text) {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool whole = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(fd);
-  return whole;
-}
-
-/// A network of our own with loopback up: as root, or as root of a user namespace.
-bool enter_own_network() {
-  const uid_t user = ::getuid();
-  const gid_t group = ::getgid();
-  if (::unshare(CLONE_NEWNET) != 0) {
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
-    put("/proc/self/setgroups", "deny");
-    if (!put("/proc/self/uid_map", fmt::format("0 {} 1", user)) ||
-        !put("/proc/self/gid_map", fmt::format("0 {} 1", group)))
-      return false;
-  }
-  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  bool up = ::ioctl(fd, SIOCGIFFLAGS, &request) == 0;
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-  up = up && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-  ::close(fd);
-  const int packet = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);  // no capture without it
+/// No capture without it.
+bool may_open_packet_sockets() {
+  const int packet = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (packet >= 0) ::close(packet);
-  return up && packet >= 0;
+  return packet >= 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (!enter_own_network()) {
+  if (!demarc::enter_own_network() || !may_open_packet_sockets()) {
     fmt::print("SKIPPED: no network namespace with packet sockets can be made here: {}\n", std::strerror(errno));
     return 77;
   }
