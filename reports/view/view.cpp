@@ -289,12 +289,6 @@ std::string_view meaning(MatrixCell::State state) {
   return "";
 }
 
-std::string grouped_number(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
-
 std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural) {
   return fmt::format("{} {}", grouped_number(number), number == 1 ? singular : plural);
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rules/text/number.h"
 #include "rules/verdict/finding.h"
 
 namespace demarc {
@@ -92,8 +93,6 @@ std::string amounts_text(const CoverageRow& row);
 /// What a state of the matrix means, for legends: "approved, and seen to work".
 std::string_view meaning(MatrixCell::State state);
 
-/// 1204 as "1,204".
-std::string grouped_number(std::uint64_t number);
 /// "1 finding", "3 findings".
 std::string counted(std::uint64_t number, std::string_view singular, std::string_view plural);
 

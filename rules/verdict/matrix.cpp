@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "rules/text/number.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -91,12 +92,6 @@ class Questions {
   const Judging& j_;
   std::map<Pair, std::vector<PortSet>> by_pair_;
 };
-
-std::string with_commas(std::uint64_t n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-  return digits;
-}
 
 }  // namespace
 
@@ -223,7 +218,7 @@ void list_rules(Judging& j) {
     say("undecided", facts.unproven);
     if (row.reachable.empty()) row.reachable = "not measured";
     if (facts.conversations != 0)
-      row.observed = fmt::format("{} conversation{}, last {}", with_commas(facts.conversations),
+      row.observed = fmt::format("{} conversation{}, last {}", grouped_number(facts.conversations),
                                  facts.conversations == 1 ? "" : "s", to_string(*facts.last_use));
     else if (first && last)
       row.observed = fmt::format("none in {}", describe_duration(*last - *first));
