@@ -249,7 +249,7 @@ Result<Resumed> read_resumed(const std::string& path, const Selected& s) {
 }
 
 Speak speech(const PlanTarget& target, Port port) {
-  if (target.silent.contains(port) || target.care() == Care::discovery_only) return Speak::nothing;
+  if (target.silent.contains(port)) return Speak::nothing;  // of a host with care: discovery-only, every port
   return target.care() == Care::gentle ? Speak::gently : Speak::freely;
 }
 
