@@ -44,6 +44,8 @@ enum Field : std::size_t {
   kTtl,
   kTries,
   kRtt,
+  kLastHop,
+  kStopsAtHop,
   kAt,
   kServiceName,
   kServiceProduct,
@@ -63,6 +65,7 @@ enum Field : std::size_t {
   kSent,
   kReceived,
   kLoss,
+  kMiss,
   kFinished,
 };
 constexpr std::string_view kPaths[] = {
@@ -93,6 +96,8 @@ constexpr std::string_view kPaths[] = {
     "ttl",
     "tries",
     "rtt_us",
+    "last_hop",
+    "stops_at_hop",
     "at",
     "service.name",
     "service.product",
@@ -112,6 +117,7 @@ constexpr std::string_view kPaths[] = {
     "sent",
     "received",
     "loss_estimate",
+    "miss_probability",
     "finished",
 };
 static_assert(std::size(kPaths) == kFinished + 1);
@@ -119,7 +125,7 @@ static_assert(std::size(kPaths) == kFinished + 1);
 /// What outcomes must share to stand in one record.
 auto shared_part(const Outcome& o) {
   return std::tie(o.target, o.protocol, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl, o.answered_by,
-                  o.service);
+                  o.last_hop, o.stops_at_hop, o.service);
 }
 
 void write_service(JsonWriter& json, const ServiceSeen& service) {
@@ -147,6 +153,8 @@ std::string record(const Outcome& o, std::string_view ports_or_types, std::span<
   if (o.ttl >= 0) json.field("ttl", o.ttl);
   json.field("tries", o.tries);
   if (o.rtt_us != 0 && o.state == PortState::open) json.field("rtt_us", o.rtt_us);
+  if (o.last_hop) json.field("last_hop", to_string(*o.last_hop));
+  if (o.stops_at_hop != 0) json.field("stops_at_hop", o.stops_at_hop);
   json.field("at", to_string(o.at.value_or(at)));
   if (o.service != kNoService && o.service < services.size()) write_service(json, services[o.service]);
   json.end_object();
@@ -233,11 +241,15 @@ std::string journal_resumed(Timestamp at) {
 std::string journal_end(const ScanSummary& s) {
   JsonWriter json;
   json.begin_object().field("end", name(s.end)).field("sent", s.sent).field("received", s.received);
-  json.key("loss_estimate");
-  if (s.loss_estimate < 0)
-    json.null();
-  else
-    json.value(s.loss_estimate);
+  auto share = [&](std::string_view key, double value) {
+    json.key(key);
+    if (value < 0)
+      json.null();
+    else
+      json.value(value);
+  };
+  share("loss_estimate", s.loss_estimate);
+  share("miss_probability", s.miss_probability);
   json.field("finished", to_string(s.finished)).end_object();
   return json.take() + '\n';
 }
@@ -356,6 +368,12 @@ struct JournalReader::State {
     o.tries = static_cast<std::uint8_t>(std::clamp<std::uint64_t>(f.unsigned_integer(kTries).value_or(1), 1, 255));
     o.rtt_us =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(f.unsigned_integer(kRtt).value_or(0), 0xFFFFFFFF));
+    if (f.has(kLastHop)) {
+      o.last_hop = parse_address(f.text(kLastHop));
+      if (!o.last_hop) return wrong(line, fmt::format("'{}' is no address", f.text(kLastHop)));
+    }
+    o.stops_at_hop =
+        static_cast<std::uint8_t>(std::min<std::uint64_t>(f.unsigned_integer(kStopsAtHop).value_or(0), 255));
     o.record = line;
     if (f.has(kAt)) {
       Result<Timestamp> at = parse_timestamp(f.text(kAt));
@@ -418,9 +436,13 @@ struct JournalReader::State {
     s.end = *how;
     s.sent = f.unsigned_integer(kSent).value_or(0);
     s.received = f.unsigned_integer(kReceived).value_or(0);
-    const JsonFields::Value& loss = f.at(kLoss);
-    bool measured = loss.kind == JsonFields::Value::Kind::integer || loss.kind == JsonFields::Value::Kind::real;
-    s.loss_estimate = measured ? loss.real : -1;
+    auto share = [&](Field field) {
+      const JsonFields::Value& value = f.at(field);
+      bool measured = value.kind == JsonFields::Value::Kind::integer || value.kind == JsonFields::Value::Kind::real;
+      return measured ? value.real : -1;
+    };
+    s.loss_estimate = share(kLoss);
+    s.miss_probability = share(kMiss);
     Result<Timestamp> finished = parse_timestamp(f.text(kFinished));
     if (!finished) return wrong(line, "the end record's 'finished' is no time: " + finished.error().what);
     s.finished = *finished;

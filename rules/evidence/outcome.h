@@ -97,6 +97,10 @@ struct Outcome {
   std::uint32_t service = kNoService;  // into ScanRun::services
   std::uint32_t record = 0;            // the line of the journal it came from
   std::optional<Timestamp> at;         // when, if it was recorded; otherwise some time during the run
+  // Where the way ends, if somebody looked (`scan --locate`): the last router that let the probe by, and how many
+  // hops from the vantage point it is not answered any more. 0: nobody looked.
+  std::optional<Address> last_hop;
+  std::uint8_t stops_at_hop = 0;
 };
 
 /// The first record of a journal.
@@ -107,7 +111,8 @@ struct ScanHeader {
   std::optional<Address> source_address;  // really used
   std::string interface_name;
   Timestamp started;
-  std::string method;  // connect | syn | udp | icmp | nmap
+  std::string
+      method;  // connect | syn | udp | icmp | nmap: raw runs are named after the first of the three they ask
   std::uint64_t seed = 0;
   std::uint32_t shard = 1, shards = 1;
   std::uint32_t tries_max = 1;
@@ -145,7 +150,8 @@ std::optional<ScanEnd> parse_scan_end(std::string_view text);
 struct ScanSummary {
   ScanEnd end = ScanEnd::complete;
   std::uint64_t sent = 0, received = 0;
-  double loss_estimate = -1;  // -1: not known, there was no canary
+  double loss_estimate = -1;     // a share, of one packet and its answer together; -1: not known
+  double miss_probability = -1;  // that a port which answers was taken for silent; -1: not known
   Timestamp finished;
 };
 

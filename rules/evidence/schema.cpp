@@ -50,6 +50,8 @@ std::string scan_json_schema() {
         "ttl": { "type": "integer", "minimum": 0, "maximum": 255, "description": "of the answer, in hops" },
         "tries": { "type": "integer", "minimum": 1 },
         "rtt_us": { "type": "integer", "minimum": 0, "description": "microseconds" },
+        "last_hop": { "$ref": "#/definitions/address" },
+        "stops_at_hop": { "type": "integer", "minimum": 1, "maximum": 255, "description": "hops from the vantage point to where the probe is not answered any more; last_hop is the last router that let it by" },
         "at": { "$ref": "#/definitions/time" },
         "service": {
           "type": "object", "required": ["name"],
@@ -82,7 +84,8 @@ std::string scan_json_schema() {
         "end": { "enum": ["complete", "interrupted", "window-closed", "runtime-reached", "canary-lost", "vantage-lost"] },
         "sent": { "type": "integer", "minimum": 0, "description": "probes" },
         "received": { "type": "integer", "minimum": 0, "description": "answers" },
-        "loss_estimate": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "share of canary probes unanswered; null: no canary" },
+        "loss_estimate": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "share of probes unanswered by ports that do answer; null: not known" },
+        "miss_probability": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "that a port which answers was taken for silent; null: not known" },
         "finished": { "$ref": "#/definitions/time" }
       }
     }

@@ -101,7 +101,7 @@ Timestamp ended_at(const ScanRun& run) {
 
 auto outcome_fields(const Outcome& o) {
   return std::tie(o.target, o.protocol, o.ports, o.icmp, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl,
-                  o.answered_by, o.at, o.rtt_us);
+                  o.answered_by, o.at, o.rtt_us, o.last_hop, o.stops_at_hop);
 }
 
 /// The same journal under another name, or given twice.

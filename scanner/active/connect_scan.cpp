@@ -4,7 +4,7 @@
 
 namespace demarc {
 
-Result<ConnectScanResult> run_connect_scan(const ConnectScanRequest& request, ConnectScanSink& sink) {
+Result<ScanResult> run_connect_scan(const ScanRequest& request, ScanSink& sink) {
   return connect_engine::Engine(request, sink).run();
 }
 

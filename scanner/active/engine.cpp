@@ -25,7 +25,7 @@ Timestamp wall_now() {
   return Timestamp(std::chrono::duration_cast<Nanoseconds>(std::chrono::system_clock::now().time_since_epoch()));
 }
 
-Engine::Engine(const ConnectScanRequest& request, ConnectScanSink& sink)
+Engine::Engine(const ScanRequest& request, ScanSink& sink)
     : request_(request),
       pace_(request.pace),
       sink_(sink),
@@ -34,7 +34,7 @@ Engine::Engine(const ConnectScanRequest& request, ConnectScanSink& sink)
       bucket_(request.pace.rate_max),
       random_(request.seed ^ 0x9E3779B97F4A7C15ULL) {}
 
-Result<ConnectScanResult> Engine::run() {
+Result<ScanResult> Engine::run() {
   DEMARC_TRY(prepare());
   opening_look();
   for (pass_ = 1; !over() && pass_ <= tries_max_; ++pass_) {
@@ -75,7 +75,7 @@ Result<void> Engine::prepare() {
   concurrency_ = concurrency_limit_ = room.probes;
   silent_.resize(request_.work_count);
   next_silent_.resize(request_.work_count);
-  for (const ConnectCanary& canary : request_.canaries) {
+  for (const ScanCanary& canary : request_.canaries) {
     canaries_.push_back({canary, static_cast<std::uint32_t>(states_.size()), true, false, false});
     add_state(canary.target, kCanaryPath, 0);  // of its own: looks are few, and never wait for the work's turn
   }
@@ -94,8 +94,8 @@ void Engine::release() {
   epoll_ = -1;
 }
 
-ConnectScanResult Engine::result() const {
-  ConnectScanResult result;
+ScanResult Engine::result() const {
+  ScanResult result;
   result.summary.end = end_.value_or(ScanEnd::complete);
   result.summary.sent = sent_;
   result.summary.received = received_;

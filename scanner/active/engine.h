@@ -76,7 +76,7 @@ struct TargetState {
 
 /// Measured, and not yet confirmed.
 struct Held {
-  ConnectFound found;
+  ScanFound found;
   std::uint32_t state = 0;
   bool silent = false;
 };
@@ -84,7 +84,7 @@ struct Held {
 /// An open port that waits to be spoken to, and what is known of it without a word.
 struct Waiting {
   Ask ask;
-  ConnectFound found;
+  ScanFound found;
 };
 struct Active {
   std::shared_ptr<Session> session;
@@ -92,7 +92,7 @@ struct Active {
 };
 
 struct CanaryState {
-  ConnectCanary canary;
+  ScanCanary canary;
   std::uint32_t state = 0;
   bool alive = true;  // answered at the start: its silence means something
   bool answered = false, pending = false;
@@ -108,12 +108,12 @@ struct Recheck {
 
 class Engine {
  public:
-  Engine(const ConnectScanRequest& request, ConnectScanSink& sink);
+  Engine(const ScanRequest& request, ScanSink& sink);
   ~Engine() { release(); }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  Result<ConnectScanResult> run();
+  Result<ScanResult> run();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -121,7 +121,7 @@ class Engine {
   // --- engine.cpp: before and after ---
   Result<void> prepare();
   void release();
-  ConnectScanResult result() const;
+  ScanResult result() const;
   double loss() const;
   /// Orderly ends: noticed here and nowhere else.
   bool over();
@@ -186,8 +186,8 @@ class Engine {
   // --- engine_answers.cpp: results ---
   /// Gives confirmed outcomes to the sink. Opens of a target whose decoys are still out stay held.
   void flush(std::vector<Held>& confirmed);
-  void emit(ConnectFound found, std::vector<ConnectFound>& out);
-  void write(std::vector<ConnectFound>& out);
+  void emit(ScanFound found, std::vector<ScanFound>& out);
+  void write(std::vector<ScanFound>& out);
 
   // --- engine_canaries.cpp ---
   bool any_canary() const;
@@ -216,9 +216,9 @@ class Engine {
   /// After the last pass: what never answered.
   void emit_silence();
 
-  const ConnectScanRequest& request_;
-  ConnectPace pace_;
-  ConnectScanSink& sink_;
+  const ScanRequest& request_;
+  ScanPace pace_;
+  ScanSink& sink_;
   boost::asio::io_context io_{1};
   boost::asio::posix::stream_descriptor watcher_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;

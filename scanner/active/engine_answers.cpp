@@ -126,7 +126,7 @@ void Engine::on_self_connect(const Ask& ask, Instant now) {
   } else if (ask.kind == Kind::canary) {
     on_canary_answer(ask, Answer::silence, Span{0});
   } else {
-    ConnectFound found{ask.index, outcome_of(ask, {Answer::local_refusal, std::nullopt}, Span{0}), std::nullopt};
+    ScanFound found{ask.index, outcome_of(ask, {Answer::local_refusal, std::nullopt}, Span{0}), std::nullopt};
     found.outcome.doubt = Doubt::self_connect;
     held_.push_back({std::move(found), ask.state, false});
   }
@@ -141,14 +141,14 @@ void Engine::on_work_answer(const Ask& ask, const Look& look, Answer answer, Ins
   }
   TargetState& state = states_[ask.state];
   if (answer == Answer::silence) {
-    held_.push_back({ConnectFound{ask.index, {}, std::nullopt}, ask.state, true});
+    held_.push_back({ScanFound{ask.index, {}, std::nullopt}, ask.state, true});
     return;
   }
   // Answered only when asked again: the first question or its answer was lost, or somebody limits how fast it
   // answers.
   if (pass_ > 1 && (answer == Answer::syn_ack || answer == Answer::rst)) slow_down(now);
   Reply reply = look.stage == Stage::connected ? Reply{Answer::syn_ack, std::nullopt} : look.reply;
-  ConnectFound found{
+  ScanFound found{
       ask.index,
       outcome_of(ask, reply, look.rtt_us != 0 ? Span(std::chrono::microseconds(look.rtt_us)) : now - sent),
       std::nullopt};
@@ -257,7 +257,7 @@ void Engine::abandon_sessions() {
 // --- Results -----------------------------------------------------------------------------------------------------
 
 void Engine::flush(std::vector<Held>& confirmed) {
-  std::vector<ConnectFound> out;
+  std::vector<ScanFound> out;
   std::vector<Held> stay;
   for (Held& held : confirmed) {
     if (held.silent) {
@@ -283,14 +283,14 @@ void Engine::flush(std::vector<Held>& confirmed) {
   write(out);
 }
 
-void Engine::emit(ConnectFound found, std::vector<ConnectFound>& out) {
+void Engine::emit(ScanFound found, std::vector<ScanFound>& out) {
   ++done_;
   if (found.outcome.state == PortState::open) ++open_;
   out.push_back(std::move(found));
   if (out.size() >= kEmitBatch) write(out);
 }
 
-void Engine::write(std::vector<ConnectFound>& out) {
+void Engine::write(std::vector<ScanFound>& out) {
   if (!out.empty() && !failure_) check(sink_.on_found(out));
   out.clear();
 }

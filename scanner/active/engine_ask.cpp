@@ -47,7 +47,7 @@ void Engine::add_state(const Target& target, std::uint32_t path, std::uint32_t r
 // --- What to ask next --------------------------------------------------------------------------------------------
 
 Ask Engine::ask_for(std::uint64_t index) {
-  ConnectWork work = request_.work(index);
+  ScanWork work = request_.work(index);
   std::uint32_t state = state_of(work.target, work.path, work.rate_max);
   return {Kind::work, work.speak, 0, work.port, state, index, work.target};
 }

@@ -124,8 +124,7 @@ void Engine::on_recheck_answer(const Ask& ask, const Look& look, Answer answer, 
   recheck_answer_->answer = answer;
   if (answer == Answer::silence) return;
   silent_.clear(ask.index);
-  held_.push_back(
-      {ConnectFound{ask.index, outcome_of(ask, *recheck_answer_, rtt), std::nullopt}, ask.state, false});
+  held_.push_back({ScanFound{ask.index, outcome_of(ask, *recheck_answer_, rtt), std::nullopt}, ask.state, false});
 }
 
 void Engine::confirm_or_withdraw_rechecks() {
@@ -138,13 +137,13 @@ void Engine::confirm_or_withdraw_rechecks() {
 // --- Told --------------------------------------------------------------------------------------------------------
 
 void Engine::emit_silence() {
-  std::vector<ConnectFound> out;
+  std::vector<ScanFound> out;
   for (std::uint64_t i = silent_.next(0, request_.work_count); i < request_.work_count;
        i = silent_.next(i + 1, request_.work_count)) {
     Ask ask = ask_for(i);
     const TargetState& state = states_[ask.state];
     Answer answer = state.no_neighbour ? Answer::no_neighbour : Answer::silence;
-    ConnectFound found{i, outcome_of(ask, {answer, std::nullopt}, Span{0}), std::nullopt};
+    ScanFound found{i, outcome_of(ask, {answer, std::nullopt}, Span{0}), std::nullopt};
     if (!any_canary() && answer == Answer::silence) found.outcome.doubt = Doubt::no_canary;
     if (state.limited == LimitedWhere::everywhere ||
         (state.limited == LimitedWhere::near_refusals && state.refusals.near(ask.port)))

@@ -58,15 +58,15 @@ class JournalOutput {
 };
 
 /// Numbers services, writes records, and keeps what the closing table shows.
-class JournalSink : public ConnectScanSink {
+class JournalSink : public ScanSink {
  public:
   JournalSink(JournalOutput& journal, const ScanPlan& plan, const CommonOptions& options)
       : journal_(journal), plan_(plan), progress_(options, "scan", "probes/s") {}
 
-  Result<void> on_found(std::span<const ConnectFound> found) override {
+  Result<void> on_found(std::span<const ScanFound> found) override {
     std::vector<Outcome> outcomes;
     std::vector<ServiceSeen> services;
-    for (const ConnectFound& f : found) {
+    for (const ScanFound& f : found) {
       Outcome o = f.outcome;
       o.service = kNoService;
       if (f.service) {
@@ -341,12 +341,12 @@ int run_scan(const ScanCommand& command) {
   }
 
   WorkOrder order(s.plan, header.seed, s.shard, s.shards);
-  ConnectScanRequest request;
+  ScanRequest request;
   request.work_count = order.size();
   request.work = [&](std::uint64_t index) {
     WorkItem item = order.at(index);
     const PlanTarget& target = s.plan.targets[item.target];
-    ConnectWork work{target.target, item.port};
+    ScanWork work{target.target, item.port};
     work.speak = speech(target, item.port);
     if (target.care() == Care::gentle) work.rate_max = kGentleRate;
     return work;
@@ -378,7 +378,7 @@ int run_scan(const ScanCommand& command) {
     for (const Outcome& o : resumed->run.outcomes)
       sink.count(o, o.service == kNoService ? std::optional<ServiceSeen>() : resumed->run.services[o.service]);
   }
-  Result<ConnectScanResult> result = run_connect_scan(request, sink);
+  Result<ScanResult> result = run_connect_scan(request, sink);
   sink.clear_progress();
   if (!result) {
     say(result.error());

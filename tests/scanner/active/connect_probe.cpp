@@ -20,12 +20,12 @@ using namespace demarc;
 
 namespace {
 
-struct Collector final : ConnectScanSink {
-  std::map<std::pair<Address, std::uint16_t>, ConnectFound> found;
+struct Collector final : ScanSink {
+  std::map<std::pair<Address, std::uint16_t>, ScanFound> found;
   std::uint64_t doubled = 0;
   bool quiet = false;
-  Result<void> on_found(std::span<const ConnectFound> batch) override {
-    for (const ConnectFound& f : batch)
+  Result<void> on_found(std::span<const ScanFound> batch) override {
+    for (const ScanFound& f : batch)
       if (!found.emplace(std::pair{f.outcome.target, f.outcome.ports.first.number()}, f).second) ++doubled;
     return {};
   }
@@ -42,7 +42,7 @@ struct Collector final : ConnectScanSink {
   void on_progress(const ScanProgress&) override {}
 };
 
-std::string line_of(const ConnectFound& f) {
+std::string line_of(const ScanFound& f) {
   const Outcome& o = f.outcome;
   std::string line = fmt::format("{} {} {}", name(o.state), name(o.passage), name(o.answer));
   if (o.answered_by) line += " by " + to_string(*o.answered_by);
@@ -126,13 +126,13 @@ int scan(int argc, char** argv) {
     for (unsigned p = range.first.number(); p <= range.last.number(); ++p)
       flat.push_back(Port{static_cast<std::uint16_t>(p)});
 
-  ConnectScanRequest request;
+  ScanRequest request;
   request.work_count = flat.size() * targets.size();
   // A prime step visits every index once in a scattered order.
   std::uint64_t step = 7919 % request.work_count == 0 ? 1 : 7919;
   request.work = [&](std::uint64_t i) {
     std::uint64_t k = request.work_count % 7919 == 0 ? i : (i * step) % request.work_count;
-    return ConnectWork{targets[k / flat.size()], flat[k % flat.size()], Speak::freely, 0, 0};
+    return ScanWork{targets[k / flat.size()], flat[k % flat.size()], Protocol::tcp, {}, Speak::freely, 0, 0};
   };
   request.services = number("services", 1) != 0;
   request.pace.rate_max = number("rate", 0);

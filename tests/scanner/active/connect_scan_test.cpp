@@ -14,16 +14,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Sink final : ConnectScanSink {
-  std::map<std::uint64_t, ConnectFound> found;
+struct Sink final : ScanSink {
+  std::map<std::uint64_t, ScanFound> found;
   std::vector<CanaryLook> looks;
   std::vector<std::string> notes;
   int doubled = 0, fail_after = -1, calls = 0;
   std::function<void()> on_batch, on_look;
   ScanProgress last;
-  Result<void> on_found(std::span<const ConnectFound> batch) override {
+  Result<void> on_found(std::span<const ScanFound> batch) override {
     if (fail_after >= 0 && calls++ >= fail_after) return failure("No space left on device");
-    for (const ConnectFound& f : batch) doubled += found.emplace(f.index, f).second ? 0 : 1;
+    for (const ScanFound& f : batch) doubled += found.emplace(f.index, f).second ? 0 : 1;
     if (on_batch) on_batch();
     return {};
   }
@@ -40,10 +40,12 @@ struct Sink final : ConnectScanSink {
 };
 
 /// A scan of these ports of one local address, fast and without decoys.
-ConnectScanRequest scan_of(const std::vector<Port>& ports, Target target = loopback()) {
-  ConnectScanRequest request;
+ScanRequest scan_of(const std::vector<Port>& ports, Target target = loopback()) {
+  ScanRequest request;
   request.work_count = ports.size();
-  request.work = [ports, target](std::uint64_t i) { return ConnectWork{target, ports[i], Speak::freely, 0, 0}; };
+  request.work = [ports, target](std::uint64_t i) {
+    return ScanWork{target, ports[i], Protocol::tcp, {}, Speak::freely, 0, 0};
+  };
   request.pace.rate_max = request.pace.rate_max_per_target = 0;
   request.pace.states_max_per_path = 0;
   request.pace.decoys_per_target = 0;
@@ -75,7 +77,7 @@ TEST_CASE("open and closed ports, with what speaks on them") {
         std::string_view(address) == "::1");
     if (!server.listens()) continue;
     Port closed = closed_port();
-    ConnectScanRequest request = scan_of({server.port(), closed}, loopback(address));
+    ScanRequest request = scan_of({server.port(), closed}, loopback(address));
     Sink sink;
     auto result = run_connect_scan(request, sink);
     REQUIRE(result.has_value());
@@ -83,7 +85,7 @@ TEST_CASE("open and closed ports, with what speaks on them") {
     CHECK(result->unanswered_work == 0);
     REQUIRE(sink.found.size() == 2);
     CHECK(sink.doubled == 0);
-    const ConnectFound& open = sink.found.at(0);
+    const ScanFound& open = sink.found.at(0);
     CHECK(open.outcome.state == PortState::open);
     CHECK(open.outcome.passage == Passage::passed);
     CHECK(open.outcome.rtt_us > 0);
@@ -101,9 +103,9 @@ TEST_CASE("open and closed ports, with what speaks on them") {
 TEST_CASE("a port that must not be spoken to gets a connection and nothing else") {
   std::string heard;
   LocalServer server([&](int fd, int) { heard += hear(fd, 300); });
-  ConnectScanRequest request = scan_of({server.port()});
+  ScanRequest request = scan_of({server.port()});
   request.work = [&, target = loopback()](std::uint64_t) {
-    return ConnectWork{target, server.port(), Speak::nothing, 0, 0};
+    return ScanWork{target, server.port(), Protocol::tcp, {}, Speak::nothing, 0, 0};
   };
   Sink sink;
   REQUIRE(run_connect_scan(request, sink).has_value());
@@ -118,7 +120,7 @@ TEST_CASE("the machine's own ephemeral ports are not opened by asking them") {
   // Every port of the range from which the kernel takes source ports, asked on the machine itself: without care
   // some attempts meet themselves or each other and look open.
   LocalServer server;
-  ConnectScanRequest request = scan_of(range(32768, 60999));
+  ScanRequest request = scan_of(range(32768, 60999));
   request.services = false;
   Sink sink;
   auto result = run_connect_scan(request, sink);
@@ -143,7 +145,7 @@ TEST_CASE("the machine's own ephemeral ports are not opened by asking them") {
 
 TEST_CASE("what a resumed journal has is not asked again") {
   LocalServer first, second;
-  ConnectScanRequest request = scan_of({first.port(), second.port()});
+  ScanRequest request = scan_of({first.port(), second.port()});
   request.services = false;
   request.already_answered = [](std::uint64_t i) { return i == 0; };
   Sink sink;
@@ -156,7 +158,7 @@ TEST_CASE("what a resumed journal has is not asked again") {
 }
 
 TEST_CASE("the rate is kept, whatever the number of ports") {
-  ConnectScanRequest request = scan_of(range(20000, 20149));
+  ScanRequest request = scan_of(range(20000, 20149));
   request.pace.rate_max = 300;
   Sink sink;
   auto begin = std::chrono::steady_clock::now();
@@ -167,12 +169,13 @@ TEST_CASE("the rate is kept, whatever the number of ports") {
 }
 
 TEST_CASE("one target's cap does not starve another") {
-  ConnectScanRequest request = scan_of(range(20000, 20099));
+  ScanRequest request = scan_of(range(20000, 20099));
   Target slow = loopback("127.0.0.1"), fast = loopback("127.0.0.2");
   request.work_count = 200;
   request.work = [&](std::uint64_t i) {
-    return ConnectWork{i % 2 ? slow : fast, Port{static_cast<std::uint16_t>(20000 + i / 2)}, Speak::nothing, 0,
-                       i % 2 ? 200U : 0U};
+    return ScanWork{
+        i % 2 ? slow : fast, Port{static_cast<std::uint16_t>(20000 + i / 2)}, Protocol::tcp, {}, Speak::nothing, 0,
+        i % 2 ? 200U : 0U};
   };
   std::set<std::uint64_t> early;
   Sink sink;
@@ -188,7 +191,7 @@ TEST_CASE("one target's cap does not starve another") {
 }
 
 TEST_CASE("a stop ends the run in order, and what is left is asked by a resumed one") {
-  ConnectScanRequest request = scan_of(range(20000, 24999));
+  ScanRequest request = scan_of(range(20000, 24999));
   request.pace.rate_max = 2000;
   std::atomic<bool> stop{false};
   request.stop = &stop;
@@ -213,7 +216,7 @@ TEST_CASE("a stop ends the run in order, and what is left is asked by a resumed 
 }
 
 TEST_CASE("a window that closes and a runtime that is over end the run under their names") {
-  ConnectScanRequest request = scan_of(range(20000, 24999));
+  ScanRequest request = scan_of(range(20000, 24999));
   request.pace.rate_max = 1000;
   int asked = 0;
   request.window_open = [&](Timestamp) { return ++asked < 3; };
@@ -232,7 +235,7 @@ TEST_CASE("a window that closes and a runtime that is over end the run under the
 }
 
 TEST_CASE("a sink that cannot write ends the run with its error") {
-  ConnectScanRequest request = scan_of(range(20000, 20999));
+  ScanRequest request = scan_of(range(20000, 20999));
   Sink sink;
   sink.fail_after = 0;
   auto result = run_connect_scan(request, sink);
@@ -242,7 +245,7 @@ TEST_CASE("a sink that cannot write ends the run with its error") {
 
 TEST_CASE("a canary is looked at before and after, and loss is known") {
   LocalServer canary;
-  ConnectScanRequest request = scan_of(range(20000, 20099));
+  ScanRequest request = scan_of(range(20000, 20099));
   request.canaries.push_back({loopback(), canary.port()});
   Sink sink;
   auto result = run_connect_scan(request, sink);
@@ -264,7 +267,7 @@ TEST_CASE("no canary at all means that loss is not known") {
 
 TEST_CASE("a canary that is down at the start stops everything before anything is asked") {
   LocalServer target;
-  ConnectScanRequest request = scan_of({target.port()});
+  ScanRequest request = scan_of({target.port()});
   request.canaries.push_back({loopback(), closed_port()});
   Sink sink;
   auto result = run_connect_scan(request, sink);
@@ -277,7 +280,7 @@ TEST_CASE("a canary that is down at the start stops everything before anything i
 TEST_CASE(
     "a canary lost in mid-run takes back what was measured since it was good, and ends the run if it stays lost") {
   auto canary = std::make_unique<LocalServer>();
-  ConnectScanRequest request = scan_of(range(20000, 29999));
+  ScanRequest request = scan_of(range(20000, 29999));
   request.canaries.push_back({loopback(), canary->port()});
   request.pace.canary_probes = 1000;
   request.pace.canary_patience = 0s;
@@ -300,7 +303,7 @@ TEST_CASE(
 
 TEST_CASE("where everything answers, opens prove nothing") {
   LocalServer server;
-  ConnectScanRequest request = scan_of({server.port()});
+  ScanRequest request = scan_of({server.port()});
   request.services = false;
   request.pace.decoys_per_target = 4;
   Sink sink;
