@@ -49,22 +49,62 @@ constexpr std::array<Reading, kAnswers> kSynReadings = [] {
   return rows;
 }();
 
+// Of a datagram we see everything that comes back, and mostly nothing does.
+constexpr std::array<Reading, kAnswers> kUdpReadings = [] {
+  std::array<Reading, kAnswers> rows = kConnectReadings;
+  const auto set = [&rows](Reading row) { rows[static_cast<std::size_t>(row.answer)] = row; };
+  // A segment is no answer to a datagram; whatever brought it says nothing about this port.
+  set({Answer::syn_ack, PortState::open_or_filtered, Passage::undetermined, false});
+  set({Answer::rst, PortState::open_or_filtered, Passage::undetermined, false});
+  set({Answer::reply, PortState::open, Passage::passed, true});
+  // A server that dislikes the payload is as silent as a filter (RFC 768 asks for no answer).
+  set({Answer::silence, PortState::open_or_filtered, Passage::undetermined, false});
+  // RFC 1122 §3.2.2.1: a host SHOULD say that nobody listens, and for that the datagram has to reach it. From
+  // anybody else it is a filter's (kUdpRefusedForTarget).
+  set({Answer::icmp_port_unreachable, PortState::closed, Passage::passed, true});
+  return rows;
+}();
+constexpr Reading kUdpRefusedForTarget{Answer::icmp_port_unreachable, PortState::filtered, Passage::blocked, true};
+
+// A query has no port: open means that it is answered. What refuses it is a filter, the host's own among them,
+// because a host answers echo or keeps silent (RFC 1122 §3.2.2.6).
+constexpr std::array<Reading, kAnswers> kIcmpReadings = [] {
+  std::array<Reading, kAnswers> rows = kConnectReadings;
+  const auto set = [&rows](Reading row) { rows[static_cast<std::size_t>(row.answer)] = row; };
+  set({Answer::syn_ack, PortState::filtered, Passage::undetermined, false});
+  set({Answer::rst, PortState::filtered, Passage::undetermined, false});
+  return rows;
+}();
+
 constexpr bool in_order(const std::array<Reading, kAnswers>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (static_cast<std::size_t>(rows[i].answer) != i) return false;
   return true;
 }
-static_assert(in_order(kConnectReadings) && in_order(kSynReadings));
+static_assert(in_order(kConnectReadings) && in_order(kSynReadings) && in_order(kUdpReadings) &&
+              in_order(kIcmpReadings));
 
 }  // namespace
 
 std::span<const Reading> readings(Method method) {
-  return method == Method::connect ? std::span(kConnectReadings) : std::span(kSynReadings);
+  switch (method) {
+    case Method::connect: return kConnectReadings;
+    case Method::syn: return kSynReadings;
+    case Method::udp: return kUdpReadings;
+    case Method::icmp: return kIcmpReadings;
+  }
+  return kConnectReadings;
 }
 
-const Reading& reading(Method method, Answer answer) {
+ErrorSender error_sender(const Address& sender, const Address& target) {
+  return sender == target ? ErrorSender::target : ErrorSender::other;
+}
+
+const Reading& reading(Method method, Answer answer, ErrorSender sender) {
   std::size_t row = static_cast<std::size_t>(answer);
   assert(row < kAnswers);
+  if (method == Method::udp && answer == Answer::icmp_port_unreachable && sender == ErrorSender::other)
+    return kUdpRefusedForTarget;
   return readings(method)[row];
 }
 
@@ -77,7 +117,9 @@ Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const A
 }
 
 void read_into(Outcome& outcome, Method method, const Reply& reply) {
-  const Reading& row = reading(method, reply.answer);
+  // An error without a sender cannot be pinned on the target.
+  const ErrorSender sender = reply.sender ? error_sender(*reply.sender, outcome.target) : ErrorSender::other;
+  const Reading& row = reading(method, reply.answer, sender);
   outcome.answer = row.answer;
   outcome.state = row.state;
   outcome.passage = row.passage;

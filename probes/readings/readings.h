@@ -1,6 +1,6 @@
 // What an answer says about the port, and about the filter in front of it. An answer is kept as it came and its
-// reading stands beside it: the same answer means different things to a tool that saw the packet (SYN) and to one
-// that only saw what its kernel made of it (connect).
+// reading stands beside it: the same answer means different things to a tool that saw the packet (SYN, UDP, ICMP)
+// and to one that only saw what its kernel made of it (connect).
 #pragma once
 
 #include <optional>
@@ -19,11 +19,17 @@ struct Reading {
 };
 
 /// How the question was put.
-enum class Method : std::uint8_t { connect, syn };
+enum class Method : std::uint8_t { connect, syn, udp, icmp };
 
-/// Every answer has a row.
+/// Who an ICMP error about a probe came from. The host that was asked may refuse for itself; anybody else on the
+/// way refuses for a filter.
+enum class ErrorSender : std::uint8_t { target, other };
+ErrorSender error_sender(const Address& sender, const Address& target);
+
+/// Every answer has a row. Those of ICMP errors are of the target's own; reading() knows where it matters who sent
+/// it.
 std::span<const Reading> readings(Method method);
-const Reading& reading(Method method, Answer answer);
+const Reading& reading(Method method, Answer answer, ErrorSender sender = ErrorSender::target);
 
 /// What came back to one probe, before it is read.
 struct Reply {
@@ -38,7 +44,9 @@ struct Reply {
 Reply reply_of_icmp(Family family, std::uint8_t type, std::uint8_t code, const Address& offender,
                     bool offender_is_ours, const Address& target);
 
-/// Writes answer, state, passage and sender into an outcome.
+/// Writes answer, state, passage and sender into an outcome whose target is set: a port-unreachable is `closed`
+/// from the target and a filter's refusal from anybody else. A reset is read as the target's own; whoever finds by
+/// its TTL that it is not, says so afterwards.
 void read_into(Outcome& outcome, Method method, const Reply& reply);
 
 }  // namespace demarc

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+
 using namespace demarc;
 
 namespace {
@@ -46,8 +48,61 @@ TEST_CASE("a reset passes only where its segment was seen") {
   CHECK(reading(Method::syn, Answer::rst).names_sender);
 }
 
+TEST_CASE("what an answer to a datagram or an ICMP query says, and who may have sent it") {
+  struct Row {
+    Method method;
+    Answer answer;
+    std::optional<Address> sender;
+    PortState state;
+    Passage passage;
+    bool names_sender;
+  };
+  for (const Row& row : {
+           Row{Method::udp, Answer::reply, kTarget, PortState::open, Passage::passed, true},
+           Row{Method::udp, Answer::silence, {}, PortState::open_or_filtered, Passage::undetermined, false},
+           Row{Method::udp, Answer::icmp_port_unreachable, kTarget, PortState::closed, Passage::passed, true},
+           Row{Method::udp, Answer::icmp_port_unreachable, kRouter, PortState::filtered, Passage::blocked, true},
+           Row{Method::udp, Answer::icmp_port_unreachable, {}, PortState::filtered, Passage::blocked, false},
+           Row{Method::udp, Answer::icmp_protocol_unreachable, kRouter, PortState::filtered, Passage::blocked,
+               true},
+           Row{Method::udp, Answer::icmp_admin_prohibited, kRouter, PortState::filtered, Passage::blocked, true},
+           Row{Method::udp, Answer::icmp_host_prohibited, kTarget, PortState::filtered, Passage::blocked, true},
+           Row{Method::udp, Answer::icmp_host_unreachable, kRouter, PortState::filtered, Passage::undetermined,
+               true},
+           Row{Method::udp, Answer::icmp_time_exceeded, kRouter, PortState::filtered, Passage::undetermined, true},
+           Row{Method::udp, Answer::rst, kTarget, PortState::open_or_filtered, Passage::undetermined, false},
+           Row{Method::udp, Answer::local_refusal, {}, PortState::filtered, Passage::undetermined, false},
+           Row{Method::icmp, Answer::reply, kTarget, PortState::open, Passage::passed, true},
+           Row{Method::icmp, Answer::silence, {}, PortState::filtered, Passage::undetermined, false},
+           Row{Method::icmp, Answer::icmp_admin_prohibited, kRouter, PortState::filtered, Passage::blocked, true},
+           Row{Method::icmp, Answer::icmp_port_unreachable, kTarget, PortState::filtered, Passage::blocked, true},
+           Row{Method::icmp, Answer::icmp_host_unreachable, kRouter, PortState::filtered, Passage::undetermined,
+               true},
+           Row{Method::icmp, Answer::rst, kTarget, PortState::filtered, Passage::undetermined, false},
+           Row{Method::icmp, Answer::no_neighbour, {}, PortState::filtered, Passage::undetermined, false},
+       }) {
+    CAPTURE(name(row.answer));
+    CAPTURE(row.sender.has_value());
+    Outcome outcome;
+    outcome.target = kTarget;
+    read_into(outcome, row.method, {row.answer, row.sender});
+    CHECK(outcome.answer == row.answer);
+    CHECK(name(outcome.state) == name(row.state));
+    CHECK(name(outcome.passage) == name(row.passage));
+    CHECK(outcome.answered_by == (row.names_sender ? row.sender : std::nullopt));
+  }
+}
+
+TEST_CASE("a port-unreachable is the target's own only from its own address") {
+  CHECK(error_sender(kTarget, kTarget) == ErrorSender::target);
+  CHECK(error_sender(kRouter, kTarget) == ErrorSender::other);
+  // By TCP no host sends one for itself: there it does not matter who did.
+  for (const ErrorSender sender : {ErrorSender::target, ErrorSender::other})
+    CHECK(reading(Method::syn, Answer::icmp_port_unreachable, sender).passage == Passage::blocked);
+}
+
 TEST_CASE("every answer has a row, and nothing that is not open or closed claims to have passed") {
-  for (Method method : {Method::connect, Method::syn}) {
+  for (Method method : {Method::connect, Method::syn, Method::udp, Method::icmp}) {
     CHECK(readings(method).size() == static_cast<std::size_t>(Answer::local_refusal) + 1);
     for (const Reading& row : readings(method))
       if (row.state == PortState::filtered) CHECK(row.passage != Passage::passed);
