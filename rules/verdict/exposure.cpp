@@ -9,20 +9,11 @@
 
 #include "rules/net/app_protocol.h"
 #include "rules/verdict/judging.h"
+#include "rules/verdict/pieces.h"
 
 namespace demarc {
 
 namespace {
-
-/// A slice at the real address. Ports are the host's own.
-struct Piece {
-  std::uint16_t standpoint = 0;
-  Address real, probed;
-  Protocol protocol;
-  std::vector<Segment> segments;
-  std::vector<Address> vip_members;
-  const Vip* vip = nullptr;
-};
 
 /// An address that answers on this many ports and on most of those asked answers for somebody else.
 constexpr std::uint32_t kEverythingPortsMin = 1000;
@@ -33,7 +24,7 @@ class Exposure {
 
   void run() {
     for (const Slice& slice : j_.reachable.slices)
-      for (Piece& piece : pieces(slice)) pieces_.push_back(std::move(piece));
+      for (Piece& piece : pieces_of(j_, slice)) pieces_.push_back(std::move(piece));
     for (const Piece& piece : pieces_) learn(piece);
     for (const Piece& piece : pieces_) judge(piece);
     judge_wide();
@@ -46,60 +37,6 @@ class Exposure {
 
   static bool is_proven_open(const Outcome& o) {
     return o.state == PortState::open && (o.doubt == Doubt::none || o.doubt == Doubt::no_canary);
-  }
-
-  // --- Who stands behind what was probed
-  // ---------------------------------------------------------------------------
-
-  std::vector<Piece> pieces(const Slice& slice) const {
-    const Address& source = standpoint(slice.standpoint).source_for(slice.target);
-    Piece rest{slice.standpoint, slice.target, slice.target, slice.protocol, {}, {}, nullptr};
-    std::vector<Piece> out;
-    std::vector<PortRange> taken;
-    for (const Translation& t : j_.rules.translations) {
-      if (t.seen_as != slice.target || !t.from.addresses.contains(source)) continue;
-      const auto real = std::find_if(t.real.begin(), t.real.end(),
-                                     [&](const Address& a) { return a.family() == slice.target.family(); });
-      const Address host = real != t.real.end() ? *real : t.real.empty() ? slice.target : t.real.front();
-      Piece piece{slice.standpoint, host, slice.target, slice.protocol, {}, {}, nullptr};
-      if (t.ports.empty() || !slice.protocol.has_ports()) {
-        piece.segments = slice.segments;
-        taken.push_back(PortRange::all());
-      } else {
-        for (const auto& [seen, behind] : t.ports) {
-          if (const Segment* s = find_segment(slice.segments, seen))
-            piece.segments.push_back({PortRange::single(behind), s->run, s->outcome});
-          taken.push_back(PortRange::single(seen));
-        }
-        std::sort(piece.segments.begin(), piece.segments.end(),
-                  [](const Segment& a, const Segment& b) { return a.ports < b.ports; });
-        piece.segments.erase(std::unique(piece.segments.begin(), piece.segments.end(),
-                                         [](const Segment& a, const Segment& b) { return a.ports == b.ports; }),
-                             piece.segments.end());
-      }
-      if (!piece.segments.empty()) out.push_back(std::move(piece));
-    }
-    if (taken.empty()) {
-      rest.segments = slice.segments;
-      rest.vip_members = j_.translator.vip_members(slice.target);
-      for (const Vip& v : j_.rules.vips)
-        if (v.address == slice.target) rest.vip = &v;
-    } else {
-      const PortSet gone = PortSet::of(taken);
-      for (const Segment& s : slice.segments)
-        for (const PortSet left = PortSet{s.ports}.minus(gone); const PortRange& range : left.ranges())
-          rest.segments.push_back({range, s.run, s.outcome});
-    }
-    if (!rest.segments.empty()) out.push_back(std::move(rest));
-    return out;
-  }
-
-  static const Segment* find_segment(const std::vector<Segment>& segments, Port port) {
-    auto it = std::upper_bound(segments.begin(), segments.end(), port,
-                               [](Port p, const Segment& s) { return p < s.ports.first; });
-    if (it == segments.begin()) return nullptr;
-    --it;
-    return it->ports.contains(port) ? &*it : nullptr;
   }
 
   // --- First pass: who is alive, what was asked, what is open from anywhere
