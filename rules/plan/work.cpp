@@ -100,36 +100,59 @@ Result<AddressSet> wanted(const Scope& scope, const PlanOptions& options, std::v
   return set.minus(AddressSet::of(options.exclude));
 }
 
-/// Counts and estimates, from the targets and the rate.
+/// UDP ports to ask with an empty datagram.
+PortSet silent_udp_ports(const PortSet& udp, const PortSet& approved) {
+  return udp.intersect(fragile_udp_ports()).minus(approved);
+}
+
+/// What connect, or whatever engine was chosen, leaves unasked.
+void note_unasked(ScanPlan& plan, std::string_view who) {
+  const std::uint64_t udp = plan.asks.udp ? 0 : plan.udp_required;
+  const std::uint64_t icmp = plan.asks.icmp ? 0 : plan.icmp_required;
+  if (udp != 0 || icmp != 0) {
+    plan.notes.push_back(
+        fmt::format("{} {} UDP ports and {} ICMP types here, which connect cannot ask: they stay "
+                    "not measured",
+                    who, udp, icmp));
+  }
+  if (!plan.asks.icmp) return;
+  std::uint64_t never = 0;
+  for (const PlanTarget& t : plan.targets) never += t.icmp_required.size();
+  if (never != 0) {
+    plan.notes.push_back(fmt::format(
+        "{} {} ICMP types here that are no queries: nobody can ask for an error message, they stay not measured",
+        who, never));
+  }
+}
+
 Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& options) {
   plan.rate = DEMARC_TRY(scope.rate_share(options.rate, options.processes));
-  std::uint64_t largest = 0;
-  for (const PlanTarget& t : plan.targets) {
-    plan.tcp_probes += t.tcp.size();
-    plan.udp_required += t.udp.size();
-    plan.icmp_required += t.icmp.size();
-    largest = std::max<std::uint64_t>(largest, t.tcp.size());
-  }
-  plan.states_max = std::min<std::uint64_t>(plan.rate.states_per_path, plan.tcp_probes);
-  auto seconds = [&](double tries) {
-    double all = static_cast<double>(plan.tcp_probes) * tries, one = static_cast<double>(largest) * tries;
-    return std::max(all / plan.rate.packets_per_second, one / plan.rate.packets_per_second_per_target);
-  };
-  double tries = std::max<std::uint32_t>(1, options.tries);
-  plan.seconds_min = seconds(1);
-  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an
-  // older one.
-  double silent = static_cast<double>(plan.tcp_probes) * tries, states = plan.rate.states_per_path;
-  double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
-  plan.seconds_max = plan.tcp_probes == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
+  plan.asks = options.asks;
+  plan.tries = std::max<std::uint32_t>(1, options.tries);
+  plan.estimate();
   return {};
 }
 
 struct Draft {
   Address real;
   PortSet tcp, udp;
+  PortSet named_udp;  // what rules name at it
   std::vector<IcmpType> icmp;
 };
+
+/// The queries of `types` with the one code that they have, and the others.
+void sort_out(std::vector<IcmpType> types, PlanTarget& target) {
+  for (IcmpType t : types) {
+    if (can_be_asked(target.target.address().family(), t))
+      target.icmp.push_back({t.type, std::uint8_t{0}});
+    else
+      target.icmp_required.push_back(t);
+  }
+  for (std::vector<IcmpType>* list : {&target.icmp, &target.icmp_required}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+}
 
 /// The ports to ask at the face of a host: what is required of the host, and where the face forwards it.
 PortSet at_face(const PortSet& required, const Translation* translation) {
@@ -172,11 +195,8 @@ class Planner {
     std::sort(plan_.unroutable.begin(), plan_.unroutable.end(),
               [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
     DEMARC_TRY(estimate(plan_, scope_, options_));
-    if (plan_.udp_required != 0 || plan_.icmp_required != 0) {
-      plan_.notes.push_back(fmt::format(
-          "coverage requires {} UDP ports and {} ICMP types here, which connect cannot ask: they stay not measured",
-          plan_.udp_required, plan_.icmp_required));
-    }
+    note_unasked(plan_,
+                 options_.tcp || options_.udp || options_.icmp ? "the command line asks" : "coverage requires");
     return std::move(plan_);
   }
 
@@ -225,32 +245,32 @@ class Planner {
     if (fresh || real < draft.real) draft.real = real;
     draft.tcp = draft.tcp.unite(options_.tcp ? *options_.tcp : at_face(required.tcp, translation));
     draft.udp = draft.udp.unite(options_.udp ? *options_.udp : at_face(required.udp, translation));
-    // -p asks ports and nothing else.
-    if (!options_.tcp && !options_.udp)
-      draft.icmp.insert(draft.icmp.end(), required.icmp.begin(), required.icmp.end());
+    draft.named_udp = draft.named_udp.unite(at_face(coverage_.named_udp(real), translation));
+    // -p asks what it names and nothing else.
+    if (options_.icmp || (!options_.tcp && !options_.udp)) {
+      const std::vector<IcmpType>& icmp = options_.icmp ? *options_.icmp : required.icmp;
+      draft.icmp.insert(draft.icmp.end(), icmp.begin(), icmp.end());
+    }
   }
 
   void finish_targets() {
     for (auto& [probed, draft] : drafts_) {
       Result<Target> target = scope_.admit(probed);
       if (!target) continue;
-      PlanTarget out{*target,
-                     draft.real,
-                     rules_.name_of(draft.real),
-                     draft.tcp.intersect(PortSet::probeable()),
-                     std::move(draft.udp),
-                     std::move(draft.icmp),
-                     {}};
-      std::sort(out.icmp.begin(), out.icmp.end());
-      out.icmp.erase(std::unique(out.icmp.begin(), out.icmp.end()), out.icmp.end());
+      PlanTarget out(*target, draft.real, rules_.name_of(draft.real));
+      out.tcp = draft.tcp.intersect(PortSet::probeable());
+      out.udp = draft.udp.intersect(PortSet::probeable());
+      sort_out(std::move(draft.icmp), out);
       if (out.care() == Care::discovery_only) {
         discovery_.add(place(rules_, draft.real));
         out.tcp = first_ports(out.tcp.intersect(coverage_.approved_tcp(draft.real)), kDiscoveryPorts);
         out.udp = PortSet();
         out.icmp.clear();
+        out.icmp_required.clear();
       }
       out.silent = silent_ports(scope_, *target, out.tcp);
-      if (!out.tcp.empty() || !out.udp.empty() || !out.icmp.empty()) plan_.targets.push_back(std::move(out));
+      out.silent_udp = silent_udp_ports(out.udp, draft.named_udp);
+      if (!out.empty()) plan_.targets.push_back(std::move(out));
     }
   }
 
@@ -292,6 +312,38 @@ class Planner {
 
 }  // namespace
 
+bool can_be_asked(Family family, IcmpType type) {
+  if (type.code.value_or(0) != 0) return false;
+  // Information request (15) has a reply too, but RFC 6918 took it out of use.
+  return family == Family::ipv4 ? type.type == 8 || type.type == 13 || type.type == 17 : type.type == 128;
+}
+
+void ScanPlan::estimate() {
+  tcp_probes = udp_probes = icmp_probes = udp_required = icmp_required = 0;
+  std::uint64_t largest = 0;
+  for (const PlanTarget& t : targets) {
+    std::uint64_t tcp = asks.tcp ? t.tcp.size() : 0, udp = asks.udp ? t.udp.size() : 0,
+                  icmp = asks.icmp ? t.icmp.size() : 0;
+    tcp_probes += tcp;
+    udp_probes += udp;
+    icmp_probes += icmp;
+    udp_required += t.udp.size();
+    icmp_required += t.icmp.size() + t.icmp_required.size();
+    largest = std::max(largest, tcp + udp + icmp);
+  }
+  states_max = std::min<std::uint64_t>(rate.states_per_path, probes());
+  auto seconds = [&](double times) {
+    double all = static_cast<double>(probes()) * times, one = static_cast<double>(largest) * times;
+    return std::max(all / rate.packets_per_second, one / rate.packets_per_second_per_target);
+  };
+  seconds_min = seconds(1);
+  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an
+  // older one.
+  double silent = static_cast<double>(probes()) * tries, states = rate.states_per_path;
+  double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
+  seconds_max = probes() == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
+}
+
 Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage,
                            const PlanOptions& options) {
   return Planner(rules, scope, vantage, options).make();
@@ -303,32 +355,39 @@ Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
   const AddressSet within = DEMARC_TRY(wanted(scope, options, plan.notes));
   Scope::Enumeration all = DEMARC_TRY(scope.enumerate(options.known, Scope::kTargetsMax, &within));
   plan.notes.insert(plan.notes.end(), all.notes.begin(), all.notes.end());
-  const PortSet tcp = (options.tcp   ? *options.tcp
-                       : options.udp ? PortSet()
-                                     : catalogue_ports(Protocol::tcp))
+  const PortSet tcp = (options.tcp                   ? *options.tcp
+                       : options.udp || options.icmp ? PortSet()
+                                                     : catalogue_ports(Protocol::tcp))
                           .intersect(PortSet::probeable());
   for (const Target& target : all.targets) {
-    PlanTarget out{
-        target, target.address(), "", tcp, options.udp.value_or(PortSet()), {}, silent_ports(scope, target, tcp)};
-    if (!out.tcp.empty() || !out.udp.empty()) plan.targets.push_back(std::move(out));
+    PlanTarget out(target, target.address(), "");
+    out.tcp = tcp;
+    out.udp = options.udp.value_or(PortSet()).intersect(PortSet::probeable());
+    if (options.icmp) sort_out(*options.icmp, out);
+    if (out.care() == Care::discovery_only) out.udp = PortSet();
+    out.silent = silent_ports(scope, target, tcp);
+    out.silent_udp = silent_udp_ports(out.udp, {});
+    if (!out.empty()) plan.targets.push_back(std::move(out));
   }
   DEMARC_TRY(estimate(plan, scope, options));
-  if (plan.udp_required != 0) {
-    plan.notes.push_back(fmt::format(
-        "{} UDP ports were asked for, which connect cannot ask: they stay not measured", plan.udp_required));
-  }
+  note_unasked(plan, "the command line asks");
   return plan;
 }
 
 std::string ScanPlan::text() const {
-  std::string out = fmt::format("demarc plan 1\nvantage {} {} {}\nscope {}\n", vantage, zone,
+  std::string out = fmt::format("demarc plan 2\nvantage {} {} {}\nscope {}\n", vantage, zone,
                                 vantage_address ? to_string(*vantage_address) : "-", scope_sha256);
+  out += fmt::format("asks{}{}{}\n", asks.tcp ? " tcp" : "", asks.udp ? " udp" : "", asks.icmp ? " icmp" : "");
+  auto types = [](const std::vector<IcmpType>& list) {
+    std::string words;
+    for (const IcmpType& t : list) words += (words.empty() ? "" : ",") + to_string(t);
+    return words;
+  };
   for (const PlanTarget& t : targets) {
-    out += fmt::format("target {} {} {} tcp {} silent {} udp {} icmp ", to_string(t.target.address()),
-                       to_string(t.real), demarc::name(t.care()), to_string(t.tcp), to_string(t.silent),
-                       to_string(t.udp));
-    for (std::size_t i = 0; i < t.icmp.size(); ++i) out += (i == 0 ? "" : ",") + to_string(t.icmp[i]);
-    out += '\n';
+    out += fmt::format("target {} {} {} tcp {} silent {} udp {} silent {} icmp {} required {}\n",
+                       to_string(t.target.address()), to_string(t.real), demarc::name(t.care()), to_string(t.tcp),
+                       to_string(t.silent), to_string(t.udp), to_string(t.silent_udp), types(t.icmp),
+                       types(t.icmp_required));
   }
   for (const Unroutable& u : unroutable) out += fmt::format("unroutable {}\n", to_string(u.real));
   for (const PlanCanary& c : canaries)
@@ -337,62 +396,5 @@ std::string ScanPlan::text() const {
 }
 
 std::string ScanPlan::sha256() const { return sha256_hex(text()); }
-
-// --- The order
-// --------------------------------------------------------------------------------------------------------
-
-namespace {
-
-std::vector<std::uint64_t> starts_of(const ScanPlan& plan) {
-  std::vector<std::uint64_t> starts{0};
-  for (const PlanTarget& t : plan.targets) starts.push_back(starts.back() + t.tcp.size());
-  return starts;
-}
-
-}  // namespace
-
-WorkOrder::WorkOrder(const ScanPlan& plan, std::uint64_t seed, std::uint32_t shard, std::uint32_t shards)
-    : plan_(&plan),
-      shard_(std::max<std::uint32_t>(1, shard)),
-      shards_(std::max<std::uint32_t>(1, shards)),
-      target_starts_(starts_of(plan)),
-      order_(target_starts_.back(), seed) {
-  std::uint64_t total = order_.size(), skipped = shard_ - 1;
-  size_ = total > skipped ? (total - skipped - 1) / shards_ + 1 : 0;
-  for (std::uint32_t t = 0; t < plan.targets.size(); ++t) by_address_.emplace(plan.targets[t].target.address(), t);
-}
-
-std::optional<std::uint64_t> WorkOrder::number(std::uint32_t target, Port port) const {
-  if (target >= plan_->targets.size()) return std::nullopt;
-  std::uint64_t before = target_starts_[target];
-  for (const PortRange& r : plan_->targets[target].tcp.ranges()) {
-    if (r.contains(port)) return before + (port.number() - r.first.number());
-    before += r.size();
-  }
-  return std::nullopt;
-}
-
-WorkItem WorkOrder::item(std::uint64_t number) const {
-  auto after = std::upper_bound(target_starts_.begin(), target_starts_.end(), number);
-  auto target = static_cast<std::uint32_t>(after - target_starts_.begin() - 1);
-  std::uint64_t rest = number - target_starts_[target];
-  for (const PortRange& r : plan_->targets[target].tcp.ranges()) {
-    if (rest < r.size()) return {target, Protocol::tcp, Port{static_cast<std::uint16_t>(r.first.number() + rest)}};
-    rest -= r.size();
-  }
-  return {target, Protocol::tcp, Port{}};  // no number below total() comes here
-}
-
-std::optional<std::uint64_t> WorkOrder::position_of(std::uint64_t number) const {
-  std::uint64_t position = order_.position_of(number);
-  if (position % shards_ != shard_ - 1) return std::nullopt;
-  return position / shards_;
-}
-
-std::optional<std::uint32_t> WorkOrder::find(const Address& probed) const {
-  auto at = by_address_.find(probed);
-  if (at == by_address_.end()) return std::nullopt;
-  return at->second;
-}
 
 }  // namespace demarc

@@ -45,7 +45,8 @@ CoverageMap::CoverageMap(const RuleSet& rules) : rules_(&rules), coverage_(rules
           continue;
         }
         named.tcp = named.tcp.unite(s.tcp).unite(s.related_tcp);
-        named.udp = named.udp.unite(s.udp).unite(s.related_udp);
+        named.named_udp = named.named_udp.unite(s.udp).unite(s.related_udp);
+        named.udp = named.udp.unite(named.named_udp);
         named.icmp.insert(named.icmp.end(), s.icmp.begin(), s.icmp.end());
         named.icmpv6.insert(named.icmpv6.end(), s.icmpv6.begin(), s.icmpv6.end());
         tidy(named.icmp);
@@ -106,6 +107,13 @@ PortSet CoverageMap::approved_tcp(const Address& real) const {
   PortSet out;
   for (const Named& named : approved_)
     if (named.to->contains(real)) out = out.unite(named.tcp);
+  return out;
+}
+
+PortSet CoverageMap::named_udp(const Address& real) const {
+  PortSet out;
+  for (const Named& named : approved_)
+    if (named.to->contains(real)) out = out.unite(named.named_udp);
   return out;
 }
 

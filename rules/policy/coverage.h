@@ -28,11 +28,14 @@ class CoverageMap {
   const RequiredPorts& required(const Address& real) const;
   /// The TCP ports that rules name for the address.
   PortSet approved_tcp(const Address& real) const;
+  /// The UDP ports that rules name for the address; a service `all: true` names none.
+  PortSet named_udp(const Address& real) const;
 
  private:
   struct Named {
     const AddressSet* to = nullptr;
     PortSet tcp, udp;
+    PortSet named_udp;  // without those of `all: true`
     std::vector<IcmpType> icmp, icmpv6;
   };
   RequiredPorts make(const Address& real, std::size_t slot) const;

@@ -46,6 +46,27 @@ const PortSet& fragile_ports() {
   return kFragile;
 }
 
+const PortSet& fragile_udp_ports() {
+  // S7 (102), Modbus (502), FOUNDATION Fieldbus (1089-1091), CODESYS (1740-1743), EtherNet/IP (2222, 44818),
+  // HART-IP (5094), FINS (9600), DNP3 (20000), PROFINET (34962-34964), EtherCAT (34980), BACnet (47808-47823), ADS
+  // (48899).
+  auto one = [](std::uint16_t n) { return PortRange::single(Port{n}); };
+  static const PortSet kFragile{one(102),
+                                one(502),
+                                {Port{1089}, Port{1091}},
+                                {Port{1740}, Port{1743}},
+                                one(2222),
+                                one(5094),
+                                one(9600),
+                                one(20000),
+                                {Port{34962}, Port{34964}},
+                                one(34980),
+                                one(44818),
+                                {Port{47808}, Port{47823}},
+                                one(48899)};
+  return kFragile;
+}
+
 void Scope::learn_prefixes(std::span<const Prefix> prefixes) {
   // The last address of an IPv4 prefix is its broadcast, the first its network (RFC 919, RFC 922); a /31 has
   // neither (RFC 3021). IPv6 has no broadcast; its first address is the routers' anycast and harmless.

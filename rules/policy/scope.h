@@ -123,5 +123,7 @@ class Scope {
 
 /// TCP ports that get no application bytes unasked: printers print them, controllers may stop.
 const PortSet& fragile_ports();
+/// UDP ports of controllers and building automation: a datagram with bytes in it may be a command to them.
+const PortSet& fragile_udp_ports();
 
 }  // namespace demarc

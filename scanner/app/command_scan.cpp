@@ -240,9 +240,14 @@ Result<Resumed> read_resumed(const std::string& path, const Selected& s) {
   r.answered.resize(order.total());
   for (const Outcome& o : r.run.outcomes) {
     std::optional<std::uint32_t> target = order.find(o.target);
-    if (!target || o.protocol != Protocol::tcp) continue;
+    if (!target) continue;
+    if (o.protocol.is_icmp()) {
+      if (std::optional<std::uint64_t> n = order.number(*target, o.icmp)) r.answered[*n] = true;
+      continue;
+    }
     for (std::uint32_t port = o.ports.first.number(); port <= o.ports.last.number(); ++port)
-      if (std::optional<std::uint64_t> n = order.number(*target, Port(static_cast<std::uint16_t>(port))))
+      if (std::optional<std::uint64_t> n =
+              order.number(*target, o.protocol, Port(static_cast<std::uint16_t>(port))))
         r.answered[*n] = true;
   }
   return r;
@@ -346,17 +351,13 @@ int run_scan(const ScanCommand& command) {
   request.work = [&](std::uint64_t index) {
     WorkItem item = order.at(index);
     const PlanTarget& target = s.plan.targets[item.target];
-    ScanWork work{target.target, item.port};
+    ScanWork work{target.target, item.port, item.protocol, item.icmp};
     work.speak = speech(target, item.port);
     if (target.care() == Care::gentle) work.rate_max = kGentleRate;
     return work;
   };
   if (resumed) {
-    request.already_answered = [&](std::uint64_t index) {
-      WorkItem item = order.at(index);
-      std::optional<std::uint64_t> n = order.number(item.target, item.port);
-      return n && resumed->answered[*n];
-    };
+    request.already_answered = [&](std::uint64_t index) { return resumed->answered[order.number_at(index)]; };
   }
   for (const PlanCanary& canary : s.plan.canaries) request.canaries.push_back({canary.target, canary.port});
   request.pace.rate_max = s.plan.rate.packets_per_second;

@@ -237,11 +237,9 @@ void leave_out_foreign_sources(Selected& s) {
     s.plan.unroutable.push_back(
         {t.real, t.name,
          fmt::format("packets to it leave from {}, which is not this vantage point", to_string(*source))});
-    s.plan.tcp_probes -= t.tcp.size();
-    s.plan.udp_required -= t.udp.size();
-    s.plan.icmp_required -= t.icmp.size();
   }
   s.plan.targets = std::move(kept);
+  s.plan.estimate();
   std::sort(s.plan.unroutable.begin(), s.plan.unroutable.end(),
             [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
 }

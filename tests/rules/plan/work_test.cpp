@@ -53,7 +53,7 @@ TEST_CASE("coverage asks for what any rule names, from wherever; UDP and ICMP ar
   REQUIRE(target(plan, "192.0.2.5") != nullptr);
   CHECK(target(plan, "192.0.2.5")->tcp == ports("53,139,445"));
   CHECK(target(plan, "192.0.2.5")->udp == ports("53"));
-  CHECK(target(plan, "192.0.2.5")->icmp == std::vector<IcmpType>{{8, std::nullopt}});
+  CHECK(target(plan, "192.0.2.5")->icmp == std::vector<IcmpType>{{8, std::uint8_t{0}}});
   CHECK(target(plan, "192.0.2.1") == nullptr);  // the firewall
   CHECK(plan.udp_required == 1);
   CHECK(plan.icmp_required == 1);
@@ -223,7 +223,7 @@ TEST_CASE("the shards together are the whole, each probe once") {
       for (std::uint64_t i = 0; i < work.size(); ++i) {
         WorkItem item = work.at(i);
         ++asked[item];
-        std::optional<std::uint64_t> number = work.number(item.target, item.port);
+        std::optional<std::uint64_t> number = work.number(item);
         REQUIRE(number);
         REQUIRE(work.item(*number) == item);
         REQUIRE(work.position_of(*number) == i);
@@ -237,8 +237,8 @@ TEST_CASE("the shards together are the whole, each probe once") {
     }
   }
   WorkOrder work(plan, 42);
-  CHECK_FALSE(work.number(0, Port{7}));
-  CHECK_FALSE(work.number(9999, Port{443}));
+  CHECK_FALSE(work.number(0, Protocol::tcp, Port{7}));
+  CHECK_FALSE(work.number(9999, Protocol::tcp, Port{443}));
   CHECK(plan.targets[*work.find(ip("192.0.2.11"))].target.address() == ip("192.0.2.11"));
   CHECK_FALSE(work.find(ip("192.0.2.1")));
   ScanPlan nothing;
