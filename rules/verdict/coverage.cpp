@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "rules/policy/coverage.h"
 #include "rules/policy/scope.h"
@@ -16,30 +17,13 @@ namespace demarc {
 
 namespace {
 
-PortSet icmp_numbers(const std::vector<IcmpType>& types) {
-  std::vector<PortRange> ranges;
-  for (const IcmpType& t : types) {
-    const auto base = static_cast<std::uint16_t>(t.type << 8);
-    ranges.push_back(PortRange::single(Port{static_cast<std::uint16_t>(base | t.code.value_or(0))}));
-  }
-  return PortSet::of(std::move(ranges));
-}
-
-/// Of the required ICMP types those that can be asked: an error message answers something else.
-PortSet queries(const std::vector<IcmpType>& types, Family family) {
-  std::vector<IcmpType> kept;
-  for (const IcmpType& t : types)
-    if (icmp_reply_type(family, t.type)) kept.push_back(t);
-  return icmp_numbers(kept);
-}
-
 std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", n, n == 1 ? one : many);
 }
 
 struct Tally {
-  std::uint64_t required = 0, asked = 0, answered = 0, missing = 0, unclear = 0, undetermined = 0;
-  std::set<std::string> targets_missing, targets_unclear;
+  std::uint64_t required = 0, asked = 0, answered = 0, missing = 0, mute = 0, unclear = 0, undetermined = 0;
+  std::set<std::string> targets_missing, targets_mute, targets_unclear;
   std::size_t targets = 0, targets_without = 0;
 };
 
@@ -239,7 +223,7 @@ class CoverageCheck {
                                                    : Protocol::icmpv6;
         const PortSet wanted = what == "tcp"   ? required.tcp
                                : what == "udp" ? required.udp
-                                               : queries(required.icmp, real.family());
+                                               : icmp_queries(required.icmp, real.family());
         if (wanted.empty()) continue;
         const std::optional<PortSet> reach = addressable(real, s.source_for(real), protocol);
         if (!reach) continue;
@@ -253,10 +237,10 @@ class CoverageCheck {
       CoverageRow row;
       row.what = fmt::format("{} {}", name, what);
       row.required = tally.required;
-      row.asked = tally.asked + tally.unclear;
+      row.asked = tally.asked + tally.mute + tally.unclear;
       row.answered = tally.answered;
-      row.met =
-          tally.missing == 0 && tally.unclear == 0 && !(j_.options.require_passage && tally.undetermined != 0);
+      row.met = tally.missing == 0 && tally.mute == 0 && tally.unclear == 0 &&
+                !(j_.options.require_passage && tally.undetermined != 0);
       if (!row.met) row.gap = gap_words(tally, ran);
       j_.verdict.coverage.push_back(std::move(row));
     }
@@ -281,28 +265,54 @@ class CoverageCheck {
     missing_gaps(name, s, tallies);
   }
 
+  /// Of UDP and ICMP, what conversations say: where both sides took part, the filter passed it and somebody
+  /// answered. For TCP a probe tells more, and one can always be made.
+  PortSet conversed(std::uint16_t standpoint, const Address& real, Protocol protocol) {
+    if (protocol == Protocol::tcp) return {};
+    if (!conversed_ready_) {
+      conversed_ready_ = true;
+      for (const std::uint32_t index : j_.flow_order) {
+        for (const ObservedFlow& f : j_.snapshot.flows[index].flows) {
+          if (f.established == 0 || !f.initiator_certain || (f.protocol != Protocol::udp && !f.protocol.is_icmp()))
+            continue;
+          if (j_.stale_before && f.last < *j_.stale_before) continue;
+          const std::uint16_t number =
+              f.protocol.is_icmp() ? static_cast<std::uint16_t>((f.icmp.type << 8) | f.icmp.code.value_or(0))
+                                   : f.port.number();
+          conversed_[{j_.trust.zone_of(f.initiator), f.responder, f.protocol}].push_back(
+              PortRange::single(Port{number}));
+        }
+      }
+    }
+    const Zone* zone = j_.rules.zone(j_.reachable.standpoints[standpoint].zone);
+    const ZoneIndex from = zone == nullptr ? kNoZone : static_cast<ZoneIndex>(zone - j_.rules.zones.data());
+    const auto found = conversed_.find({from, real, protocol});
+    return found == conversed_.end() ? PortSet() : PortSet::of(found->second);
+  }
+
   void count(Tally& tally, std::uint16_t standpoint, const Address& real, Protocol protocol, const PortSet& need) {
     ++tally.targets;
     tally.required += need.size();
     const auto found = j_.asked.find({standpoint, protocol, real});
-    if (found == j_.asked.end()) {
-      tally.missing += need.size();
-      ++tally.targets_without;
-      keep(tally.targets_missing, j_.address_name(real));
-      return;
-    }
-    const Asked& a = found->second;
-    const PortSet clear = PortSet::of(a.clear), unclear = PortSet::of(a.unclear);
-    const std::uint32_t asked = need.intersect(clear).size();
-    const std::uint32_t doubtful = need.minus(clear).intersect(unclear).size();
-    const std::uint32_t missing = need.size() - asked - doubtful;
-    tally.asked += asked;
-    tally.unclear += doubtful;
+    static const Asked kNothing;
+    const Asked& a = found == j_.asked.end() ? kNothing : found->second;
+    const PortSet used = conversed(standpoint, real, protocol).intersect(need);
+    const PortSet clear = PortSet::of(a.clear).unite(used).intersect(need);
+    const PortSet mute = PortSet::of(a.mute).intersect(need).minus(clear);
+    const PortSet unclear = PortSet::of(a.unclear).intersect(need).minus(clear).minus(mute);
+    const std::uint64_t missing = std::uint64_t{need.size()} - clear.size() - mute.size() - unclear.size();
+    tally.asked += clear.size();
+    tally.mute += mute.size();
+    tally.unclear += unclear.size();
     tally.missing += missing;
     tally.answered += std::min<std::uint64_t>(a.answered, need.size());
-    tally.undetermined += std::min<std::uint64_t>(a.undetermined, need.size());
-    if (missing != 0) keep(tally.targets_missing, j_.address_name(real));
-    if (doubtful != 0) keep(tally.targets_unclear, j_.address_name(real));
+    // What is mute or in doubt is a gap of its own.
+    tally.undetermined += PortSet::of(a.undetermined).intersect(clear).minus(used).size();
+    const std::string name = j_.address_name(real);
+    if (missing == need.size()) ++tally.targets_without;
+    if (missing != 0) keep(tally.targets_missing, name);
+    if (!mute.empty()) keep(tally.targets_mute, name);
+    if (!unclear.empty()) keep(tally.targets_unclear, name);
   }
 
   static std::string gap_words(const Tally& t, bool ran) {
@@ -310,6 +320,7 @@ class CoverageCheck {
     if (t.missing == t.required) return "not asked";
     std::string text;
     if (t.missing != 0) text = fmt::format("{} not asked", t.missing);
+    if (t.mute != 0) text += fmt::format("{}{} silent", text.empty() ? "" : ", ", t.mute);
     if (t.unclear != 0) text += fmt::format("{}{} in doubt", text.empty() ? "" : ", ", t.unclear);
     return text.empty() ? fmt::format("{} of undetermined passage", t.undetermined) : text;
   }
@@ -339,63 +350,114 @@ class CoverageCheck {
     } else if (!ends.empty()) {
       j_.note(fmt::format("From {}: {}; what coverage requires was asked all the same.", name, ends));
     }
-    const auto unasked = [&](const Tally& t) { return t.missing + t.unclear; };
-    if (unasked(udp) != 0 || unasked(icmp) != 0) {
+    const auto both = [](std::uint64_t udp_ports, std::uint64_t icmp_queries) {
       std::string what;
-      if (unasked(udp) != 0) what = counted(unasked(udp), "UDP port", "UDP ports");
-      if (unasked(icmp) != 0)
-        what += (what.empty() ? "" : " and ") + counted(unasked(icmp), "ICMP query", "ICMP queries");
-      j_.add_gap({fmt::format("{} not measured from {}", what, name),
-                  "A connect scan cannot ask them, and silence over UDP proves nothing either way.",
-                  "Use a witness, conversations or the configuration; or set `coverage.udp` and `coverage.icmp` to "
-                  "what can be measured.",
-                  s.zone,
-                  {},
-                  {},
-                  unasked(udp) == 0 ? std::optional(Protocol::icmp) : std::optional(Protocol::udp),
-                  {name},
-                  {}});
-    }
-    if (tcp.unclear != 0) {
-      const std::vector<std::string> where(tcp.targets_unclear.begin(), tcp.targets_unclear.end());
+      if (udp_ports != 0) what = counted(udp_ports, "UDP port", "UDP ports");
+      if (icmp_queries != 0)
+        what += (what.empty() ? "" : " and ") + counted(icmp_queries, "ICMP query", "ICMP queries");
+      return what;
+    };
+    const auto protocol_of = [](std::uint64_t udp_ports) {
+      return udp_ports == 0 ? std::optional(Protocol::icmp) : std::optional(Protocol::udp);
+    };
+    const auto concerned = [](std::set<std::string> names, const std::set<std::string>& more) {
+      names.insert(more.begin(), more.end());
+      return fmt::format("Concerned: {}.", list_some({names.begin(), names.end()}));
+    };
+    if (udp.missing + icmp.missing != 0) {
+      const std::string where = concerned(udp.targets_missing, icmp.targets_missing);
+      const bool raw = asks_more_than_tcp(name);
       j_.add_gap(
-          {fmt::format("{} from {} in doubt: {}", counted(tcp.unclear, "TCP port", "TCP ports"), name, doubts(s)),
-           fmt::format("Concerned: {}.", list_some(where)),
-           "Scan them again, more slowly or with more tries.",
+          {fmt::format("{} not measured from {}", both(udp.missing, icmp.missing), name),
+           raw ? "The scans from there left them out. " + where : "A connect scan cannot ask them. " + where,
+           raw ? fmt::format("Scan again from {} with the coverage of the rule set (leave out -p).", name)
+               : std::string("Scan with raw packets: `demarc doctor` says which privilege that needs. Or set "
+                             "`coverage.udp` and `coverage.icmp` to what can be measured."),
            s.zone,
            {},
            {},
-           Protocol::tcp,
+           protocol_of(udp.missing),
            {name},
            {}});
     }
-    if (j_.options.require_passage && tcp.undetermined != 0)
-      j_.add_gap({fmt::format("passage of {} from {} undetermined",
-                              counted(tcp.undetermined, "TCP port", "TCP ports"), name),
+    if (udp.mute != 0)
+      j_.add_gap(
+          {fmt::format("{} silent from {}: open or blocked", counted(udp.mute, "UDP port", "UDP ports"), name),
+           fmt::format("Silence over UDP proves nothing either way: a server may dislike the question, or a "
+                       "filter drop it. {}",
+                       concerned(udp.targets_mute, {})),
+           fmt::format("Run `demarc witness` at the far end and ask again with `demarc scan --vantage {} "
+                       "--witness`, or bring conversations of a sensor.",
+                       name),
+           s.zone,
+           {},
+           {},
+           Protocol::udp,
+           {name},
+           {}});
+    const auto in_doubt = [&](const std::string& what, Protocol protocol, const std::string& why,
+                              const std::set<std::string>& targets) {
+      j_.add_gap({fmt::format("{} from {} in doubt: {}", what, name, why),
+                  concerned(targets, {}),
+                  "Scan them again, more slowly or with more tries.",
+                  s.zone,
+                  {},
+                  {},
+                  protocol,
+                  {name},
+                  {}});
+    };
+    if (tcp.unclear != 0)
+      in_doubt(counted(tcp.unclear, "TCP port", "TCP ports"), Protocol::tcp,
+               doubts(s, [](Protocol p) { return p == Protocol::tcp; }), tcp.targets_unclear);
+    if (udp.unclear != 0)
+      in_doubt(counted(udp.unclear, "UDP port", "UDP ports"), Protocol::udp,
+               doubts(s, [](Protocol p) { return p == Protocol::udp; }), udp.targets_unclear);
+    if (icmp.unclear != 0)
+      in_doubt(counted(icmp.unclear, "ICMP query", "ICMP queries"), Protocol::icmp,
+               doubts(s, [](Protocol p) { return p.is_icmp(); }), icmp.targets_unclear);
+    if (!j_.options.require_passage) return;
+    const auto passage = [&](std::uint64_t n, const std::string& what, Protocol protocol) {
+      if (n == 0) return;
+      j_.add_gap({fmt::format("passage of {} from {} undetermined", what, name),
                   "Neither a raw scan nor a witness says whether a filter let the probes by.",
                   "Run `demarc witness` behind the filter, or scan with raw packets.",
                   s.zone,
                   {},
                   {},
-                  Protocol::tcp,
+                  protocol,
                   {name},
                   {}});
+    };
+    passage(tcp.undetermined, counted(tcp.undetermined, "TCP port", "TCP ports"), Protocol::tcp);
+    passage(udp.undetermined, counted(udp.undetermined, "UDP port", "UDP ports"), Protocol::udp);
+    passage(icmp.undetermined, counted(icmp.undetermined, "ICMP query", "ICMP queries"), Protocol::icmp);
   }
 
-  std::string doubts(const Standpoint& s) const {
+  /// A scan from there made its own packets, or another tool did: UDP and ICMP could have been asked.
+  bool asks_more_than_tcp(const std::string& vantage) const {
+    return std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(), [&](const RunUse& u) {
+      const std::string& method = j_.snapshot.scans[u.run].header.method;
+      return j_.reachable.standpoints[u.standpoint].name == vantage && !method.empty() && method != "connect";
+    });
+  }
+
+  std::string doubts(const Standpoint& s, bool (*wanted)(Protocol)) const {
     std::set<std::string> names;
     for (const RunUse& u : j_.reachable.used) {
       if (j_.reachable.standpoints[u.standpoint].name != s.name) continue;
       const ScanRun& run = j_.snapshot.scans[u.run];
       for (const Outcome& o : run.outcomes) {
-        if (o.protocol != Protocol::tcp) continue;
+        if (!wanted(o.protocol)) continue;
         if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary)
           names.insert(std::string(name(o.doubt)));
         else if (o.answer == Answer::local_refusal)
           names.insert("refused by the scanner's own machine");
         else if (o.answer == Answer::no_neighbour)
           names.insert("no neighbour answered");
-        else if (o.answer == Answer::silence && o.tries < run.header.tries_max)
+        else if (o.state == PortState::open && o.passage == Passage::blocked)
+          names.insert("answered, and no probe reached the witness");
+        else if (o.answer == Answer::silence && !is_witnessed(o) && o.tries < run.header.tries_max)
           names.insert("not every try was made");
       }
     }
@@ -416,7 +478,11 @@ class CoverageCheck {
         const Standpoint& s = j_.reachable.standpoints[i];
         if (s.vantage == nullptr || std::find(vantages.begin(), vantages.end(), s.name) == vantages.end()) continue;
         if (Standing(j_.rules, *s.vantage).left_out(real) != LeftOut::nothing) continue;
-        if (j_.asked.contains({i, Protocol::tcp, real})) silent[name].insert(s.name);
+        // Where a witness says of every port whether the probe arrived, the host itself need not answer.
+        for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::icmp, Protocol::icmpv6})
+          if (const auto asked = j_.asked.find({i, protocol, real});
+              asked != j_.asked.end() && !asked->second.unwitnessed.empty())
+            silent[name].insert(s.name);
       }
     }
     for (const auto& [host, from] : silent) {
@@ -439,6 +505,8 @@ class CoverageCheck {
   CoverageMap required_;
   std::set<std::string> stale_;
   std::map<std::string, std::set<std::string>> ends_;
+  bool conversed_ready_ = false;
+  std::map<std::tuple<ZoneIndex, Address, Protocol>, std::vector<PortRange>> conversed_;
 };
 
 }  // namespace

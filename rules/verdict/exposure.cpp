@@ -35,8 +35,32 @@ class Exposure {
   const Outcome& outcome_of(const Segment& s) const { return run_of(s).outcomes[s.outcome]; }
   const Standpoint& standpoint(std::uint16_t index) const { return j_.reachable.standpoints[index]; }
 
-  static bool is_proven_open(const Outcome& o) {
-    return o.state == PortState::open && (o.doubt == Doubt::none || o.doubt == Doubt::no_canary);
+  /// The address is the host's: as probed, as it is, or another of its cards.
+  bool is_own(const Piece& piece, const Address& address) const {
+    if (address == piece.probed || address == piece.real) return true;
+    const Host* host = j_.rules.host_of(address);
+    return host != nullptr && host == j_.rules.host_of(piece.real);
+  }
+
+  /// A UDP port that nobody listens on, by the host's own word. One that answers from another of its cards looked
+  /// like a filter to the scanner.
+  bool refuses_itself(const Piece& piece, const Outcome& o) const {
+    return o.protocol == Protocol::udp && o.answer == Answer::icmp_port_unreachable && o.answered_by &&
+           is_own(piece, *o.answered_by) && !is_witnessed_blocked(o);
+  }
+  static bool is_witnessed_blocked(const Outcome& o) { return o.passage == Passage::blocked && is_witnessed(o); }
+
+  /// Nothing is open, and the probe has passed all the same: the host itself refused, or a witness saw it.
+  bool has_passed_unanswered(const Piece& piece, const Outcome& o) const {
+    if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary && o.doubt != Doubt::icmp_rate_limited) return false;
+    if (refuses_itself(piece, o)) return true;
+    if (o.state == PortState::open || o.passage != Passage::passed) return false;
+    return is_witnessed(o) || (o.answered_by && is_own(piece, *o.answered_by));
+  }
+
+  std::string who_says_so(const Piece& piece, const Outcome& o) const {
+    return demarc::who_says_so(o, j_.ttls.of(piece.standpoint, o.target, o.protocol),
+                               [this](const Address& a) { return j_.address_name(a); });
   }
 
   // --- First pass: who is alive, what was asked, what is open from anywhere
@@ -49,22 +73,28 @@ class Exposure {
       const Outcome& o = outcome_of(s);
       const bool opens_unproven = o.state == PortState::open && !is_proven_open(o);
       const bool clear = is_conclusive(run, o) && !opens_unproven && o.answer != Answer::no_neighbour;
-      std::vector<PortRange>& list = clear ? asked.clear : asked.unclear;
-      if (!list.empty() && std::uint32_t{list.back().last.number()} + 1 == s.ports.first.number())
-        list.back().last = s.ports.last;
-      else
-        list.push_back(s.ports);
+      const bool mute =
+          is_mute(o) && (o.doubt == Doubt::none || o.doubt == Doubt::no_canary) && o.tries >= run.header.tries_max;
+      append(clear ? asked.clear : mute ? asked.mute : asked.unclear, s.ports);
+      if (o.passage == Passage::undetermined) append(asked.undetermined, s.ports);
+      if (!is_witnessed(o)) append(asked.unwitnessed, s.ports);
       if (o.answer != Answer::silence && o.answer != Answer::no_neighbour && o.answer != Answer::local_refusal)
         asked.answered += s.ports.size();
-      if (o.passage == Passage::undetermined) asked.undetermined += s.ports.size();
       const bool from_itself = o.state == PortState::open || o.state == PortState::closed ||
-                               o.answer == Answer::reply ||
-                               (o.answered_by && (*o.answered_by == piece.probed || *o.answered_by == piece.real));
+                               o.answer == Answer::reply || (o.answered_by && is_own(piece, *o.answered_by));
       if (from_itself) j_.alive.insert(piece.real);
+      j_.ttls.learn(piece.standpoint, o);
       if (is_proven_open(o) && s.ports.size() <= 64)
         for (std::uint32_t p = s.ports.first.number(); p <= s.ports.last.number(); ++p)
           open_anywhere_.insert(open_key(piece.real, piece.protocol, p));
     }
+  }
+
+  static void append(std::vector<PortRange>& list, PortRange ports) {
+    if (!list.empty() && std::uint32_t{list.back().last.number()} + 1 == ports.first.number())
+      list.back().last = ports.last;
+    else
+      list.push_back(ports);
   }
 
   static std::uint64_t open_key(const Address& a, Protocol protocol, std::uint32_t port) {
@@ -245,7 +275,8 @@ class Exposure {
       if (everything) {
         for (const Segment* s : segments)
           if (outcome_of(*s).state == PortState::open)
-            note_draft(key(FindingKind::answers_everything, piece), piece, *s, s->ports);
+            note_draft(key(FindingKind::answers_everything, piece), piece, *s, s->ports,
+                       who_answers_everything(piece, *s));
       } else if (!crosses_nothing) {
         for (const Segment* s : segments) judge_answer(piece, *s, doc, allowed);
       }
@@ -254,12 +285,22 @@ class Exposure {
     if (everything) everything_.push_back(&piece);
   }
 
+  /// What the scan found in the host's place: by name, or by the distance of its answers.
+  std::string who_answers_everything(const Piece& piece, const Segment& s) const {
+    const Outcome& o = outcome_of(s);
+    if (std::string note = note_about_proxy(run_of(s), piece.probed); !note.empty())
+      return fmt::format("the scan from {} says: {}", standpoint(piece.standpoint).name, note);
+    const auto beside = j_.ttls.beside(piece.standpoint, o.target, o.protocol);
+    if (o.ttl < 0 || !beside || o.ttl == *beside) return {};
+    return fmt::format("its handshakes come with TTL {}, the host's other answers with {}", o.ttl, *beside);
+  }
+
   void judge_answer(const Piece& piece, const Segment& s, const Documented& doc, const Permission& allowed) {
     const Outcome& o = outcome_of(s);
     const bool open = is_proven_open(o);
-    const bool passed_closed = o.state == PortState::closed && o.passage == Passage::passed && o.answered_by &&
-                               *o.answered_by == piece.probed && o.doubt == Doubt::none;
-    if (!open && !passed_closed) return;
+    if (!open && !has_passed_unanswered(piece, o)) return;
+    // How a passage without an answer was proven.
+    const std::string proof = !open && is_witnessed(o) ? "a witness saw the probe arrive" : "";
     const PortSet here{s.ports};
     if (open) {
       for (const PortSet fine = here.intersect(allowed.approved); const PortRange& range : fine.ranges())
@@ -287,7 +328,7 @@ class Exposure {
             lapsed += fmt::format("{}exception {} would lift it, but its state is: {}", lapsed.empty() ? "" : "; ",
                                   exception.rule.id, doc.exception_state(x).words);
           }
-          note_draft(k, piece, s, one, std::move(lapsed));
+          note_draft(k, piece, s, one, open ? std::move(lapsed) : proof);
           continue;
         } else if (verdict.approved) {
           k.cause = Cause::expected_blocked;  // approved from here in general, and `expect` says otherwise for this
@@ -300,7 +341,7 @@ class Exposure {
           k.cause = Cause::exception_not_in_force;
           k.rule = {RuleRef::Kind::exception, verdict.exceptions_not_in_force.front()};
         }
-        note_draft(k, piece, s, one);
+        note_draft(k, piece, s, one, proof);
       }
     }
   }
@@ -407,7 +448,16 @@ class Exposure {
   // --- Approved, and how it answers
   // -----------------------------------------------------------------------------------
 
-  enum class Answered : std::uint8_t { not_asked, open, closed, blocked, unproven };
+  /// The order is that of a choice: the best answer of a range of ports speaks for all of it.
+  enum class Answered : std::uint8_t {
+    not_asked,
+    blocked,
+    unanswered,  // it arrived, by a witness, and what has to answer did not
+    closed,
+    unproven,
+    arrived,  // likewise, and nothing has to answer: UDP
+    open
+  };
 
   Answered read(const Piece& piece, const Segment& s) const {
     const ScanRun& run = run_of(s);
@@ -415,12 +465,29 @@ class Exposure {
     if (is_proven_open(o)) return Answered::open;
     if (!is_conclusive(run, o) || o.answer == Answer::no_neighbour || o.state == PortState::open)
       return Answered::unproven;
+    if (refuses_itself(piece, o)) return Answered::closed;
+    // A refusal that names who refuses, a reset that came from another distance than the host, a witness that saw
+    // nothing.
+    if (o.passage == Passage::blocked) return Answered::blocked;
     if (o.state == PortState::closed) return Answered::closed;
-    if (o.passage == Passage::blocked) return Answered::blocked;  // an ICMP refusal names who refuses
+    if (o.passage == Passage::passed) return o.protocol == Protocol::udp ? Answered::arrived : Answered::unanswered;
     // Silence is a filter's only if the host was there to answer.
     if (o.answer == Answer::silence && o.state == PortState::filtered && j_.alive.contains(piece.real))
       return Answered::blocked;
     return Answered::unproven;
+  }
+
+  /// Why an approved port does not get through.
+  std::string why_blocked(const Piece& piece, const Outcome& o, Answered how) const {
+    std::string text = how == Answered::unanswered
+                           ? "a witness saw the probe arrive, and no answer came back: the host drops it, or its "
+                             "answer is blocked"
+                           : who_says_so(piece, o);
+    if (text.empty()) text = "no answer to any try, while the host answers elsewhere";
+    if (const std::string where = where_it_stops(o, [this](const Address& a) { return j_.address_name(a); });
+        !where.empty())
+      text += "; the way " + where;
+    return text;
   }
 
   void expect_answers(const Piece& piece, const Documented& doc, const Permission& allowed) {
@@ -459,37 +526,31 @@ class Exposure {
     for (; it != piece.segments.end() && it->ports.first <= range.last; ++it) {
       if (it->ports.last < range.first) continue;
       const Answered a = read(piece, *it);
-      const auto rank = [](Answered x) {
-        return x == Answered::open       ? 4
-               : x == Answered::unproven ? 3
-               : x == Answered::closed   ? 2
-               : x == Answered::blocked  ? 1
-                                         : 0;
-      };
-      if (rank(a) > rank(best)) {
+      if (a > best) {
         best = a;
         shown = &*it;
       }
     }
     if (shown == nullptr) return;
     RuleFacts& facts = j_.facts[r];
-    j_.cell(zone_of_standpoint(piece.standpoint), j_.trust.zone_of(piece.real), service).asked =
-        best != Answered::unproven;
+    CellFacts& cell = j_.cell(zone_of_standpoint(piece.standpoint), j_.trust.zone_of(piece.real), service);
+    cell.asked = cell.asked || best != Answered::unproven;
+    if (is_witnessed(outcome_of(*shown))) RuleFacts::mark(facts.witnessed, piece.standpoint);
     switch (best) {
       case Answered::open: return;  // marked where it was judged
       case Answered::not_asked: return;
       case Answered::unproven: RuleFacts::mark(facts.unproven, piece.standpoint); return;
+      case Answered::arrived:
+        RuleFacts::mark(facts.arrived, piece.standpoint);
+        cell.reachable = true;
+        return;
+      case Answered::unanswered:
       case Answered::blocked: {
         RuleFacts::mark(facts.blocked, piece.standpoint);
         DraftKey k = key(FindingKind::approved_unreachable, piece);
         k.rule = {RuleRef::Kind::rule, r};
         k.service = j_.names.find(piece.protocol, range.first.number());
-        const Outcome& o = outcome_of(*shown);
-        std::string detail =
-            o.answer == Answer::silence
-                ? std::string("no answer to any try, while the host answers elsewhere")
-                : fmt::format("refused by {}", o.answered_by ? j_.address_name(*o.answered_by) : "an ICMP error");
-        note_draft(k, piece, *shown, range, std::move(detail));
+        note_draft(k, piece, *shown, range, why_blocked(piece, outcome_of(*shown), best));
         return;
       }
       case Answered::closed: {
@@ -506,10 +567,16 @@ class Exposure {
         if (!open_elsewhere) k.from = kNoZone;  // nothing listens for anybody: one cause
         k.rule = {RuleRef::Kind::rule, r};
         k.service = j_.names.find(piece.protocol, range.first.number());
+        const Outcome& o = outcome_of(*shown);
+        const bool own_word = has_passed_unanswered(piece, o);
         std::string detail;
-        if (open_elsewhere)
+        if (open_elsewhere && own_word)
+          detail = "the host itself refuses here what it answers elsewhere: its own filter";
+        else if (open_elsewhere)
           detail = "reset on the way: the port is open from elsewhere";
-        else if (!outcome_of(*shown).answered_by)
+        else if (o.protocol == Protocol::udp)
+          detail = "the host itself says that nobody listens (port unreachable)";
+        else if (!own_word)
           detail = "a reset, whose sender a connect scan cannot know";
         note_draft(k, piece, *shown, range, std::move(detail));
         return;
@@ -532,11 +599,16 @@ class Exposure {
       for (const Segment& s : piece.segments) {
         if (!ports.overlaps(PortSet{s.ports})) continue;
         const Answered a = read(piece, s);
-        if (a == Answered::closed) {
+        if (is_witnessed(outcome_of(s))) RuleFacts::mark(j_.facts[r].witnessed, piece.standpoint);
+        if (a == Answered::arrived) {
+          RuleFacts::mark(j_.facts[r].arrived, piece.standpoint);
+          CellFacts& cell = j_.cell(zone_of_standpoint(piece.standpoint), j_.trust.zone_of(piece.real), index);
+          cell.asked = cell.reachable = true;
+        } else if (a == Answered::closed) {
           RuleFacts::mark(j_.facts[r].closed, piece.standpoint);
           if (wide_[r].closed_piece == nullptr)
             wide_[r] = {true, wide_[r].open, &piece, &s, ports.intersect(PortSet{s.ports}).ranges().front()};
-        } else if (a == Answered::blocked) {
+        } else if (a == Answered::blocked || a == Answered::unanswered) {
           RuleFacts::mark(j_.facts[r].blocked, piece.standpoint);
         } else if (a == Answered::unproven) {
           RuleFacts::mark(j_.facts[r].unproven, piece.standpoint);
@@ -548,7 +620,8 @@ class Exposure {
   void judge_wide() {
     for (const std::uint32_t r : wide_rules_) {
       const Wide& w = wide_[r];
-      if (w.open || w.closed_piece == nullptr || !j_.facts[r].open.empty()) continue;
+      if (w.open || w.closed_piece == nullptr || !j_.facts[r].open.empty() || !j_.facts[r].arrived.empty())
+        continue;
       DraftKey k = key(FindingKind::approved_not_listening, *w.closed_piece);
       k.from = kNoZone;
       k.has_target = false;

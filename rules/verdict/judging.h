@@ -12,6 +12,7 @@
 
 #include "rules/policy/approval.h"
 #include "rules/policy/translation.h"
+#include "rules/verdict/answers.h"
 #include "rules/verdict/draft.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/service_names.h"
@@ -45,11 +46,13 @@ class DocumentedOverTime {
 /// What the views say about one rule, filled as they are read.
 struct RuleFacts {
   std::vector<std::uint16_t> open, closed, blocked, unproven;  // standpoints, sorted
-  std::uint64_t conversations = 0;                             // established, or datagrams of a one-way service
+  std::vector<std::uint16_t> arrived;    // a witness saw the probe arrive; nothing answered, and nothing has to
+  std::vector<std::uint16_t> witnessed;  // a witness said something, whatever it was
+  std::uint64_t conversations = 0;       // established, or datagrams of a one-way service
   std::optional<Timestamp> last_use;
   std::vector<std::string> findings;  // ids
   static void mark(std::vector<std::uint16_t>& list, std::uint16_t standpoint);
-  bool probed() const { return !open.empty() || !closed.empty() || !blocked.empty(); }
+  bool probed() const { return !open.empty() || !closed.empty() || !blocked.empty() || !arrived.empty(); }
 };
 
 /// One (zone, zone, service of the rule set) of the matrix.
@@ -71,10 +74,12 @@ struct AskKeyHash {
   }
 };
 struct Asked {
-  std::vector<PortRange> clear;    // decided
-  std::vector<PortRange> unclear;  // asked, and in doubt
+  std::vector<PortRange> clear;         // decided
+  std::vector<PortRange> mute;          // asked over UDP and silent: nothing is decided
+  std::vector<PortRange> unclear;       // asked, and in doubt
+  std::vector<PortRange> undetermined;  // whose passage is not known
+  std::vector<PortRange> unwitnessed;   // no witness says whether the probes arrived
   std::uint64_t answered = 0;
-  std::uint64_t undetermined = 0;  // ports whose passage is not known
 };
 
 /// A gap in the evidence on its way to a finding.
@@ -102,6 +107,7 @@ struct Judging {
   Reachable reachable;
   std::unordered_set<Address> alive;  // real addresses that answered something, from anywhere
   std::unordered_map<AskKey, Asked, AskKeyHash> asked;
+  UsualTtls ttls;                                            // by standpoint
   std::vector<std::uint32_t> run_file_rank, flow_file_rank;  // places of files in the sorted list of names
   std::vector<std::uint32_t> flow_order;                     // flow evidence by file name, each content once
   std::vector<RuleFacts> facts;                              // by rule
@@ -125,6 +131,8 @@ std::string list_some(const std::vector<std::string>& names, std::size_t shown =
 std::optional<std::uint32_t> worst_forbidden(const RuleSet& rules, const std::vector<std::uint32_t>& entries);
 bool service_has(const Service& service, Protocol protocol, std::uint16_t number);
 PortSet service_ports(const Service& service, Protocol protocol);
+/// Of ICMP types those that can be asked, as type << 8 | code: an error message answers something else.
+PortSet icmp_queries(const std::vector<IcmpType>& types, Family family);
 
 /// Indices of the flow evidence, sorted by file name; what was given twice stands once.
 std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot);

@@ -67,18 +67,28 @@ class Questions {
     for (const auto& [key, asked] : j.asked) {
       const Zone* zone = j.rules.zone(j.reachable.standpoints[key.standpoint].zone);
       const ZoneIndex to = j.trust.zone_of(key.real);
-      if (zone == nullptr || to == kNoZone || !key.protocol.has_ports()) continue;
+      if (zone == nullptr || to == kNoZone || !(key.protocol.has_ports() || key.protocol.is_icmp())) continue;
       const auto from = static_cast<ZoneIndex>(zone - j.rules.zones.data());
       by_pair_[{from, to, key.protocol}].push_back(PortSet::of(asked.clear));
     }
   }
-  /// Every address of the zone that was asked from there was asked for every port of the service; UDP counts where
-  /// the coverage wants it. A service without ports cannot have been.
+  /// Every address of the zone that was asked from there was asked for every port of the service and clearly
+  /// answered, or its silence explained; UDP counts where the coverage wants it, and so do ICMP queries. What
+  /// nobody can ask (other protocols, ICMP errors) cannot have been.
   bool asked(ZoneIndex from, ZoneIndex to, const Service& service) const {
     const bool needs_udp = !service.udp.empty() && !j_.rules.coverage.udp.none;
-    if (service.tcp.empty() && !needs_udp) return false;
+    const bool needs_icmp = !j_.rules.coverage.icmp.none;
+    const PortSet icmp = needs_icmp ? icmp_queries(service.icmp, Family::ipv4) : PortSet(),
+                  icmpv6 = needs_icmp ? icmp_queries(service.icmpv6, Family::ipv6) : PortSet();
+    // Of two families of ICMP the zone may have one address only.
+    const bool icmp_asked = by_pair_.contains({from, to, Protocol::icmp}) || icmpv6.empty(),
+               icmpv6_asked = by_pair_.contains({from, to, Protocol::icmpv6}) || icmp.empty();
+    if (service.tcp.empty() && !needs_udp && icmp.empty() && icmpv6.empty()) return false;
     return covers({from, to, Protocol::tcp}, service.tcp) &&
-           (!needs_udp || covers({from, to, Protocol::udp}, service.udp));
+           (!needs_udp || covers({from, to, Protocol::udp}, service.udp)) &&
+           (!icmp_asked || covers({from, to, Protocol::icmp}, icmp)) &&
+           (!icmpv6_asked || covers({from, to, Protocol::icmpv6}, icmpv6)) &&
+           (icmp.empty() && icmpv6.empty() ? true : icmp_asked || icmpv6_asked);
   }
 
  private:
@@ -213,6 +223,7 @@ void list_rules(Judging& j) {
             fmt::format("{}{} from {}", row.reachable.empty() ? "" : "; ", what, standpoint_names(j, list));
     };
     say("open", facts.open);
+    say("arrives (by a witness)", facts.arrived);
     say("blocked", facts.blocked);
     say("closed", facts.closed);
     say("undecided", facts.unproven);

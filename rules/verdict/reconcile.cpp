@@ -94,6 +94,16 @@ PortSet service_ports(const Service& service, Protocol protocol) {
   return PortSet::of(std::move(ranges));
 }
 
+PortSet icmp_queries(const std::vector<IcmpType>& types, Family family) {
+  std::vector<PortRange> ranges;
+  for (const IcmpType& t : types) {
+    if (!icmp_reply_type(family, t.type)) continue;
+    const auto base = static_cast<std::uint16_t>(t.type << 8);
+    ranges.push_back(PortRange::single(Port{static_cast<std::uint16_t>(base | t.code.value_or(0))}));
+  }
+  return PortSet::of(std::move(ranges));
+}
+
 Judging::Judging(const RuleSet& rule_set, const Snapshot& evidence, const JudgeOptions& judge_options)
     : rules(rule_set),
       snapshot(evidence),

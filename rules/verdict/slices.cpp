@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "rules/policy/standing.h"
+#include "rules/verdict/answers.h"
 
 namespace demarc {
 
@@ -127,8 +128,9 @@ int strength(const Outcome& o) {
     case PortState::open: return 5;
     case PortState::closed: return 4;
     case PortState::unfiltered: return 3;
-    case PortState::filtered: return o.answer == Answer::silence ? 1 : 2;
-    case PortState::open_or_filtered: return 0;
+    // Silence that a witness explains says as much as a refusal.
+    case PortState::filtered: return o.answer == Answer::silence && !is_witnessed(o) ? 1 : 2;
+    case PortState::open_or_filtered: return is_witnessed(o) ? 2 : 0;
   }
   return 0;
 }
@@ -220,9 +222,13 @@ Timestamp measured_at(const ScanRun& run, const Outcome& outcome) {
 }
 
 bool is_conclusive(const ScanRun& run, const Outcome& outcome) {
+  // The far end knows what arrived, however the answers were limited on their way back.
+  if (is_witnessed(outcome) && outcome.doubt == Doubt::icmp_rate_limited) return true;
   if (outcome.doubt != Doubt::none && outcome.doubt != Doubt::no_canary) return false;
   if (outcome.answer == Answer::local_refusal) return false;
-  if (outcome.answer != Answer::silence) return true;
+  // Open, and a witness that no probe reached: two sources contradict each other.
+  if (outcome.state == PortState::open && outcome.passage == Passage::blocked) return false;
+  if (outcome.answer != Answer::silence || is_witnessed(outcome)) return true;
   return outcome.protocol != Protocol::udp && outcome.tries >= run.header.tries_max;
 }
 

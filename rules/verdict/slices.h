@@ -65,7 +65,7 @@ Reachable arrange(const RuleSet& rules, const Snapshot& snapshot, std::optional<
 
 /// When an outcome was measured: its own time or its run's.
 Timestamp measured_at(const ScanRun& run, const Outcome& outcome);
-/// Has it been decided: a clear answer, or silence after all tries.
+/// Has it been decided: a clear answer, silence after all tries (never over UDP), or a witness's word.
 bool is_conclusive(const ScanRun& run, const Outcome& outcome);
 /// The ports of an outcome; for ICMP type << 8 | code.
 PortRange outcome_numbers(const Outcome& outcome);

@@ -312,7 +312,7 @@ class Usage {
         unverified_["their `verify_by` wants the configuration, which is not read"].push_back(rule.id);
         return;
       case VerifyBy::witness:
-        if (facts.open.empty())
+        if (facts.open.empty() && facts.witnessed.empty())
           unverified_["their `verify_by` wants a witness, and none was heard"].push_back(rule.id);
         return;
       case VerifyBy::flows:
@@ -342,8 +342,7 @@ class Usage {
            "read"]
               .push_back(rule.id);
     else if (!tcp)
-      unverified_["only a probe that connect cannot make, a conversation or a configuration could tell"].push_back(
-          rule.id);
+      unverified_["only a raw probe, a witness, a conversation or a configuration could tell"].push_back(rule.id);
     // Otherwise a probe could tell and did not: coverage says what was not asked.
   }
 

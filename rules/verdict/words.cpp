@@ -206,8 +206,12 @@ class Writer {
         f.title = fmt::format("{} of {} answers from {} and no rule in force approves it", what, target, from);
         break;
       case FindingKind::passed_undocumented:
-        f.title = fmt::format("{} reaches {} from {}: nothing listens, and nothing blocks it", what, target, from);
-        if (f.cause.empty()) f.cause = "The target itself refused, so the path let the probe through.";
+        f.title =
+            d.detail.empty()
+                ? fmt::format("{} reaches {} from {}: nothing listens, and nothing blocks it", what, target, from)
+                : fmt::format("{} reaches {} from {}: nothing on the way blocks it", what, target, from);
+        sentence(d.detail.empty() ? "The target itself refused, so the path let the probe through."
+                                  : capital(d.detail));
         break;
       case FindingKind::outbound_undocumented: {
         if (k.rule.kind == RuleRef::Kind::forbidden && j_.rules.forbidden[k.rule.index].severity > f.severity)
@@ -293,6 +297,7 @@ class Writer {
       case FindingKind::answers_everything:
         f.title = fmt::format("{} answers on every port from {}: its opens prove nothing", target, from);
         f.cause = "A proxy or tarpit in front of it completes every handshake.";
+        if (!d.detail.empty()) sentence(capital(d.detail));
         f.ports = PortSet();
         break;
       default: break;
@@ -303,7 +308,13 @@ class Writer {
   static std::string capital(std::string text) {
     if (text.empty()) return text;
     if (text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
-    return text + ".";
+    return text.back() == '.' ? text : text + ".";
+  }
+
+  std::optional<std::uint8_t> usual_ttl(std::uint32_t run, const Outcome& o) const {
+    for (const RunUse& use : j_.reachable.used)
+      if (use.run == run) return j_.ttls.of(use.standpoint, o.target, o.protocol);
+    return std::nullopt;
   }
 
   EvidenceRef evidence(const EvidencePlace& p) const {
@@ -312,7 +323,11 @@ class Writer {
       const Outcome& o = run.outcomes[p.index];
       std::string text = fmt::format("{} ({}", name(o.state), name(o.answer));
       if (o.answered_by) text += " from " + to_string(*o.answered_by);
+      if (o.ttl >= 0) text += fmt::format(", TTL {}", o.ttl);
       text += ")";
+      const auto name_of = [this](const Address& a) { return j_.address_name(a); };
+      for (const std::string& more : {who_says_so(o, usual_ttl(p.owner, o), name_of), where_it_stops(o, name_of)})
+        if (!more.empty()) text += ", " + more;
       if (o.doubt != Doubt::none) text += fmt::format(", {}", name(o.doubt));
       if (o.service != kNoService && o.service < run.services.size()) {
         const ServiceSeen& s = run.services[o.service];

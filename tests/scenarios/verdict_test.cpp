@@ -7,6 +7,10 @@
 //   ...yaml...
 //   =SCAN= external complete started=2026-11-20T10:00:00Z   a journal: vantage point, how it ended (or interrupted)
 //   192.0.2.11 tcp 443 open speaks=tls     a line of it; whole JSON records may stand here, too
+//   192.0.2.11 udp 53 udp-silent passage=passed    as a witness leaves it
+//   192.0.2.11 tcp 22 reset ttl=64 stops=3 after=203.0.113.1
+//   192.0.2.11 icmp 8/0 reply ttl=61
+//   note: 192.0.2.11: a SYN proxy answers      a note of the run
 //   =FLOWS= tap first=TIME last=TIME       flow records of a sensor ("-": none was named)
 //   198.51.100.7 > 192.0.2.11 tcp/443 SF 12
 //   =OPTIONS= require-passage fail-on=high (optional)
@@ -14,6 +18,7 @@
 //   =FINDINGS=
 //   exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
 //   not-measured: external never ran
+//   =SAYS= a sentence that a finding, its evidence, a note or a row of the verdict has to contain (repeated)
 //   =EXIT= 1
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -42,6 +47,7 @@ struct Part {
 struct Scenario {
   std::string file, title, base, rules, options, as_of = "2026-11-23T12:00:00Z", findings, exit;
   std::vector<Part> scans, flows;
+  std::vector<std::string> says;
 };
 
 std::string slurp(const std::filesystem::path& path) {
@@ -78,6 +84,8 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
       out.back().as_of = after("=AS-OF=");
     else if (is("=EXIT="))
       out.back().exit = after("=EXIT="), into = nullptr;
+    else if (is("=SAYS="))
+      out.back().says.push_back(after("=SAYS="));
     else if (is("=FINDINGS="))
       into = &out.back().findings;
     else if (is("=SCAN="))
@@ -119,33 +127,45 @@ std::string option(const std::vector<std::string>& words, std::string_view key, 
   return otherwise;
 }
 
-/// "192.0.2.11 tcp 443 open speaks=tls" as a journal record.
+/// What the third word of a line stands for; the options passage=, by=, ttl= and tries= change it.
+struct Answered {
+  const char *word, *state, *passage, *answer, *by;
+  int tries = 1;
+};
+constexpr Answered kAnswered[] = {
+    {"open", "open", "passed", "syn-ack", "TARGET"},
+    {"closed", "closed", "undetermined", "rst", ""},
+    {"refused", "closed", "passed", "rst", "TARGET"},
+    {"reset", "filtered", "blocked", "rst", ""},  // by a filter, and the scanner is sure of it
+    {"silent", "filtered", "undetermined", "silence", "", 3},
+    {"hasty", "filtered", "undetermined", "silence", ""},
+    {"blocked", "filtered", "blocked", "icmp-admin-prohibited", "203.0.113.1"},
+    {"absent", "filtered", "undetermined", "no-neighbour", ""},
+    {"host-down", "filtered", "undetermined", "icmp-host-unreachable", "203.0.113.1"},
+    {"reply", "open", "passed", "reply", "TARGET"},
+    {"udp-silent", "open|filtered", "undetermined", "silence", "", 3},
+    {"unreachable", "closed", "passed", "icmp-port-unreachable", "TARGET"},
+    {"rejected", "filtered", "blocked", "icmp-port-unreachable", "203.0.113.1"},
+};
+
+/// "192.0.2.11 tcp 443 open speaks=tls" as a journal record; "note: words" is a note of the run.
 std::string probe_record(const std::string& line) {
   if (line.starts_with("{")) return line;
+  if (line.starts_with("note: ")) return fmt::format(R"({{"note":"{}"}})", line.substr(6));
   const std::vector<std::string> w = words_of(line);
   REQUIRE_MESSAGE(w.size() >= 4, line);
-  static const std::map<std::string, std::string> kStates{
-      {"open", R"("state":"open","passage":"passed","answer":"syn-ack","answered_by":"TARGET","tries":1)"},
-      {"closed", R"("state":"closed","passage":"undetermined","answer":"rst","tries":1)"},
-      {"refused",
-       R"("state":"closed","passage":"passed","answer":"rst","answered_by":"TARGET","ttl":60,"tries":1)"},
-      {"silent", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":3)"},
-      {"hasty", R"("state":"filtered","passage":"undetermined","answer":"silence","tries":1)"},
-      {"blocked",
-       R"("state":"filtered","passage":"blocked","answer":"icmp-admin-prohibited","answered_by":"203.0.113.1","tries":1)"},
-      {"absent", R"("state":"filtered","passage":"undetermined","answer":"no-neighbour","tries":1)"},
-      {"host-down",
-       R"("state":"filtered","passage":"undetermined","answer":"icmp-host-unreachable","answered_by":"203.0.113.1","tries":1)"},
-      {"reply", R"("state":"open","passage":"passed","answer":"reply","answered_by":"TARGET","tries":1)"},
-      {"udp-silent", R"("state":"open|filtered","passage":"undetermined","answer":"silence","tries":3)"},
-  };
-  const auto state = kStates.find(w[3]);
-  REQUIRE_MESSAGE(state != kStates.end(), line);
-  std::string fields = state->second;
-  if (const std::size_t at = fields.find("TARGET"); at != std::string::npos) fields.replace(at, 6, w[0]);
-  const bool icmp = w[1].starts_with("icmp");
-  std::string out = fmt::format(R"({{"target":"{}","protocol":"{}","{}":"{}",{})", w[0], w[1],
-                                icmp ? "types" : "ports", w[2], fields);
+  const auto* const known =
+      std::find_if(std::begin(kAnswered), std::end(kAnswered), [&](const Answered& a) { return w[3] == a.word; });
+  REQUIRE_MESSAGE(known != std::end(kAnswered), line);
+  std::string out = fmt::format(
+      R"({{"target":"{}","protocol":"{}","{}":"{}","state":"{}","passage":"{}","answer":"{}","tries":{})", w[0],
+      w[1], w[1].starts_with("icmp") ? "types" : "ports", w[2], known->state, option(w, "passage", known->passage),
+      known->answer, option(w, "tries", std::to_string(known->tries)));
+  const std::string by = option(w, "by", known->by);
+  if (!by.empty() && by != "nobody") out += fmt::format(R"(,"answered_by":"{}")", by == "TARGET" ? w[0] : by);
+  if (const std::string ttl = option(w, "ttl"); !ttl.empty()) out += fmt::format(R"(,"ttl":{})", ttl);
+  if (const std::string hop = option(w, "stops"); !hop.empty()) out += fmt::format(R"(,"stops_at_hop":{})", hop);
+  if (const std::string hop = option(w, "after"); !hop.empty()) out += fmt::format(R"(,"last_hop":"{}")", hop);
   if (const std::string doubt = option(w, "doubt"); !doubt.empty()) out += fmt::format(R"(,"doubt":"{}")", doubt);
   if (const std::string at = option(w, "at"); !at.empty()) out += fmt::format(R"(,"at":"{}")", at);
   if (const std::string speaks = option(w, "speaks"); !speaks.empty())
@@ -157,9 +177,9 @@ std::string journal(const Part& part, std::size_t index) {
   const std::vector<std::string> w = words_of(part.words);
   REQUIRE(w.size() >= 2);
   std::string out = fmt::format(
-      R"({{"demarc":"scan","version":1,"run":"{}","started":"{}","method":"connect","tries_max":3,"shard":"{}")",
+      R"({{"demarc":"scan","version":1,"run":"{}","started":"{}","method":"{}","tries_max":3,"shard":"{}")",
       option(w, "run", fmt::format("run-{}", index)), option(w, "started", "2026-11-23T10:00:00Z"),
-      option(w, "shard", "1/1"));
+      option(w, "method", "connect"), option(w, "shard", "1/1"));
   if (w[0] != "-") out += fmt::format(R"(,"vantage":"{}")", w[0]);
   if (const std::string source = option(w, "source"); !source.empty())
     out += fmt::format(R"(,"source_address":"{}")", source);
@@ -279,6 +299,23 @@ std::string lines_of(const Verdict& v) {
   return out;
 }
 
+/// Everything that a verdict says in words.
+std::string all_words(const Verdict& v) {
+  std::string out;
+  for (const Finding& f : v.findings) {
+    out += f.title + "\n" + f.cause + "\n" + f.remedy + "\n";
+    for (const EvidenceRef& e : f.evidence) out += e.text + "\n";
+  }
+  for (const CoverageRow& row : v.coverage)
+    out += fmt::format("coverage {}: {} of {}{}\n", row.what, row.asked, row.required,
+                       row.gap.empty() ? "" : ", " + row.gap);
+  for (const RuleRow& row : v.rules) out += fmt::format("rule {}: {}\n", row.id, row.reachable);
+  for (const MatrixCell& c : v.matrix)
+    out += fmt::format("cell {}>{} {}: {}\n", c.from_zone, c.to_zone, c.service, name(c.state));
+  for (const std::string& n : v.notes) out += n + "\n";
+  return out;
+}
+
 TEST_CASE("every verdict scenario finds exactly what it is expected to find") {
   const std::vector<Scenario> scenarios = all_scenarios();
   CHECK(scenarios.size() >= 50);
@@ -292,6 +329,9 @@ TEST_CASE("every verdict scenario finds exactly what it is expected to find") {
     const ExitDecision decision = exit_code(verdict, fail_on);
     CHECK_MESSAGE(std::to_string(decision.code) == s.exit, decision.why);
     CHECK(!verdict.rules.empty());
+    const std::string said = all_words(verdict);
+    for (const std::string& sentence : s.says)
+      CHECK_MESSAGE(said.find(sentence) != std::string::npos, sentence << "\nis not said in:\n" << said);
     for (const Finding& f : verdict.findings) {
       INFO(f.title);
       CHECK(f.id.size() == 12);
