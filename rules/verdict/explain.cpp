@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "rules/policy/approval.h"
@@ -109,7 +110,18 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
   std::optional<Timestamp> stale_before;
   if (rules.coverage.given && rules.coverage.age_max) stale_before = as_of - nominal(*rules.coverage.age_max);
   const PortRange asked = PortRange::single(Port{number_of(e.packet)});
+  const auto name_of = [&rules](const Address& a) {
+    const std::string known = rules.name_of(a);
+    return known.empty() ? to_string(a) : known;
+  };
   for (const ScanRun& run : snapshot.scans) {
+    UsualTtls ttls;  // of this run's answers from the packet's destination, under whatever address it was asked
+    std::set<Address> learnt;
+    const auto learn_ttls = [&](const Address& target) {
+      if (!learnt.insert(target).second) return;
+      for (const Outcome& o : run.outcomes)
+        if (o.target == target) ttls.learn(0, o);
+    };
     const Vantage* vantage = run.header.vantage.empty() ? nullptr : rules.vantage(run.header.vantage);
     const std::optional<Address> source =
         vantage != nullptr ? std::optional(vantage->address) : run.header.source_address;
@@ -120,14 +132,17 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
       if (o.protocol != e.packet.protocol) continue;
       const PortRange numbers = outcome_numbers(o);
       bool matches = o.target == e.packet.destination && numbers.contains(asked.first);
-      if (source && e.packet.protocol.has_ports() && translator.is_face(o.target, *source)) {
+      if (source && translator.is_face(o.target, *source)) {
         matches = false;
         // Another port may stand in front of the one that is asked about.
         for (const Translation& t : rules.translations) {
           if (t.seen_as != o.target ||
               std::find(t.real.begin(), t.real.end(), e.packet.destination) == t.real.end())
             continue;
-          if (t.ports.empty()) matches = matches || numbers.contains(asked.first);
+          if (t.ports.empty() || !e.packet.protocol.has_ports()) {
+            matches = matches || numbers.contains(asked.first);
+            continue;
+          }
           for (const auto& [seen, behind] : t.ports)
             matches = matches || (behind == asked.first && numbers.contains(seen));
         }
@@ -143,6 +158,11 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
       p.passage = name(o.passage);
       p.answer = name(o.answer);
       if (o.answered_by) p.answered_by = to_string(*o.answered_by);
+      learn_ttls(o.target);
+      p.who = who_says_so(o, ttls.of(0, o.target, o.protocol), name_of);
+      p.stops = where_it_stops(o, name_of);
+      if (o.ttl >= 0) p.ttl = static_cast<std::uint8_t>(o.ttl);
+      p.tries = o.tries;
       p.doubt = name(o.doubt);
       if (o.service != kNoService && o.service < run.services.size()) {
         const ServiceSeen& s = run.services[o.service];
@@ -210,7 +230,8 @@ std::string conclusion(const Explanation& e) {
   if (from_here == e.probes.end())
     text += fmt::format("; not measured from zone {}", e.source_zone.empty() ? "unclaimed" : e.source_zone);
   else
-    text += fmt::format("; {} from {}", from_here->state, from_here->vantage);
+    text += fmt::format("; {} from {}{}", from_here->state, from_here->vantage,
+                        from_here->who.empty() ? "" : ", " + from_here->who);
   std::uint64_t established = 0, conversations = 0;
   for (const FlowOpinion& f : e.flows) {
     established += f.established;
@@ -275,9 +296,13 @@ std::string explanation_text(const Explanation& e) {
   line("", "configured: " + e.configured);
   line("", std::string("reachable:") + (e.probes.empty() ? " not measured" : ""));
   for (const ProbeOpinion& p : e.probes) {
-    std::string text =
-        fmt::format("{} from {} (zone {}): {}, passage {}", p.state, p.vantage, p.zone, p.answer, p.passage);
+    std::string text = fmt::format("{} from {} (zone {}): {}", p.state, p.vantage, p.zone, p.answer);
+    if (p.answer == name(Answer::silence)) text += fmt::format(" to {} tr{}", p.tries, p.tries == 1 ? "y" : "ies");
     if (!p.answered_by.empty()) text += ", answered by " + p.answered_by;
+    if (p.ttl) text += fmt::format(", TTL {}", *p.ttl);
+    text += ", passage " + p.passage;
+    if (!p.who.empty()) text += ", " + p.who;
+    if (!p.stops.empty()) text += ", " + p.stops;
     if (!p.asked_as.empty()) text += ", asked as " + p.asked_as;
     if (!p.service.empty()) text += ", " + p.service;
     if (!p.doubt.empty()) text += ", in doubt: " + p.doubt;
@@ -331,9 +356,13 @@ std::string explanation_json(const Explanation& e) {
         .field("passage", p.passage)
         .field("answer", p.answer);
     w.field_unless_empty("answered_by", p.answered_by)
+        .field_unless_empty("who", p.who)
+        .field_unless_empty("stops", p.stops)
         .field_unless_empty("doubt", p.doubt)
         .field_unless_empty("service", p.service)
         .field_unless_empty("asked_as", p.asked_as);
+    if (p.ttl) w.field("ttl", *p.ttl);
+    w.field("tries", p.tries);
     if (p.at) w.field("at", to_string(*p.at));
     w.field("same_zone", p.same_zone)
         .field("stale", p.stale)

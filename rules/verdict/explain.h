@@ -33,6 +33,10 @@ std::string_view name(RuleOpinion::Kind kind);
 /// What a probe found at the packet's destination.
 struct ProbeOpinion {
   std::string vantage, zone, file, state, passage, answer, answered_by, doubt, service, asked_as;
+  std::string who;    // "reset by a filter in between: its TTL is 64, ..."; empty where the answer says it
+  std::string stops;  // "stops at hop 3, after 203.0.113.1"; empty if nobody looked
+  std::optional<std::uint8_t> ttl;
+  std::uint8_t tries = 0;
   std::uint32_t record = 0;
   std::optional<Timestamp> at;
   bool same_zone = false;  // the vantage point stands for the packet's source: same zone
