@@ -176,6 +176,9 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
     }
     v.source_port = be16(rest.p), v.port = be16(rest.p + 2), v.has_ports = true;
     v.tcp_seq = be32(rest.p + 4), v.tcp_ack = be32(rest.p + 8), v.tcp_flags = rest.p[13];
+    if (rest.captured >= 16) v.tcp_window = be16(rest.p + 14);
+    if (outer != nullptr && header > 20 && rest.captured > 20)
+      outer->tcp_options = Bytes(rest.p + 20, std::min(header, rest.captured) - 20);
     take(std::min(header, rest.wire));
     return DecodeProblem::none;
   }
@@ -306,6 +309,7 @@ void reset(PacketView& out) {
   out.has_quote = false;
   out.vlan = 0;
   out.payload = {};
+  out.tcp_options = {};
 }
 
 }  // namespace
@@ -337,6 +341,23 @@ std::string_view name(DecodeProblem problem) {
     case DecodeProblem::tiny_fragment: return "a first fragment without ports";
   }
   return "";
+}
+
+std::optional<std::uint32_t> tcp_timestamp(Bytes options) {
+  // RFC 9293 §3.1: kind 0 ends the list, kind 1 is one byte of padding, all others carry their length.
+  for (std::size_t i = 0; i < options.size();) {
+    if (options[i] == 0) return std::nullopt;
+    if (options[i] == 1) {
+      ++i;
+      continue;
+    }
+    if (i + 1 >= options.size()) return std::nullopt;
+    const std::size_t length = options[i + 1];
+    if (length < 2 || length > options.size() - i) return std::nullopt;
+    if (options[i] == 8 && length == 10) return be32(options.data() + i + 2);
+    i += length;
+  }
+  return std::nullopt;
 }
 
 bool decode(LinkType link, Bytes bytes, std::uint32_t wire_length, PacketView& out) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "probes/wire/bytes.h"
@@ -39,6 +40,7 @@ struct IpView {
   std::uint16_t icmp_id = 0;  // of queries that have one, otherwise 0
   std::uint16_t source_port = 0, port = 0;
   std::uint8_t tcp_flags = 0;
+  std::uint16_t tcp_window = 0;  // as it stands in the header, not scaled
   std::uint32_t tcp_seq = 0, tcp_ack = 0;
   std::uint32_t fragment_id = 0;
   std::uint32_t length = 0;          // of the whole IP packet on the wire
@@ -51,8 +53,12 @@ struct PacketView : IpView {
   bool has_quote = false;  // an ICMP error whose quoted packet can be told
   std::uint16_t vlan = 0;  // the innermost VLAN id; 0: none
   Bytes payload;           // what was captured behind the transport header
+  Bytes tcp_options;       // what was captured of them
   IpView quote;            // valid if has_quote
 };
+
+/// TSval of the timestamps option (RFC 7323 §3.2), looked for only when somebody asks.
+std::optional<std::uint32_t> tcp_timestamp(Bytes tcp_options);
 
 /// Decodes a frame. `wire_length` is how long the frame was on the wire; a number below bytes.size() counts as
 /// bytes.size(). False: out.problem says why, and nothing else in `out` counts.

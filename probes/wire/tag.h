@@ -3,8 +3,10 @@
 // options, hardly both; so a SYN carries the mark twice, and the window's share of it in both readings.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "probes/wire/decode.h"
@@ -20,6 +22,8 @@ struct WitnessKey {
 };
 /// 32 hexadecimal digits, blanks around them ignored.
 Result<WitnessKey> parse_witness_key(std::string_view text);
+/// By which both halves of the evidence name the key without giving it away: 16 hexadecimal digits of its SHA-256.
+std::string fingerprint(const WitnessKey& key);
 
 /// Marks hold for a while and are then worth nothing to who recorded them: 1,024 seconds of Unix time. A witness
 /// takes the epochs before and after its own as well.
@@ -34,7 +38,9 @@ SynTag syn_tag(const WitnessKey& key, std::uint32_t epoch, Port port);
 /// The whole payload of a marked datagram.
 std::array<std::uint8_t, 24> udp_tag(const WitnessKey& key, std::uint32_t epoch, Port port);
 
-/// Whether a packet carries our mark, and of which epoch. At least 47 bits have to be right.
+/// Whether a packet carries our mark, and of which epoch. At least 47 bits have to be right. The mark belongs to
+/// the port asked: a translation that rewrites the destination port makes it a stranger's. Addresses may be
+/// rewritten.
 std::optional<std::uint32_t> tagged_epoch(const WitnessKey& key, std::uint32_t epoch_now, const PacketView& packet);
 
 }  // namespace demarc
