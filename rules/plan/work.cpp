@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
+#include "rules/plan/corners.h"
 #include "rules/policy/catalogue.h"
 #include "rules/policy/coverage.h"
 #include "rules/policy/standing.h"
@@ -125,9 +127,24 @@ void note_unasked(ScanPlan& plan, std::string_view who) {
   }
 }
 
+/// What corners cannot see, said once and plainly.
+void note_corners(ScanPlan& plan) {
+  if (!plan.corners) return;
+  plan.notes.push_back(
+      "corners: one port is asked for each piece that the documents treat alike; an opening inside a piece whose "
+      "ends "
+      "no document names is seen only by chance, and each probe proves its own port alone");
+  if (plan.unmet != 0) {
+    plan.notes.push_back(fmt::format(
+        "corners: {} ports that coverage requires are represented by another port and stay not measured",
+        plan.unmet));
+  }
+}
+
 Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& options) {
   plan.rate = DEMARC_TRY(scope.rate_share(options.rate, options.processes));
   plan.asks = options.asks;
+  plan.corners = options.corners;
   plan.tries = std::max<std::uint32_t>(1, options.tries);
   plan.estimate();
   return {};
@@ -136,7 +153,8 @@ Result<void> estimate(ScanPlan& plan, const Scope& scope, const PlanOptions& opt
 struct Draft {
   Address real;
   PortSet tcp, udp;
-  PortSet named_udp;  // what rules name at it
+  PortSet named_udp;               // what rules name at it
+  PortEdges tcp_edges, udp_edges;  // with corners
   std::vector<IcmpType> icmp;
 };
 
@@ -163,6 +181,117 @@ PortSet at_face(const PortSet& required, const Translation* translation) {
   return out;
 }
 
+/// Chooses the ports that stand for pieces. What is the same for many targets is made once: a scope has many hosts
+/// and few kinds of them.
+class CornerPorts {
+ public:
+  CornerPorts(const RuleSet& rules, std::string_view vantage, const PlanOptions& options)
+      : map_(rules, options.further), seed_(options.corner_seed) {
+    // The same rule set asks the same ports, so that `plan` shows what `scan` does; another vantage point asks
+    // others.
+    for (std::string_view text : {std::string_view(rules.sha256), vantage})
+      for (char c : text) seed_ = (seed_ ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;  // FNV-1a
+  }
+  const CornerMap& map() const { return map_; }
+
+  /// The pieces of the axis, and in `ports` one port of each. Neighbouring hosts ask different ports of a piece: a
+  /// hole in a line that is meant for all of them has more chances to be met.
+  std::shared_ptr<const std::vector<PortRange>> choose(const PortSet& axis, const PortEdges& edges,
+                                                       const Address& address, PortSet& ports) {
+    auto [at, fresh] = kinds_.try_emplace(cut_at(axis, edges));
+    Kind& kind = at->second;
+    if (fresh) kind.pieces = std::make_shared<const std::vector<PortRange>>(at->first);
+    const std::size_t choice = std::hash<Address>{}(address) % kChoices;
+    if (kind.ports[choice].empty() && !at->first.empty())
+      kind.ports[choice] = ports_for(at->first, seed_ * kChoices + choice);
+    ports = kind.ports[choice];
+    return kind.pieces;
+  }
+
+ private:
+  static constexpr std::size_t kChoices = 64;
+  struct Kind {
+    std::shared_ptr<const std::vector<PortRange>> pieces;
+    std::array<PortSet, kChoices> ports;
+  };
+  CornerMap map_;
+  std::uint64_t seed_;
+  std::map<std::vector<PortRange>, Kind> kinds_;
+};
+
+/// Which filters lie between a zone and the others, as `enforcement.paths` tells. Zones whose ways share a device
+/// share a number, and so do all to which no way is declared.
+class Ways {
+ public:
+  Ways(const RuleSet& rules, const std::string& from) : rules_(rules), from_(from), paths_(1) {}
+
+  std::uint32_t number(const Address& real) {
+    const Zone* zone = rules_.zone_of(real);
+    const std::string name = zone == nullptr ? "" : zone->name;
+    auto [at, fresh] = numbers_.try_emplace(name, 0);
+    if (fresh) at->second = number_of_zone(name);
+    return at->second;
+  }
+  std::vector<PlanPath> take() {
+    std::vector<PlanPath> out;
+    for (const Way& way : paths_) {
+      PlanPath& path = out.emplace_back();
+      if (way.devices.empty())
+        path.name = "no path declared";
+      else
+        path.name = fmt::format("{} to {} by {}", from_, fmt::join(way.zones, ", "), fmt::join(way.devices, ", "));
+    }
+    return out;
+  }
+
+ private:
+  struct Way {
+    std::set<std::string> devices, zones;
+  };
+  std::uint32_t number_of_zone(const std::string& name) {
+    std::set<std::string> devices;
+    for (const Path& p : rules_.paths) {
+      if (!(p.from == from_ && p.to == name) && !(p.from == name && p.to == from_)) continue;
+      for (const std::vector<std::string>& hop : p.via) devices.insert(hop.begin(), hop.end());
+    }
+    if (devices.empty()) return 0;
+    const std::uint32_t number = group_of(devices);
+    paths_[number].zones.insert(name);
+    return number;
+  }
+  std::uint32_t group_of(const std::set<std::string>& devices) {
+    if (groups_.empty()) join_devices();
+    const std::size_t group = groups_.at(*devices.begin());
+    auto [at, fresh] = way_of_group_.try_emplace(group, static_cast<std::uint32_t>(paths_.size()));
+    if (fresh) paths_.emplace_back();
+    paths_[at->second].devices.insert(devices.begin(), devices.end());
+    return at->second;
+  }
+  /// Devices that one way from here passes belong together, and so do all the ways through any of them.
+  void join_devices() {
+    for (const Path& p : rules_.paths) {
+      if (p.from != from_ && p.to != from_) continue;
+      std::set<std::size_t> joined;
+      for (const std::vector<std::string>& hop : p.via) {
+        for (const std::string& device : hop) {
+          auto [at, fresh] = groups_.try_emplace(device, next_group_);
+          if (!fresh) joined.insert(at->second);
+        }
+      }
+      const std::size_t group = next_group_++;
+      for (auto& [device, of] : groups_)
+        if (joined.contains(of)) of = group;
+    }
+  }
+  const RuleSet& rules_;
+  std::string from_;
+  std::vector<Way> paths_;                        // the first: no way declared
+  std::map<std::string, std::uint32_t> numbers_;  // by zone
+  std::map<std::string, std::size_t> groups_;     // by device
+  std::map<std::size_t, std::uint32_t> way_of_group_;
+  std::size_t next_group_ = 0;
+};
+
 class Planner {
  public:
   Planner(const RuleSet& rules, const Scope& scope, const Vantage& vantage, const PlanOptions& options)
@@ -172,7 +301,10 @@ class Planner {
         options_(options),
         standing_(rules, vantage),
         translator_(rules),
-        coverage_(rules) {}
+        coverage_(rules),
+        ways_(rules, vantage.zone) {
+    if (options.corners) corners_.emplace(rules, vantage.name, options);
+  }
 
   Result<ScanPlan> make() {
     plan_.vantage = vantage_.name;
@@ -194,7 +326,9 @@ class Planner {
     add_canaries();
     std::sort(plan_.unroutable.begin(), plan_.unroutable.end(),
               [](const Unroutable& a, const Unroutable& b) { return a.real < b.real; });
+    plan_.paths = ways_.take();
     DEMARC_TRY(estimate(plan_, scope_, options_));
+    note_corners(plan_);
     note_unasked(plan_,
                  options_.tcp || options_.udp || options_.icmp ? "the command line asks" : "coverage requires");
     return std::move(plan_);
@@ -246,6 +380,18 @@ class Planner {
     draft.tcp = draft.tcp.unite(options_.tcp ? *options_.tcp : at_face(required.tcp, translation));
     draft.udp = draft.udp.unite(options_.udp ? *options_.udp : at_face(required.udp, translation));
     draft.named_udp = draft.named_udp.unite(at_face(coverage_.named_udp(real), translation));
+    if (corners_) {
+      for (auto [edges, protocol] :
+           {std::pair(&draft.tcp_edges, Protocol::tcp), std::pair(&draft.udp_edges, Protocol::udp)}) {
+        const PortEdges& of_host = corners_->map().edges(real, protocol);
+        edges->insert(edges->end(), of_host.begin(), of_host.end());
+        PortSet forwarded;
+        if (translation != nullptr)
+          for (const auto& [outside, inside] : translation->ports)
+            forwarded = forwarded.unite(PortSet::single(outside));
+        add_edges(*edges, forwarded, true);
+      }
+    }
     // -p asks what it names and nothing else.
     if (options_.icmp || (!options_.tcp && !options_.udp)) {
       const std::vector<IcmpType>& icmp = options_.icmp ? *options_.icmp : required.icmp;
@@ -261,6 +407,11 @@ class Planner {
       out.tcp = draft.tcp.intersect(PortSet::probeable());
       out.udp = draft.udp.intersect(PortSet::probeable());
       sort_out(std::move(draft.icmp), out);
+      out.path = ways_.number(draft.real);
+      if (corners_ && out.care() != Care::discovery_only) {
+        if (options_.asks.tcp) out.tcp_pieces = corner(draft.tcp_edges, options_.tcp, probed, out.tcp);
+        if (options_.asks.udp) out.udp_pieces = corner(draft.udp_edges, options_.udp, probed, out.udp);
+      }
       if (out.care() == Care::discovery_only) {
         discovery_.add(place(rules_, draft.real));
         out.tcp = first_ports(out.tcp.intersect(coverage_.approved_tcp(draft.real)), kDiscoveryPorts);
@@ -272,6 +423,18 @@ class Planner {
       out.silent_udp = silent_udp_ports(out.udp, draft.named_udp);
       if (!out.empty()) plan_.targets.push_back(std::move(out));
     }
+  }
+
+  /// Puts in the place of `ports` one port of each piece. Where coverage asks nothing of a protocol, nothing is
+  /// asked; otherwise the whole axis is looked at, or what -p names of it.
+  std::shared_ptr<const std::vector<PortRange>> corner(const PortEdges& edges, const std::optional<PortSet>& named,
+                                                       const Address& probed, PortSet& ports) {
+    PortSet axis;
+    if (!ports.empty()) axis = named ? ports : PortSet::probeable();
+    PortSet required = std::move(ports);
+    auto pieces = corners_->choose(axis, edges, probed, ports);
+    if (!named) plan_.unmet += required.minus(ports).size();
+    return pieces;
   }
 
   void add_canaries() {
@@ -305,6 +468,8 @@ class Planner {
   Standing standing_;
   Translator translator_;
   CoverageMap coverage_;
+  Ways ways_;
+  std::optional<CornerPorts> corners_;
   std::map<Address, Draft> drafts_;  // by probed address
   Left own_, subnet_, refused_, discovery_;
   ScanPlan plan_;
@@ -318,30 +483,87 @@ bool can_be_asked(Family family, IcmpType type) {
   return family == Family::ipv4 ? type.type == 8 || type.type == 13 || type.type == 17 : type.type == 128;
 }
 
+PortRange PlanTarget::stands_for(Protocol protocol, Port port) const {
+  const auto& pieces = protocol == Protocol::udp ? udp_pieces : tcp_pieces;
+  if (!pieces) return PortRange::single(port);
+  auto after = std::upper_bound(pieces->begin(), pieces->end(), port,
+                                [](Port wanted, const PortRange& piece) { return wanted < piece.first; });
+  if (after == pieces->begin() || !(after - 1)->contains(port)) return PortRange::single(port);
+  return *(after - 1);
+}
+
+namespace {
+
+std::uint64_t size_of(const std::vector<PortRange>& pieces) {
+  std::uint64_t size = 0;
+  for (const PortRange& piece : pieces) size += piece.size();
+  return size;
+}
+
+/// How long so many probes take.
+struct Load {
+  std::uint64_t all = 0, largest_target = 0, largest_path = 0;
+
+  double seconds(const RateShare& rate, std::uint32_t tries) const {
+    if (all == 0) return 0;
+    auto sent = [&](std::uint64_t probes, std::uint32_t per_second) {
+      return static_cast<double>(probes) * tries / std::max<std::uint32_t>(1, per_second);
+    };
+    return std::max(sent(all, rate.packets_per_second), sent(largest_target, rate.packets_per_second_per_target));
+  }
+  /// A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an
+  /// older one.
+  double seconds_silent(const RateShare& rate, std::uint32_t tries) const {
+    if (all == 0) return 0;
+    double silent = static_cast<double>(largest_path) * tries,
+           states = std::max<std::uint32_t>(1, rate.states_per_path);
+    double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
+    return std::max(seconds(rate, tries), held) + kSilenceSeconds;
+  }
+};
+
+}  // namespace
+
 void ScanPlan::estimate() {
-  tcp_probes = udp_probes = icmp_probes = udp_required = icmp_required = 0;
-  std::uint64_t largest = 0;
+  tcp_probes = udp_probes = icmp_probes = udp_required = icmp_required = sweep_probes = states_max = 0;
+  if (paths.empty()) paths.emplace_back();
+  for (PlanPath& path : paths) path = PlanPath{std::move(path.name)};
+  Load asked, sweep;
   for (const PlanTarget& t : targets) {
-    std::uint64_t tcp = asks.tcp ? t.tcp.size() : 0, udp = asks.udp ? t.udp.size() : 0,
-                  icmp = asks.icmp ? t.icmp.size() : 0;
+    const std::uint64_t tcp = asks.tcp ? t.tcp.size() : 0, udp = asks.udp ? t.udp.size() : 0,
+                        icmp = asks.icmp ? t.icmp.size() : 0;
     tcp_probes += tcp;
     udp_probes += udp;
     icmp_probes += icmp;
     udp_required += t.udp.size();
     icmp_required += t.icmp.size() + t.icmp_required.size();
-    largest = std::max(largest, tcp + udp + icmp);
+    const std::uint64_t one = tcp + udp + icmp, swept = (asks.tcp && t.tcp_pieces ? size_of(*t.tcp_pieces) : tcp) +
+                                                        (asks.udp && t.udp_pieces ? size_of(*t.udp_pieces) : udp) +
+                                                        icmp;
+    sweep_probes += swept;
+    asked.largest_target = std::max(asked.largest_target, one);
+    sweep.largest_target = std::max(sweep.largest_target, swept);
+    PlanPath& path = paths.at(t.path);
+    ++path.targets;
+    path.probes += one;
+    path.sweep_probes += swept;
   }
-  states_max = std::min<std::uint64_t>(rate.states_per_path, probes());
-  auto seconds = [&](double times) {
-    double all = static_cast<double>(probes()) * times, one = static_cast<double>(largest) * times;
-    return std::max(all / rate.packets_per_second, one / rate.packets_per_second_per_target);
-  };
-  seconds_min = seconds(1);
-  // A filter remembers an unanswered attempt for kStateSeconds; beyond the states it may hold, each waits for an
-  // older one.
-  double silent = static_cast<double>(probes()) * tries, states = rate.states_per_path;
-  double held = silent <= states ? 0 : (silent - states) * kStateSeconds / states;
-  seconds_max = probes() == 0 ? 0 : std::max(seconds(tries), held) + kSilenceSeconds;
+  asked.all = probes();
+  sweep.all = sweep_probes;
+  for (PlanPath& path : paths) {
+    path.states = path.probes;
+    path.states_silent = path.probes * tries;
+    path.states_peak = std::min<std::uint64_t>(
+        {path.states_silent, std::uint64_t{rate.packets_per_second} * static_cast<std::uint64_t>(kStateSeconds),
+         rate.states_per_path});
+    states_max = std::max(states_max, path.states_peak);
+    asked.largest_path = std::max(asked.largest_path, path.probes);
+    sweep.largest_path = std::max(sweep.largest_path, path.sweep_probes);
+  }
+  seconds_min = asked.seconds(rate, 1);
+  seconds_max = asked.seconds_silent(rate, tries);
+  sweep_seconds_min = sweep.seconds(rate, 1);
+  sweep_seconds_max = sweep.seconds_silent(rate, tries);
 }
 
 Result<ScanPlan> plan_scan(const RuleSet& rules, const Scope& scope, const Vantage& vantage,
@@ -355,8 +577,13 @@ Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
   const AddressSet within = DEMARC_TRY(wanted(scope, options, plan.notes));
   Scope::Enumeration all = DEMARC_TRY(scope.enumerate(options.known, Scope::kTargetsMax, &within));
   plan.notes.insert(plan.notes.end(), all.notes.begin(), all.notes.end());
+  // Without rules the catalogue alone cuts, and the axis is what -p names or all of it.
+  const RuleSet no_rules;
+  std::optional<CornerPorts> corners;
+  if (options.corners) corners.emplace(no_rules, "", options);
   const PortSet tcp = (options.tcp                   ? *options.tcp
                        : options.udp || options.icmp ? PortSet()
+                       : options.corners             ? PortSet::probeable()
                                                      : catalogue_ports(Protocol::tcp))
                           .intersect(PortSet::probeable());
   for (const Target& target : all.targets) {
@@ -365,11 +592,21 @@ Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
     out.udp = options.udp.value_or(PortSet()).intersect(PortSet::probeable());
     if (options.icmp) sort_out(*options.icmp, out);
     if (out.care() == Care::discovery_only) out.udp = PortSet();
-    out.silent = silent_ports(scope, target, tcp);
+    if (corners) {
+      const Address& address = target.address();
+      auto cut = [&](Protocol protocol, PortSet& ports) {
+        const PortSet axis = std::move(ports);
+        return corners->choose(axis, corners->map().edges(address, protocol), address, ports);
+      };
+      if (options.asks.tcp) out.tcp_pieces = cut(Protocol::tcp, out.tcp);
+      if (options.asks.udp) out.udp_pieces = cut(Protocol::udp, out.udp);
+    }
+    out.silent = silent_ports(scope, target, out.tcp);
     out.silent_udp = silent_udp_ports(out.udp, {});
     if (!out.empty()) plan.targets.push_back(std::move(out));
   }
   DEMARC_TRY(estimate(plan, scope, options));
+  note_corners(plan);
   note_unasked(plan, "the command line asks");
   return plan;
 }

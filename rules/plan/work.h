@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,12 @@ struct PlanTarget {
   std::vector<IcmpType> icmp_required;  // required by coverage, and no query: errors, replies, announcements
   PortSet silent;                       // of `tcp`: no application bytes there (printers, OT, care)
   PortSet silent_udp;                   // of `udp`: asked with an empty datagram, for the same reason
+  std::uint32_t path = 0;               // into ScanPlan::paths
+  /// With corners, the pieces of the port axis: one port of `tcp` (or `udp`) lies in each and stands for it.
+  /// Targets of the same kind share them; null without corners.
+  std::shared_ptr<const std::vector<PortRange>> tcp_pieces, udp_pieces;
+  /// What the probe of a port stands for: the port alone, or its piece. Not what it proves: that is the port alone.
+  PortRange stands_for(Protocol protocol, Port port) const;
   Care care() const { return target.care(); }
   bool empty() const { return tcp.empty() && udp.empty() && icmp.empty() && icmp_required.empty(); }
 };
@@ -68,6 +75,21 @@ struct PlanOptions {
   std::uint32_t processes = 1;  // vantage points at work together x shards: they divide the rate
   std::uint32_t tries = 2;
   Asks asks;
+  bool corners = false;           // one port of each piece (corners.h) instead of all that coverage requires
+  std::vector<PortSet> further;   // with corners: further documents, each a set of ports that it treats alike
+  std::uint64_t corner_seed = 0;  // another one asks other ports of the same pieces
+};
+
+/// Targets behind the same filters, as the rule set's paths tell: the states that a scan makes in them, and the cap
+/// on these, are theirs together. Where no path is declared, one filter is assumed for all.
+struct PlanPath {
+  std::string name;  // "internet to dmz, database by fw1"
+  std::uint64_t targets = 0, probes = 0;
+  /// New states, at most: every probe is let by and answered; the same where all of them stay silent and every try
+  /// makes a state of its own.
+  std::uint64_t states = 0, states_silent = 0;
+  std::uint64_t states_peak = 0;  // at a time, at most
+  std::uint64_t sweep_probes = 0;
 };
 
 struct ScanPlan {
@@ -84,9 +106,15 @@ struct ScanPlan {
   std::uint64_t tcp_probes = 0, udp_probes = 0, icmp_probes = 0;
   std::uint64_t udp_required = 0;   // UDP ports required, whether they are asked or not
   std::uint64_t icmp_required = 0;  // ICMP types required, likewise, those that nobody can ask among them
-  std::uint64_t states_max = 0;     // half-open connections at a time, at most
-  double seconds_min = 0;           // if everything answers at once
-  double seconds_max = 0;           // if everything is silent and every try is made
+  std::vector<PlanPath> paths;
+  std::uint64_t states_max = 0;  // in one filter at a time, at most
+  double seconds_min = 0;        // if everything answers at once
+  double seconds_max = 0;        // if everything is silent and every try is made
+  // With corners.
+  bool corners = false;
+  std::uint64_t sweep_probes = 0;  // for every port of every piece
+  double sweep_seconds_min = 0, sweep_seconds_max = 0;
+  std::uint64_t unmet = 0;  // ports that coverage requires and for which another one stands: not measured
   std::string rules_sha256, scope_sha256;
 
   std::uint64_t probes() const { return tcp_probes + udp_probes + icmp_probes; }
