@@ -14,6 +14,7 @@ namespace demarc {
 namespace {
 
 constexpr std::size_t kRangesPerRecord = 2048;  // keeps a line below 24 KiB
+constexpr Nanoseconds kOneMoment = std::chrono::seconds(1);
 
 /// The known fields of a journal's lines, in the order of kPaths.
 enum Field : std::size_t {
@@ -32,6 +33,8 @@ enum Field : std::size_t {
   kRules,
   kScope,
   kPlan,
+  kWitnessKey,
+  kMoreSources,
   kTarget,
   kProtocol,
   kPorts,
@@ -47,6 +50,7 @@ enum Field : std::size_t {
   kLastHop,
   kStopsAtHop,
   kAt,
+  kAtLatest,
   kServiceName,
   kServiceProduct,
   kServiceVersion,
@@ -84,6 +88,8 @@ constexpr std::string_view kPaths[] = {
     "rules_sha256",
     "scope_sha256",
     "plan_sha256",
+    "witness_key",
+    "more_source_addresses",
     "target",
     "protocol",
     "ports",
@@ -99,6 +105,7 @@ constexpr std::string_view kPaths[] = {
     "last_hop",
     "stops_at_hop",
     "at",
+    "at_latest",
     "service.name",
     "service.product",
     "service.version",
@@ -125,8 +132,11 @@ static_assert(std::size(kPaths) == kFinished + 1);
 /// What outcomes must share to stand in one record.
 auto shared_part(const Outcome& o) {
   return std::tie(o.target, o.protocol, o.state, o.passage, o.answer, o.doubt, o.tries, o.ttl, o.answered_by,
-                  o.last_hop, o.stops_at_hop, o.service);
+                  o.last_hop, o.stops_at_hop, o.service, o.witness);
 }
+
+/// An outcome without a time is older than any other.
+std::optional<Timestamp> newest(const Outcome& o) { return o.at_latest ? o.at_latest : o.at; }
 
 void write_service(JsonWriter& json, const ServiceSeen& service) {
   json.key("service").begin_object().field("name", service.name);
@@ -156,6 +166,7 @@ std::string record(const Outcome& o, std::string_view ports_or_types, std::span<
   if (o.last_hop) json.field("last_hop", to_string(*o.last_hop));
   if (o.stops_at_hop != 0) json.field("stops_at_hop", o.stops_at_hop);
   json.field("at", to_string(o.at.value_or(at)));
+  if (o.at_latest) json.field("at_latest", to_string(*o.at_latest));
   if (o.service != kNoService && o.service < services.size()) write_service(json, services[o.service]);
   json.end_object();
   return json.take() + '\n';
@@ -168,12 +179,18 @@ std::string journal_header(const ScanHeader& h) {
   json.begin_object().field("demarc", "scan").field("version", 1).field("run", h.run);
   json.field_unless_empty("vantage", h.vantage).field_unless_empty("zone", h.zone);
   if (h.source_address) json.field("source_address", to_string(*h.source_address));
+  if (!h.more_source_addresses.empty()) {
+    json.key("more_source_addresses").begin_array();
+    for (const Address& address : h.more_source_addresses) json.value(to_string(address));
+    json.end_array();
+  }
   json.field_unless_empty("interface", h.interface_name);
   json.field("started", to_string(h.started)).field("method", h.method).field("seed", h.seed);
   json.field("shard", fmt::format("{}/{}", h.shard, h.shards)).field("tries_max", h.tries_max);
   json.field_unless_empty("rules_sha256", h.rules_sha256)
       .field_unless_empty("scope_sha256", h.scope_sha256)
-      .field_unless_empty("plan_sha256", h.plan_sha256);
+      .field_unless_empty("plan_sha256", h.plan_sha256)
+      .field_unless_empty("witness_key", h.witness_key);
   json.end_object();
   return json.take() + '\n';
 }
@@ -190,6 +207,7 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
   std::string out;
   for (std::size_t i = 0; i < order.size();) {
     Outcome first = *order[i];
+    Timestamp latest;
     if (first.protocol.is_icmp()) {
       out += record(first, to_string(first.icmp), services, at);
       ++i;
@@ -201,9 +219,12 @@ std::string journal_records(std::span<const Outcome> outcomes, std::span<const S
     while (j < order.size() && shared_part(*order[j]) == shared_part(first) && (!alone || j == i) &&
            ranges.size() < kRangesPerRecord) {
       // A record is as old as its oldest part.
-      if (order[j]->at && (!first.at || *order[j]->at < *first.at)) first.at = order[j]->at;
+      latest = std::max(latest, newest(*order[j]).value_or(at));
+      first.at = std::min(first.at.value_or(at), order[j]->at.value_or(at));
       ranges.push_back(order[j++]->ports);
     }
+    // Parts of one moment, as good as always, need no second time.
+    if (latest - *first.at >= kOneMoment) first.at_latest = latest;
     out += record(first, to_string(PortSet::of(std::move(ranges))), services, at);
     i = j;
   }
@@ -304,6 +325,12 @@ struct JournalReader::State {
     h.rules_sha256 = f.text(kRules);
     h.scope_sha256 = f.text(kScope);
     h.plan_sha256 = f.text(kPlan);
+    h.witness_key = f.text(kWitnessKey);
+    for (const std::string& text : f.texts(kMoreSources)) {
+      std::optional<Address> address = parse_address(text);
+      if (!address) return wrong(line, fmt::format("'{}' is no address", text));
+      h.more_source_addresses.push_back(*address);
+    }
     h.seed = f.unsigned_integer(kSeed).value_or(0);
     h.tries_max =
         static_cast<std::uint32_t>(std::clamp<std::uint64_t>(f.unsigned_integer(kTriesMax).value_or(1), 1, 255));
@@ -379,6 +406,11 @@ struct JournalReader::State {
       Result<Timestamp> at = parse_timestamp(f.text(kAt));
       if (!at) return wrong(line, at.error().what);
       o.at = *at;
+    }
+    if (f.has(kAtLatest)) {
+      Result<Timestamp> latest = parse_timestamp(f.text(kAtLatest));
+      if (!latest) return wrong(line, latest.error().what);
+      if (o.at && *latest > *o.at) o.at_latest = *latest;
     }
     if (f.has(kServiceName)) {
       Result<std::uint32_t> index = service(f, line);
@@ -499,7 +531,9 @@ void compact(std::vector<Outcome>& outcomes) {
         last.ports.last = next.ports.last;
         last.record = std::min(last.record, next.record);
         // The older of the two times: an outcome is as old as its oldest part.
+        const std::optional<Timestamp> latest = std::max(newest(last), newest(next));
         if (next.at && (!last.at || *next.at < *last.at)) last.at = next.at;
+        if (latest != last.at) last.at_latest = latest;
         continue;
       }
     }

@@ -23,6 +23,7 @@ std::string_view name(EvidenceKind kind) {
     case EvidenceKind::nmap_xml: return "nmap XML";
     case EvidenceKind::capture: return "capture";
     case EvidenceKind::flow_records: return "flow records";
+    case EvidenceKind::witness: return "witness";
   }
   return "";
 }

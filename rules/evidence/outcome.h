@@ -78,6 +78,7 @@ struct ServiceSeen {
 };
 
 inline constexpr std::uint32_t kNoService = 0xFFFFFFFF;
+inline constexpr std::uint32_t kNoWitness = 0xFFFFFFFF;
 
 /// One measurement of one range of ports (or one ICMP type) of one target. A journal record with several ranges
 /// makes several outcomes.
@@ -101,6 +102,10 @@ struct Outcome {
   // hops from the vantage point it is not answered any more. 0: nobody looked.
   std::optional<Address> last_hop;
   std::uint8_t stops_at_hop = 0;
+  // Whose record decided the passage, into Snapshot::witnesses (rules/evidence/witnessed.h); no part of a journal.
+  std::uint32_t witness = kNoWitness;
+  // The newest part's time, where parts of several times were merged: `at` is the oldest's.
+  std::optional<Timestamp> at_latest;
 };
 
 /// The first record of a journal.
@@ -118,6 +123,9 @@ struct ScanHeader {
   std::uint32_t tries_max = 1;
   std::string rules_sha256, scope_sha256;
   std::string plan_sha256;  // what was asked: a journal resumes only the plan it belongs to
+  std::string witness_key;  // fingerprint of the key that its probes were marked with; "": none
+  // Addresses that it sent from beside source_address: a scan of both families has one of each.
+  std::vector<Address> more_source_addresses;
   bool operator==(const ScanHeader&) const = default;
 };
 

@@ -26,13 +26,15 @@ std::string scan_json_schema() {
         "vantage": { "type": "string" },
         "zone": { "type": "string" },
         "source_address": { "$ref": "#/definitions/address" },
+        "more_source_addresses": { "type": "array", "items": { "$ref": "#/definitions/address" }, "description": "sent from as well: of the other family" },
         "interface": { "type": "string" },
         "started": { "$ref": "#/definitions/time" },
         "method": { "type": "string", "description": "connect, syn, udp, icmp or nmap" },
         "seed": { "type": "integer", "minimum": 0 },
         "shard": { "type": "string", "pattern": "^[0-9]+/[0-9]+$" },
         "tries_max": { "type": "integer", "minimum": 1, "description": "probes sent at most for one port" },
-        "rules_sha256": { "type": "string" }, "scope_sha256": { "type": "string" }, "plan_sha256": { "type": "string" }
+        "rules_sha256": { "type": "string" }, "scope_sha256": { "type": "string" }, "plan_sha256": { "type": "string" },
+        "witness_key": { "type": "string", "pattern": "^[0-9a-f]{16}$", "description": "fingerprint of the key that the probes were marked with" }
       }
     },
     {
@@ -53,6 +55,7 @@ std::string scan_json_schema() {
         "last_hop": { "$ref": "#/definitions/address" },
         "stops_at_hop": { "type": "integer", "minimum": 1, "maximum": 255, "description": "hops from the vantage point to where the probe is not answered any more; last_hop is the last router that let it by" },
         "at": { "$ref": "#/definitions/time" },
+        "at_latest": { "$ref": "#/definitions/time", "description": "of the newest port, where they were not confirmed at one moment" },
         "service": {
           "type": "object", "required": ["name"],
           "properties": {

@@ -6,11 +6,12 @@
 
 #include "rules/evidence/observed_flow.h"
 #include "rules/evidence/outcome.h"
+#include "rules/evidence/witness.h"
 
 namespace demarc {
 
 /// What a file was taken for, by its content.
-enum class EvidenceKind : std::uint8_t { scan_journal, nmap_xml, capture, flow_records };
+enum class EvidenceKind : std::uint8_t { scan_journal, nmap_xml, capture, flow_records, witness };
 std::string_view name(EvidenceKind kind);
 
 struct EvidenceFile {
@@ -25,6 +26,7 @@ struct Snapshot {
   std::vector<EvidenceFile> files;
   std::vector<ScanRun> scans;
   std::vector<FlowEvidence> flows;
+  std::vector<WitnessRun> witnesses;
 };
 
 }  // namespace demarc

@@ -7,7 +7,10 @@
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
 #include "rules/evidence/readers/nmap_xml.h"
+#include "rules/evidence/witness.h"
+#include "rules/evidence/witnessed.h"
 #include "rules/policy/catalogue.h"
+#include "rules/policy/translation.h"
 #include "rules/text/sha256.h"
 #include "scanner/app/console.h"
 #include "scanner/app/progress.h"
@@ -94,6 +97,59 @@ Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceReques
   return {};
 }
 
+Result<void> read_witness_run(WitnessRun run, const NamedFile& named, EvidenceFile& row, Snapshot& snapshot) {
+  if (!named.place.empty() && named.place != run.header.at)
+    return failure(
+        fmt::format("{}: the witness says it stood at '{}', not at '{}'", row.name, run.header.at, named.place));
+  if (!run.end)
+    row.note = fmt::format("interrupted: it has no end record; it listened until {}", to_string(run.listening.at));
+  else if (*run.end != WitnessEnd::complete)
+    row.note = std::string(name(*run.end));
+  if (run.listening.dropped != 0)
+    row.note += fmt::format("{}{} packets were dropped", row.note.empty() ? "" : "; ", run.listening.dropped);
+  snapshot.witnesses.push_back(std::move(run));
+  return {};
+}
+
+/// What the rule set knows of translations on the way between the two ends.
+WitnessMapping witness_mapping(const RuleSet& rules, const Translator& translator) {
+  WitnessMapping mapping;
+  mapping.behind = [&translator](const ScanRun& scan, const Address& asked, PortRange ports) {
+    std::vector<BehindPorts> parts;
+    if (std::vector<Address> members = translator.vip_members(asked); !members.empty()) {
+      members.push_back(asked);
+      // A balancer opens connections of its own; where it only forwards, the member's port is its own affair.
+      parts.push_back({PortSet{ports}, std::move(members), false});
+      return parts;
+    }
+    const std::optional<Address>& source = scan.header.source_address;
+    if (!source || !translator.is_face(asked, *source)) return parts;
+    for (std::uint32_t n = ports.first.number(); n <= ports.last.number(); ++n) {
+      const Port port(static_cast<std::uint16_t>(n));
+      const std::optional<Endpoint> real = translator.real_of(asked, port, *source);
+      const Address& address = real ? real->address : asked;
+      const bool kept = real && real->port == port;
+      // Consecutive ports mostly share their fate.
+      if (!parts.empty() && parts.back().ports_kept == kept && parts.back().real.front() == address)
+        parts.back().ports = parts.back().ports.unite(PortSet::single(port));
+      else
+        parts.push_back({PortSet::single(port), {address}, kept});
+    }
+    return parts;
+  };
+  mapping.sources = [&rules](const ScanRun& scan) {
+    std::vector<Address> sources;
+    const Vantage* vantage = rules.vantage(scan.header.vantage);
+    if (vantage != nullptr && vantage->behind_nat) sources.push_back(vantage->address);
+    if (scan.header.source_address)
+      for (const SourceTranslation& translation : rules.source_translations)
+        if (translation.real.addresses.contains(*scan.header.source_address))
+          sources.push_back(translation.seen_as);
+    return sources;
+  };
+  return mapping;
+}
+
 }  // namespace
 
 void server_ports(const RuleSet* rules, PortSet& tcp, PortSet& udp) {
@@ -122,7 +178,7 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
   if (!source.problem().empty()) return file_failure(file, source.problem());
   if (size == 0)
     return file_failure(file, "the file is empty",
-                        "evidence is a scan journal, flow records, a capture or nmap XML");
+                        "evidence is a scan journal, flow records, a witness's record, a capture or nmap XML");
   switch (sniff_kind(std::span(head).first(std::min(size, kSniffedBytes)))) {
     case CaptureKind::pcap:
     case CaptureKind::pcapng: return EvidenceKind::capture;
@@ -137,16 +193,19 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
   if (text.starts_with('{')) {
     std::string_view what = kind_of_json(text);
     if (what == "flows") return EvidenceKind::flow_records;
+    if (what == "witness") return EvidenceKind::witness;
     if (what == "verdict")
       return file_failure(file, "this is a verdict, not evidence",
                           "'demarc report' renders it, --baseline compares with it");
     if (what != "scan")
-      return file_failure(file, "this is JSON, but neither a scan journal nor flow records",
-                          "they begin with {\"demarc\":\"scan\",... or {\"demarc\":\"flows\",...");
+      return file_failure(file, "this is JSON, but neither a scan journal nor flow records nor a witness's record",
+                          "they begin with {\"demarc\":\"scan\",..., {\"demarc\":\"flows\",... or "
+                          "{\"demarc\":\"witness\",...");
     return EvidenceKind::scan_journal;
   }
-  return file_failure(file, "this is no evidence demarc knows",
-                      "evidence is a scan journal, flow records, a pcap or pcapng capture, or nmap XML");
+  return file_failure(
+      file, "this is no evidence demarc knows",
+      "evidence is a scan journal, flow records, a witness's record, a pcap or pcapng capture, or nmap XML");
 }
 
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options) {
@@ -176,6 +235,11 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
           if (source.sensor.empty()) source.sensor = sensor;
         if (!flows.complete) row.note = "interrupted: it has no end record";
         snapshot.flows.push_back(std::move(flows));
+        break;
+      }
+      case EvidenceKind::witness: {
+        WitnessRun run = DEMARC_TRY(feed(WitnessReader(named.file), named.file, row));
+        DEMARC_TRY(read_witness_run(std::move(run), named, row, snapshot));
         break;
       }
       case EvidenceKind::capture: {
@@ -211,6 +275,14 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
         if (snapshot.files[i].name == source.file) snapshot.files[i].note = source.problem;
     }
     snapshot.flows.push_back(std::move(flows));
+  }
+  if (!snapshot.witnesses.empty()) {
+    if (request.rules == nullptr) {
+      apply_witnesses(snapshot);
+    } else {
+      const Translator translator(*request.rules);
+      apply_witnesses(snapshot, witness_mapping(*request.rules, translator));
+    }
   }
   return snapshot;
 }
