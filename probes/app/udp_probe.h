@@ -40,14 +40,20 @@ struct UdpProbe {
   UdpHeard (*read)(Bytes reply, const Token& token);
   bool other_port = false;  // the answer comes from another port of the target (TFTP, RFC 1350 §4)
   std::string_view reference;
+  bool answers =
+      true;  // false: the protocol has no answer for strangers (syslog, WireGuard): silence proves nothing
 };
 
 std::span<const UdpProbe> udp_probes();
+const UdpProbe* find_udp_probe(std::string_view name);
+/// Never a real token: a reader that gets it judges by form alone, and finds no bits of it.
+inline constexpr Token kNobodyAsked{};
 /// The questions for that port, the likeliest first; never empty: where nobody knows better, it is an empty
 /// datagram and then a few generic ones. Each try may ask another one.
 std::vector<const UdpProbe*> udp_probes_for(Port port);
 /// Shows a reply to the reader of the question asked, then to the others (whose tokens it cannot carry): a service
-/// may stand on another's port.
+/// may stand on another's port. Who sends our own question back is an echo service. What nobody knows is no answer,
+/// but is shown as "unknown" with its first bytes as evidence.
 UdpHeard recognise_udp(Bytes reply, const UdpProbe& asked, const Token& token);
 
 }  // namespace demarc
