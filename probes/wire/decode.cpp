@@ -199,6 +199,7 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
       if (rest.captured < 6) return need(6);
       v.icmp_id = be16(rest.p + 4);
     }
+    if (rest.captured >= 8) v.icmp_rest = be32(rest.p + 4);
     take(std::min<std::uint32_t>(8, rest.wire));
     if (outer != nullptr && whole && rest.captured > 8 && quotes(v4, v.icmp_type)) {
       // The quoted packet is the start of the offending one, so its lengths reach beyond what is here; only an

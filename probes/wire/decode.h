@@ -37,7 +37,8 @@ struct IpView {
   bool fragment = false;        // a part of a datagram
   bool later_fragment = false;  // not its first part: no ports, no flags
   std::uint8_t icmp_type = 0, icmp_code = 0;
-  std::uint16_t icmp_id = 0;  // of queries that have one, otherwise 0
+  std::uint16_t icmp_id = 0;    // of queries that have one, otherwise 0
+  std::uint32_t icmp_rest = 0;  // the second word of the header, whatever it means; 0 if it was not captured
   std::uint16_t source_port = 0, port = 0;
   std::uint8_t tcp_flags = 0;
   std::uint16_t tcp_window = 0;  // as it stands in the header, not scaled

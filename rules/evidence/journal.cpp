@@ -65,6 +65,8 @@ enum Field : std::size_t {
   kWhy,
   kNote,
   kResumed,
+  kAsked,
+  kPass,
   kEnd,
   kSent,
   kReceived,
@@ -120,6 +122,8 @@ constexpr std::string_view kPaths[] = {
     "why",
     "note",
     "resumed",
+    "asked",
+    "pass",
     "end",
     "sent",
     "received",
@@ -259,6 +263,12 @@ std::string journal_resumed(Timestamp at) {
   return json.take() + '\n';
 }
 
+std::string journal_asked(const AskedSoFar& asked, Timestamp at) {
+  JsonWriter json;
+  json.begin_object().field("asked", asked.index).field("pass", asked.pass).field("at", to_string(at)).end_object();
+  return json.take() + '\n';
+}
+
 std::string journal_end(const ScanSummary& s) {
   JsonWriter json;
   json.begin_object().field("end", name(s.end)).field("sent", s.sent).field("received", s.received);
@@ -302,6 +312,13 @@ struct JournalReader::State {
     }
     if (f.has(kResumed)) {
       run.summary.reset();  // it goes on: the end before it was none
+      return {};
+    }
+    if (f.has(kAsked)) {
+      const std::optional<std::uint64_t> below = f.unsigned_integer(kAsked), pass = f.unsigned_integer(kPass);
+      if (!below || !pass || *pass == 0 || *pass > 255)
+        return wrong(line, "an 'asked' record needs two numbers: how far, and in which pass");
+      run.asked = {static_cast<std::uint32_t>(*pass), *below};
       return {};
     }
     if (f.has(kDemarc))

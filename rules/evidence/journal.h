@@ -24,6 +24,7 @@ std::string journal_canary(const CanaryLook& look);
 std::string journal_unroutable(const Unasked& unasked);
 std::string journal_note(std::string_view note);
 std::string journal_resumed(Timestamp at);
+std::string journal_asked(const AskedSoFar& asked, Timestamp at);
 std::string journal_end(const ScanSummary& summary);
 
 // --- Reading

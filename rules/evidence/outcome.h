@@ -163,6 +163,14 @@ struct ScanSummary {
   Timestamp finished;
 };
 
+/// How far the passes over the work came: in the pass `pass` (from 1), everything before `index` in the order of the
+/// plan was asked and had its time to answer. A run that is killed goes on there.
+struct AskedSoFar {
+  std::uint32_t pass = 1;
+  std::uint64_t index = 0;
+  auto operator<=>(const AskedSoFar&) const = default;
+};
+
 /// One journal: one run (or one shard of it) from one vantage point.
 struct ScanRun {
   std::string file;  // where it was read from
@@ -172,6 +180,7 @@ struct ScanRun {
   std::vector<CanaryLook> canaries;
   std::vector<Unasked> unroutable;
   std::vector<std::string> notes;      // what the run said about itself: hosts not asked and why
+  AskedSoFar asked;
   std::optional<ScanSummary> summary;  // none: it was interrupted without a chance to say so
 };
 

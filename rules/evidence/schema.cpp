@@ -80,6 +80,13 @@ std::string scan_json_schema() {
       "properties": { "unroutable": { "$ref": "#/definitions/address" }, "why": { "type": "string", "description": "why this vantage point cannot ask it" } }
     },
     { "title": "note", "required": ["note"], "properties": { "note": { "type": "string" } } },
+    {
+      "title": "asked", "required": ["asked", "pass"],
+      "properties": {
+        "asked": { "type": "integer", "minimum": 0, "description": "how many probes of the plan's order were asked in this pass; what no record names by then was silent" },
+        "pass": { "type": "integer", "minimum": 1 }, "at": { "$ref": "#/definitions/time" }
+      }
+    },
     { "title": "resumed", "required": ["resumed"], "properties": { "resumed": { "$ref": "#/definitions/time" } } },
     {
       "title": "end", "required": ["end", "finished"],

@@ -15,6 +15,7 @@ class Bitmap {
   void resize(std::uint64_t size) { words_.assign((size + 63) / 64, 0); }
   void set(std::uint64_t i) { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
   void clear(std::uint64_t i) { words_[i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
+  bool has(std::uint64_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
   void clear() { std::fill(words_.begin(), words_.end(), 0); }
   /// The first member that is not below `from`, or `end`.
   std::uint64_t next(std::uint64_t from, std::uint64_t end) const {

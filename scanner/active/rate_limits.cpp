@@ -25,6 +25,13 @@ void Refusals::settle() {
   gap_ = std::max(kGapMin, 10 * *middle);
 }
 
+std::vector<std::uint16_t> Refusals::groups() const {
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < ports_.size(); ++i)
+    if (i == 0 || static_cast<std::uint32_t>(ports_[i] - ports_[i - 1]) > gap_) out.push_back(ports_[i]);
+  return out;
+}
+
 std::uint32_t Refusals::distance(Port port) const {
   if (ports_.empty()) return 65536;
   auto after = std::lower_bound(ports_.begin(), ports_.end(), port.number());

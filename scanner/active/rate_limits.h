@@ -34,8 +34,11 @@ class Refusals {
   void add(Port port, const By& by);
   bool empty() const { return ports_.empty(); }
   const std::vector<By>& by() const { return by_; }
+  std::size_t count() const { return ports_.size(); }
+  /// One refused port of each group of them that lie close together; after settle().
+  std::vector<std::uint16_t> groups() const;
   bool is_one_of(const By& by) const;
-  /// To be called once, before distance() and near().
+  /// To be called before distance(), near() and groups(), and again after more were added.
   void settle();
   /// To the nearest refused port.
   std::uint32_t distance(Port port) const;

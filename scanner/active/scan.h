@@ -60,6 +60,7 @@ struct ScanPace {
   std::uint32_t concurrency_max = 2000;      // sockets at a time; less where descriptors are scarce
   std::uint32_t conversations_max = 64;      // open ports spoken to at a time
   std::uint8_t tries_max = 3;                // for silence; an answer is never asked again
+  std::uint8_t tries_limit = 3;              // more than tries_max: so many where measured loss makes them worth it
   // At the ceiling we give up before the kernel would repeat the SYN (RFC 6298 §2: after one second), so that one
   // attempt is one packet.
   std::chrono::milliseconds timeout_min{250}, timeout_max{900};
@@ -71,13 +72,18 @@ struct ScanPace {
   std::chrono::milliseconds recheck_spacing{
       1200};  // between the looks for an ICMP rate limit; a Linux router allows one a second
   std::uint32_t rechecks_per_target = 6, rechecks_max = 120;
+  std::chrono::seconds recheck_time_max{30};
   std::chrono::milliseconds listen_time{2000};  // a silent open port is given up after this
 };
 
 struct ScanRequest {
   std::uint64_t work_count = 0;
   std::function<ScanWork(std::uint64_t index)> work;  // for every index < work_count, always the same answer
+  /// The reverse, for engines that keep nothing of a probe but a key; nullopt: not asked.
+  std::function<std::optional<std::uint64_t>(const Address& target, Protocol protocol, Port port, IcmpType icmp)>
+      index_of;
   std::function<bool(std::uint64_t index)> already_answered;  // by the journal that is resumed; empty: nothing is
+  AskedSoFar asked;  // likewise: silence up to there need not be asked again
   std::vector<ScanCanary> canaries;
   ScanPace pace;
   bool services = true;    // speak to open ports (as far as each work item allows)
@@ -111,6 +117,8 @@ struct ScanSink {
   virtual ~ScanSink() = default;
   virtual Result<void> on_found(std::span<const ScanFound> found) = 0;
   virtual Result<void> on_canary(const CanaryLook& look) = 0;
+  /// All that was asked until there is confirmed: what is not found by now stayed silent in those passes.
+  virtual Result<void> on_asked(const AskedSoFar&) { return {}; }
   /// What the run has to say about itself.
   virtual Result<void> on_note(const std::string& note) = 0;
   /// About four times a second.

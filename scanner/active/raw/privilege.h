@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/text/result.h"
+#include "scanner/active/raw/channel.h"
 
 namespace demarc {
 
@@ -41,5 +42,9 @@ struct RawAbility {
   std::string sender;  // its path
 };
 RawAbility raw_ability();
+
+/// Opens a channel in the way that raw_ability() found. Before confine(). The sender program listens for our own
+/// addresses only: none in the filter then means all of them.
+Result<Channel> open_channel(const ChannelOptions& options, const RawAbility& ability);
 
 }  // namespace demarc

@@ -1,0 +1,374 @@
+// Packets that came in, and what they answer. A packet that does not bring back what only our probes carried is
+// nobody's business: counted, and forgotten.
+#include <algorithm>
+#include <cstring>
+
+#include "scanner/active/raw/engine.h"
+
+namespace demarc::raw_engine {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr unsigned kProofBits = 30;      // what a stranger has to guess before a datagram counts
+constexpr std::size_t kProofLabels = 4;  // or so many answers to as many questions, each from another port of ours
+
+/// The packet that an ICMP error quotes: transport bytes as far as they are there.
+struct Quoted {
+  Bytes transport;
+  std::optional<std::uint16_t> id;  // IPv4
+};
+
+std::optional<Quoted> quoted_of(const PacketView& view) {
+  const Bytes q = view.payload;
+  Quoted out;
+  if (view.quote.source.is_ipv4()) {
+    if (q.size() < 20) return std::nullopt;
+    const std::size_t header = (q[0] & 0x0FU) * 4U;
+    if (header < 20 || q.size() < header) return std::nullopt;
+    out.id = be16(q.data() + 4);
+    out.transport = q.subspan(header);
+  } else {
+    if (q.size() < 40 || Protocol(q[6]) != view.quote.protocol) return std::nullopt;  // extension headers: not ours
+    out.transport = q.subspan(40);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::size_t Engine::listen() {
+  std::size_t heard = 0;
+  for (std::size_t i = 0; i < channels_.size(); ++i)
+    heard += channels_[i].receive([this](const Received& received) { on_packet(received); });
+  return heard;
+}
+
+void Engine::on_packet(const Received& received) {
+  if (received.arp) {
+    if (std::optional<ArpReply> reply = read_arp_reply(received.packet)) on_neighbour(reply->address, reply->link);
+    return;
+  }
+  PacketView view;
+  if (!decode_ip(received.packet, received.length, view) || view.later_fragment) return;
+  if (view.protocol == Protocol::icmpv6 && view.icmp_type == 136) {
+    if (auto reply = read_neighbour_advertisement(received.packet)) on_neighbour(reply->address, reply->link);
+    return;
+  }
+  if (view.protocol.is_icmp() && is_icmp_error(view.source.family(), view.icmp_type))
+    return on_icmp_error(view, received.at);
+  const auto found = by_address_.find(view.source);
+  if (found == by_address_.end() || states_[found->second].source != view.destination) return;
+  if (view.protocol == Protocol::tcp && view.has_ports)
+    on_tcp(view, found->second, received.at);
+  else if (view.protocol == Protocol::udp && view.has_ports)
+    on_udp(view, found->second, received.at);
+  else if (view.protocol.is_icmp())
+    on_icmp_reply(view, found->second, received.at);
+}
+
+std::uint32_t Engine::sender_number(const Address& address) {
+  auto [found, is_new] = sender_numbers_.try_emplace(address, static_cast<std::uint32_t>(senders_.size()));
+  if (is_new) senders_.push_back(address);
+  return found->second;
+}
+
+std::uint32_t Engine::rtt_us(std::uint64_t index, std::uint8_t label, Timestamp at) {
+  const Sample& sample =
+      samples_[static_cast<std::size_t>((index * 0x9E3779B97F4A7C15ULL >> 20) + label) % samples_.size()];
+  if (sample.index != index || sample.label != label) return 0;
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(at - sample.sent).count();
+  if (us < 0 || us > 60'000'000) return 0;  // the clock was set
+  round_trip_.sample(std::chrono::microseconds(us));
+  return static_cast<std::uint32_t>(std::max<std::int64_t>(1, us));
+}
+
+// --- What it answers ---------------------------------------------------------------------------------------------
+
+void Engine::on_tcp(const PacketView& view, std::uint32_t number, Timestamp at) {
+  const Question question{view.source, Protocol::tcp, view.source_port};
+  const std::uint8_t flags = view.tcp_flags & (tcp_flag::syn | tcp_flag::ack | tcp_flag::rst | tcp_flag::fin);
+  if (auto handshake = handshakes_.find({number, view.source_port}); handshake != handshakes_.end()) {
+    const Handshake& h = handshake->second;
+    const bool ours = view.port == cookies_->probe(question, kHandshake).source_port;
+    const bool fits =
+        h.acknowledged && ((flags & tcp_flag::ack) != 0 ? view.tcp_ack == h.seq : view.tcp_seq == h.ack);
+    if (ours && fits && flags != (tcp_flag::syn | tcp_flag::ack)) return on_handshake(number, view);
+  }
+  const bool syn_ack = flags == (tcp_flag::syn | tcp_flag::ack);
+  const bool reset = (flags & tcp_flag::rst) != 0 && (flags & tcp_flag::ack) != 0;
+  if (!syn_ack && !reset) return;
+  const std::optional<std::uint8_t> label = cookies_->label_of_ack(question, view.port, view.tcp_ack);
+  if (!label) {
+    ++facts_.foreign;
+    return;
+  }
+  Heard heard;
+  heard.answer = syn_ack ? Answer::syn_ack : Answer::rst;
+  heard.ttl = view.ttl;
+  heard.label = *label;
+  TargetState& state = states_[number];
+  if (syn_ack) {
+    if (!state.answers_everything) state.senders.opened(view.ttl);
+  } else {
+    state.senders.reset(view.ttl);
+  }
+  if (syn_ack && (*label == kHandshake || *label == kHandshake + 1)) return on_handshake(number, view);
+  // Half-open connections are closed: in the target, and in every filter that remembers them.
+  if (syn_ack && handshakes_.find({number, view.source_port}) == handshakes_.end())
+    answer_with_reset(state, view.port, view.source_port, view.tcp_ack);
+  on_answer(number, question, heard, at);
+}
+
+void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) {
+  Question question{view.source, Protocol::udp, view.source_port};
+  std::vector<std::uint8_t> labels = cookies_->labels_of_port(question, view.port);
+  std::optional<std::uint64_t> index =
+      request_.index_of(view.source, Protocol::udp, Port{view.source_port}, IcmpType{});
+  if (!index || labels.empty()) {
+    const auto other = other_ports_.find(std::uint64_t{number} << 16 | view.port);
+    if (other == other_ports_.end()) {
+      ++facts_.foreign;
+      return;
+    }
+    question.port = other->second;
+    labels = cookies_->labels_of_port(question, view.port);
+    index = request_.index_of(view.source, Protocol::udp, Port{question.port}, IcmpType{});
+    if (!index) return;
+  }
+  // Which of the questions from that port does it answer best?
+  UdpHeard best;
+  std::uint8_t label = 0;
+  for (std::uint8_t candidate : labels) {
+    const bool asked = candidate <= kLastTry
+                           ? candidate <= cursor_.pass
+                           : candidate >= kConfirm && candidate < kFirstHop && unproven_.contains(*index);
+    if (!asked) continue;
+    const UdpProbe& probe = *udp_question(*index, question.port, candidate);
+    UdpHeard heard = recognise_udp(view.payload, probe, cookies_->token(question, candidate));
+    if (label == 0 || (heard.is_answer && (!best.is_answer || heard.token_bits > best.token_bits))) {
+      best = std::move(heard);
+      label = candidate;
+    }
+  }
+  if (label == 0) {
+    ++facts_.foreign;
+    return;
+  }
+  const unsigned bits = cookies_->udp_port_bits() + (best.is_answer ? best.token_bits : 0);
+  if (answer_[*index] == 0 && bits < kProofBits) {
+    Unproven& so_far = unproven_[*index];
+    if (std::find(so_far.labels.begin(), so_far.labels.end(), label) != so_far.labels.end()) return;
+    so_far.labels.push_back(label);
+    so_far.bits += bits;
+    if (label <= kLastTry) so_far.question = label - 1U;
+    if (so_far.bits < kProofBits && so_far.labels.size() < kProofLabels) {
+      confirmations_.emplace_back(*index, static_cast<std::uint8_t>(kConfirm + so_far.labels.size()));
+      return;
+    }
+  }
+  if (best.seen) services_.insert_or_assign(*index, *best.seen);
+  states_[number].senders.own(view.ttl);
+  Heard heard;
+  heard.answer = Answer::reply;
+  heard.ttl = view.ttl;
+  heard.label = label;
+  on_work_answer(number, *index, question, heard, at);
+}
+
+void Engine::on_icmp_reply(const PacketView& view, std::uint32_t number, Timestamp at) {
+  const bool v4 = view.source.is_ipv4();
+  std::uint8_t asked = 0;
+  for (std::uint8_t query : {std::uint8_t{8}, std::uint8_t{13}, std::uint8_t{17}, std::uint8_t{128}})
+    if (icmp_reply_type(view.source.family(), query) == view.icmp_type) asked = query;
+  if (asked == 0 || view.icmp_code != 0) return;
+  const Question question{view.source, v4 ? Protocol::icmp : Protocol::icmpv6,
+                          static_cast<std::uint16_t>(asked << 8)};
+  const std::optional<std::uint8_t> label = cookies_->label_of_query(question, view.icmp_rest);
+  const bool echo = asked == 8 || asked == 128;
+  const Token token = label ? cookies_->token(question, *label) : Token{};
+  if (!label ||
+      (echo && !std::equal(view.payload.begin(), view.payload.end(), token.bytes.begin(), token.bytes.end()))) {
+    ++facts_.foreign;
+    return;
+  }
+  states_[number].senders.own(view.ttl);
+  Heard heard;
+  heard.answer = Answer::reply;
+  heard.ttl = view.ttl;
+  heard.label = *label;
+  on_answer(number, question, heard, at);
+}
+
+void Engine::on_icmp_error(const PacketView& view, Timestamp at) {
+  if (!view.has_quote) return;
+  const auto found = by_address_.find(view.quote.destination);
+  if (found == by_address_.end()) return;
+  TargetState& state = states_[found->second];
+  const std::optional<Quoted> quoted = quoted_of(view);
+  if (!quoted || view.quote.source != state.source || quoted->transport.size() < 8) return;
+  Question question{view.quote.destination, view.quote.protocol, view.quote.port};
+  std::optional<std::uint8_t> label;
+  if (question.protocol == Protocol::tcp) {
+    label = cookies_->label_of_seq(question, view.quote.source_port, be32(quoted->transport.data() + 4));
+  } else if (question.protocol == Protocol::udp) {
+    label = label_of_quoted_datagram(question, view.quote.source_port, quoted->transport, quoted->id);
+  } else if (question.protocol.is_icmp()) {
+    question.port = static_cast<std::uint16_t>(quoted->transport[0] << 8 | quoted->transport[1]);
+    label = cookies_->label_of_query(question, be32(quoted->transport.data() + 4));
+  }
+  if (!label) {
+    ++facts_.foreign;
+    return;
+  }
+  const Reply reply = reply_of_icmp(view.source.family(), view.icmp_type, view.icmp_code, view.source,
+                                    ours_.contains(view.source), question.target);
+  if (reply.answer == Answer::icmp_time_exceeded && *label >= kFirstHop)
+    return on_hop_answer(question, static_cast<std::uint8_t>(*label - kFirstHop), view.source);
+  const bool own = view.source == question.target;
+  if (own) state.senders.own(view.ttl);
+  Heard heard;
+  heard.answer = reply.answer;
+  heard.ttl = view.ttl;
+  heard.label = *label;
+  if (reply.sender && !own) heard.sender = sender_number(*reply.sender);
+  on_answer(found->second, question, heard, at);
+}
+
+// The quoted bytes must be those that we sent, as far as they are there: ports and length always, payload where it
+// is quoted. A translation on the way may have changed the checksum, if it left the identification as it was.
+std::optional<std::uint8_t> Engine::label_of_quoted_datagram(const Question& question, std::uint16_t source_port,
+                                                             Bytes transport, std::optional<std::uint16_t> id) {
+  const std::optional<std::uint64_t> index =
+      request_.index_of(question.target, Protocol::udp, Port{question.port}, IcmpType{});
+  const TargetState& state = states_[by_address_.at(question.target)];
+  std::array<std::uint8_t, 2048> scratch{};
+  for (std::uint8_t label : cookies_->labels_of_port(question, source_port)) {
+    const bool reference = label == kReference || label == kReference + 1;
+    if (!reference && !index) continue;
+    const Cookies::Probe cookie = cookies_->probe(question, label);
+    auto matches = [&](Bytes payload) {
+      const ProbeIp ip{state.source, question.target};
+      const std::size_t size = write_udp(scratch, ip, cookie.source_port, question.port, payload);
+      const std::size_t header = state.source.is_ipv4() ? 20 : 40;
+      if (size == 0) return false;
+      const Bytes sent = Bytes(scratch).subspan(header, size - header);
+      const std::size_t common = std::min(sent.size(), transport.size());
+      const bool id_right = id && *id == cookie.id;
+      const bool sum_right = std::memcmp(sent.data() + 6, transport.data() + 6, 2) == 0;
+      return std::memcmp(sent.data(), transport.data(), 6) == 0 && (id_right || sum_right) &&
+             (common >= 12 || (id_right && sum_right) || (!id && sum_right)) &&
+             std::memcmp(sent.data() + 8, transport.data() + 8, common - 8) == 0;
+    };
+    if (reference) {
+      if (matches(reference_payload(question, label))) return label;
+      continue;
+    }
+    if (label > kLastTry && (label < kConfirm || label >= kFirstHop)) continue;
+    if (matches(udp_question(*index, question.port, label)->request(cookies_->token(question, label))))
+      return label;
+    if (options_.witness && label <= kLastTry) {
+      for (std::uint32_t epoch : {tag_epoch_, tag_epoch_ - 1})
+        if (matches(udp_tag(*options_.witness, epoch, Port{question.port}))) return label;
+    }
+  }
+  return std::nullopt;
+}
+
+// --- Who gets it -------------------------------------------------------------------------------------------------
+
+void Engine::on_answer(std::uint32_t number, const Question& question, Heard heard, Timestamp at) {
+  const std::uint8_t label = heard.label;
+  TargetState& state = states_[number];
+  if (label >= kFirstCanary && label <= kLastCanary) {
+    ++received_;
+    if (heard.answer != Answer::syn_ack) return;
+    for (std::size_t i = 0; i < canaries_.size(); ++i)
+      if (canaries_[i].state == number && canaries_[i].canary.port.number() == question.port)
+        on_canary_answer(i, label);
+    return;
+  }
+  if (label == kDecoy || label == kDecoy + 1)
+    return on_decoy_answer(state, question.port, heard.answer == Answer::syn_ack, heard.ttl);
+  if (label == kHandshake || label == kHandshake + 1) {
+    auto found = handshakes_.find({number, question.port});
+    if (found != handshakes_.end() && heard.answer != Answer::syn_ack)
+      settle_handshake(found->second,
+                       heard.answer == Answer::rst ? AfterHandshake::reset : AfterHandshake::silence);
+    return;
+  }
+  if (label == kReference || label == kReference + 1) return;  // its TTL is noted
+  if (label >= kFirstHop) {
+    // The target itself, or a filter's refusal: beyond that hop there is nothing to find.
+    auto walk = walks_.find({number, question.port});
+    const auto ttl = static_cast<std::uint8_t>(label - kFirstHop);
+    if (walk != walks_.end() && (walk->second.answered_at == 0 || ttl < walk->second.answered_at))
+      walk->second.answered_at = ttl;
+    return;
+  }
+  const IcmpType icmp{static_cast<std::uint8_t>(question.port >> 8), static_cast<std::uint8_t>(question.port)};
+  std::optional<std::uint64_t> index =
+      question.protocol.is_icmp() ? request_.index_of(question.target, question.protocol, Port{}, icmp)
+                                  : request_.index_of(question.target, question.protocol, Port{question.port}, {});
+  if (!index) return;
+  if (label == kRecheck) {
+    if (*index != recheck_index_) return;
+    ++received_;
+    heard.rtt_us = rtt_us(*index, label, at);
+    recheck_answer_ = heard;
+    return;
+  }
+  on_work_answer(number, *index, question, heard, at);
+}
+
+void Engine::on_work_answer(std::uint32_t number, std::uint64_t index, const Question& question, Heard heard,
+                            Timestamp at) {
+  TargetState& state = states_[number];
+  heard.index = index;
+  if (answer_[index] == 0xFF) return;  // known from the run that is resumed
+  if (answer_[index] != 0) {
+    if (answer_[index] == static_cast<std::uint8_t>(heard.answer) + 1) return;  // the same again
+    on_disagreement(index);
+    return;
+  }
+  ++received_;
+  heard.rtt_us = rtt_us(index, heard.label, at);
+  answer_[index] = static_cast<std::uint8_t>(static_cast<std::uint8_t>(heard.answer) + 1);
+  ttl_[index] = heard.ttl;
+  silent_.clear(index);
+  state.answered = true;
+  path(state).answered(Clock::now());
+  if (question.protocol == Protocol::tcp && (heard.answer == Answer::syn_ack || heard.answer == Answer::rst) &&
+      heard.label <= kLastTry)
+    ++answered_in_pass_[heard.label];
+  const Reading& row = reading(method_of(question.protocol), heard.answer,
+                               heard.sender == kNobody ? ErrorSender::target : ErrorSender::other);
+  if (heard.sender != kNobody && row.state == PortState::filtered) {
+    const Address& router = senders_[heard.sender];
+    router_hops_[router] = hops(heard.ttl);
+    if (question.protocol != Protocol::icmp && question.protocol != Protocol::icmpv6 && !ours_.contains(router))
+      state.refusals.add(Port{question.port}, {router, heard.answer});
+  }
+  if (question.protocol == Protocol::udp && heard.answer == Answer::icmp_port_unreachable &&
+      heard.sender == kNobody)
+    unreachables_.insert(number);
+  const Instant now = Clock::now();
+  if (heard.answer == Answer::rst && !state.reference_asked && state.target.care() != Care::discovery_only) {
+    ask_reference(state, now);
+    state.reference_until = now + 1500ms;
+  }
+  if (heard.answer == Answer::syn_ack) ask_decoys(number, now);
+  held_.push_back(heard);
+}
+
+void Engine::on_disagreement(std::uint64_t index) {
+  for (Heard& held : held_) {
+    if (held.index != index) continue;
+    held.doubt = Doubt::answers_disagree;
+    return;
+  }
+  disagreeing_.insert(index);
+}
+
+}  // namespace demarc::raw_engine
