@@ -236,7 +236,8 @@ struct Vantage {
   bool behind_nat = false;
   std::vector<CanaryTarget> canaries;
   struct Ssh {
-    std::string host, identity, jump;
+    std::string host, identity, jump;  // "user@host", a key file, "user@jump,user@next"
+    std::string known_hosts;           // a file beside the system's own
     std::uint16_t port = 22;
   };
   std::optional<Ssh> ssh;

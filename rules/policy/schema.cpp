@@ -61,7 +61,7 @@ constexpr const char* kDefinitions = R"json(
       "zone": { "type": "string" }, "address": { "$ref": "#/definitions/address" },
       "behind_nat": { "type": "boolean", "description": "The address is not on the machine itself" },
       "canaries": { "$ref": "#/definitions/names", "description": "Known to answer: \"proxy1.front:443\"" },
-      "ssh": { "type": "object", "properties": { "host": { "type": "string", "pattern": "^[^-\\s]\\S*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "identity": { "type": "string", "pattern": "^[^-]" }, "jump": { "type": "string", "pattern": "^[^-\\s]\\S*$" } }, "required": ["host"], "additionalProperties": false } }, "required": ["address"], "additionalProperties": false },
+      "ssh": { "type": "object", "properties": { "host": { "type": "string", "pattern": "^[^-\\s]\\S*$" }, "port": { "type": "integer", "minimum": 1, "maximum": 65535 }, "identity": { "type": "string", "pattern": "^[^-]" }, "jump": { "type": "string", "pattern": "^[^-\\s]\\S*$" }, "known_hosts": { "type": "string", "pattern": "^[^-\\s]\\S*$" } }, "required": ["host"], "additionalProperties": false } }, "required": ["address"], "additionalProperties": false },
     "sensor": { "type": "object", "properties": {
       "sees": { "type": "array", "items": { "$ref": "#/definitions/zone_pair" }, "minItems": 1 },
       "both_directions": { "type": "boolean" }, "sampling": { "type": "integer", "minimum": 1, "maximum": 1000000, "description": "One packet in so many" },

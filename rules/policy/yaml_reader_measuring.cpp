@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "rules/policy/yaml_reader_parts.h"
 #include "rules/text/suggest.h"
@@ -299,8 +300,32 @@ void read_canary(Reading& reading, const YamlNode& node, std::vector<CanaryTarge
   for (const Address& address : addresses) out.push_back({*text, address, port->first});
 }
 
+/// "user@host", and for a jump several with commas between. OpenSSH makes a command line for a shell out of the jump
+/// hosts, and expands '%': so a list of what may be, not of what may not.
+bool good_ssh_destination(std::string_view text, bool several) {
+  if (text.empty() || text.size() > 512) return false;
+  bool part_begins = true;
+  for (char c : text) {
+    bool separator = c == '@' || (several && c == ',');
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                  c == '_' || c == ':' || c == '[' || c == ']' || c == '-';
+    if ((!separator && !letter) || (part_begins && (separator || c == '-'))) return false;
+    part_begins = separator;
+  }
+  return !part_begins;
+}
+
+/// ssh reads several files out of one with blanks, and quotes and '%' have a meaning of their own.
+bool good_ssh_file(std::string_view path) {
+  constexpr std::string_view kBad = " \t\"'\\%$`";
+  return !path.empty() && path.front() != '-' && path.size() <= 4096 &&
+         std::none_of(path.begin(), path.end(), [&](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || kBad.find(c) != std::string_view::npos;
+         });
+}
+
 std::optional<Vantage::Ssh> read_ssh(Reading& reading, const YamlNode& node) {
-  static constexpr std::string_view kKeys[] = {"host", "port", "identity", "jump"};
+  static constexpr std::string_view kKeys[] = {"host", "port", "identity", "jump", "known_hosts"};
   Fields fields(reading, node, "'ssh'", kKeys);
   const YamlNode* host = fields.need("host");
   if (host == nullptr) return std::nullopt;
@@ -308,15 +333,18 @@ std::optional<Vantage::Ssh> read_ssh(Reading& reading, const YamlNode& node) {
   ssh.host = read_text(reading, *host, "'host'").value_or("");
   read_text_field(reading, fields, "identity", ssh.identity);
   read_text_field(reading, fields, "jump", ssh.jump);
+  read_text_field(reading, fields, "known_hosts", ssh.known_hosts);
   if (const YamlNode* port = fields.get("port"))
     ssh.port = static_cast<std::uint16_t>(read_number(reading, *port, "'port'", 1, 65535).value_or(22));
   // These become arguments of ssh: one that begins with '-' would be an option, and -oProxyCommand runs anything.
-  for (auto [key, value] :
-       {std::pair("host", &ssh.host), std::pair("identity", &ssh.identity), std::pair("jump", &ssh.jump)}) {
-    bool blanks = value->find_first_of(" \t\n") != std::string::npos && std::string_view(key) != "identity";
-    if (value->starts_with('-') || blanks)
-      reading.error(*fields.get(key), fmt::format("'{}' cannot be an argument of ssh", *value),
-                    "it begins with '-' or holds blanks");
+  for (auto [key, value, files] :
+       {std::tuple("host", &ssh.host, false), std::tuple("identity", &ssh.identity, true),
+        std::tuple("jump", &ssh.jump, false), std::tuple("known_hosts", &ssh.known_hosts, true)}) {
+    if (fields.get(key) == nullptr || (files ? good_ssh_file(*value) : good_ssh_destination(*value, *key == 'j')))
+      continue;
+    reading.error(*fields.get(key), fmt::format("'{}' cannot be an argument of ssh", *value),
+                  files ? "the path of a file, without blanks and not beginning with '-'"
+                        : "write user@host, of letters, digits and . _ : -; no part may begin with '-'");
   }
   return ssh;
 }
