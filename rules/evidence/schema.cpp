@@ -1,6 +1,7 @@
-// JSON Schemas (draft-07) of the evidence files' lines: `demarc schema scan|flows`.
+// JSON Schemas (draft-07) of the evidence files' lines: `demarc schema scan|flows|witness`.
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
+#include "rules/evidence/witness.h"
 
 namespace demarc {
 
@@ -162,6 +163,66 @@ std::string flows_json_schema() {
       }
     },
     { "title": "end", "required": ["end"], "properties": { "end": { "enum": ["complete", "interrupted"] }, "records": { "$ref": "#/definitions/count" } } }
+  ]
+}
+)json";
+}
+
+std::string witness_json_schema() {
+  return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "demarc witness's record, one line",
+  "description": "JSON Lines: a header, what arrived about once a second, signs of life, an end record. A file without an end record was interrupted, and is valid up to its last sign of life.",
+  "type": "object",
+  "definitions": {
+    "time": { "type": "string", "format": "date-time", "description": "RFC 3339, UTC" },
+    "count": { "type": "integer", "minimum": 0 },
+    "address": { "type": "string", "description": "IPv4 or IPv6 (RFC 5952)" }
+  },
+  "anyOf": [
+    {
+      "title": "header", "required": ["demarc", "version", "run", "at", "addresses", "span", "started", "key"],
+      "properties": {
+        "demarc": { "const": "witness" }, "version": { "const": 1 }, "run": { "type": "string" },
+        "at": { "type": "string", "description": "where it stood: a vantage point of the rule set, or any name" },
+        "zone": { "type": "string" },
+        "interface": { "type": "string", "description": "\"any\": all of them" },
+        "addresses": { "type": "array", "items": { "$ref": "#/definitions/address" }, "description": "of the interface: packets to them end here" },
+        "span": { "type": "boolean", "description": "a mirror port: it saw packets for other machines as well" },
+        "started": { "$ref": "#/definitions/time" },
+        "key": { "type": "string", "pattern": "^[0-9a-f]{16}$", "description": "fingerprint of the key; a scan's `witness_key` is the same" },
+        "rules_sha256": { "type": "string" }
+      }
+    },
+    {
+      "title": "arrival", "required": ["source", "target", "protocol", "ports", "first", "last", "count"],
+      "properties": {
+        "source": { "$ref": "#/definitions/address" }, "target": { "$ref": "#/definitions/address" },
+        "protocol": { "enum": ["tcp", "udp"] },
+        "ports": { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", "description": "destination ports" },
+        "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" },
+        "count": { "type": "integer", "minimum": 1, "description": "packets, repeats included" }
+      }
+    },
+    {
+      "title": "sign of life", "required": ["listening", "packets", "strangers", "dropped"],
+      "properties": {
+        "listening": { "$ref": "#/definitions/time", "description": "all that arrived until then is on record" },
+        "packets": { "$ref": "#/definitions/count", "description": "received so far that look like a probe" },
+        "strangers": { "$ref": "#/definitions/count", "description": "of them without a valid mark: counted, not kept" },
+        "dropped": { "$ref": "#/definitions/count", "description": "lost so far by the kernel or the interface" }
+      }
+    },
+    { "title": "note", "required": ["note"], "properties": { "note": { "type": "string" } } },
+    {
+      "title": "end", "required": ["end", "finished"],
+      "properties": {
+        "end": { "enum": ["complete", "runtime-reached", "interface-lost"] },
+        "packets": { "$ref": "#/definitions/count" }, "strangers": { "$ref": "#/definitions/count" },
+        "dropped": { "$ref": "#/definitions/count" },
+        "finished": { "$ref": "#/definitions/time" }
+      }
+    }
   ]
 }
 )json";

@@ -144,6 +144,8 @@ class Matcher {
     std::map<std::pair<Address, Protocol>, std::vector<PortRange>> ranges;
     for (const Arrival& a : witness.arrivals) {
       if (!Span{a.first, a.last}.meets(time_, kWitnessClockSkewMax)) continue;
+      // A witness on a router sees what passes it, before the filter or behind: only what ends there has arrived.
+      if (!witness.header.span && !contains(witness.header.addresses, a.target)) continue;
       if (!contains(sources, a.source)) {
         seen.strange_sources.insert(a.source);
         continue;
@@ -195,7 +197,8 @@ class Matcher {
         if (at != s.ports.end()) arrived = arrived.unite(at->second.intersect(rest));
       };
       for (const Address& real : part.real) look(real);
-      look(o.target);  // a mirror port may stand before the translation
+      if (std::find(part.real.begin(), part.real.end(), o.target) == part.real.end())
+        look(o.target);  // a mirror port may stand before the translation
       emit(o, arrived, Passage::passed, s.index, told);
       rest = rest.minus(arrived);
     }

@@ -195,9 +195,37 @@ int run_command_line(int argc, char** argv) {
       app.add_subcommand("verify", "Reconcile evidence with the rule set: findings, report, exit code");
   add_common(*verify_app, verify.common, reports);
   verify_app
+  WitnessCommand witness;
+  CLI::App* witness_app = app.add_subcommand(
+      "witness", "The far end: record which marked probes of a scan arrive here; sends nothing");
+  add_common(*witness_app, witness.common, "text, jsonl (the record)");
+  CLI::Option* witness_key =
+      witness_app->add_option("--key", witness.key_file, "The key that the scan marks its probes with")
+          ->type_name("FILE");
+  witness_app
+      ->add_option("--new-key", witness.new_key_file,
+                   "Make a key in a new file, readable by you alone, and end; bring it to the other side safely")
+      ->type_name("FILE")
+      ->excludes(witness_key);
+  witness_app->add_option("-i,--interface", witness.interface_name, "Listen on this interface (default: all)")
+      ->type_name("IFACE");
+  CLI::Option* witness_name =
+      witness_app->add_option("--name", witness.name, "Where this is, in the report (default: the host's name)")
+          ->type_name("NAME");
+  witness_app
+      ->add_option("--vantage", witness.vantage, "Where this is: a vantage point of the rule set")
+      ->type_name("NAME")
+      ->excludes(witness_name);
+  witness_app->add_flag("--span", witness.span, "A mirror port: packets for other machines arrive here as well");
+  witness_app->add_option("--max-runtime", witness.runtime_max, "Stop in order after this time: 90s, 15m, 2h")
+      ->type_name("TIME");
+  witness_app->add_option("-B,--buffer", witness.buffer_mib, "The kernel's ring in MiB (default 64)")
+      ->type_name("MIB")
+      ->check(CLI::Range(1, 1024));
+
       ->add_option("evidence", verify.evidence,
-                   "Scan journals, nmap XML, captures, flow records, in any mix; VANTAGE=FILE or SENSOR=FILE says "
-                   "where one was made")
+                   "Scan journals, nmap XML, captures, flow records, witnesses' records, in any mix; VANTAGE=FILE or "
+                   "SENSOR=FILE says where one was made")
       ->type_name("EVIDENCE");
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
@@ -246,7 +274,7 @@ int run_command_line(int argc, char** argv) {
 
   std::string schema;
   CLI::App* schema_app = app.add_subcommand("schema", "The JSON Schema (draft-07) of the rule set or of an output");
-  schema_app->add_option("what", schema, "rules, scan, flows or verdict")->required()->type_name("WHAT");
+  schema_app->add_option("what", schema, "rules, scan, flows, witness or verdict")->required()->type_name("WHAT");
   CommonOptions doctor;
   CLI::App* doctor_app =
       app.add_subcommand("doctor", "What this machine allows: privileges, descriptors, clock, addresses");
@@ -290,6 +318,7 @@ int run_command_line(int argc, char** argv) {
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 
+                                                                 {witness_app, &witness.common},
   if (check_app->parsed()) return run_check(check);
   if (init_app->parsed()) return run_init(init);
   if (plan_app->parsed()) return run_plan(plan);
@@ -300,6 +329,7 @@ int run_command_line(int argc, char** argv) {
   if (report_app->parsed()) return run_report(report);
   if (schema_app->parsed()) return run_schema(schema);
   if (doctor_app->parsed()) return run_doctor(doctor);
+  if (witness_app->parsed()) return run_witness_command(witness);
   if (completion_app->parsed()) {
     Result<void> written = write_stdout(completion(app));
     return written ? kConforms : (say(written.error()), kCouldNotRun);

@@ -10,6 +10,7 @@
 
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
+#include "rules/evidence/witness.h"
 #include "rules/policy/init.h"
 #include "rules/policy/schema.h"
 #include "rules/text/escape.h"
@@ -108,6 +109,7 @@ int run_schema(const std::string& what) {
   constexpr Row kSchemas[] = {{"rules", rules_json_schema},
                               {"scan", scan_json_schema},
                               {"flows", flows_json_schema},
+                              {"witness", witness_json_schema},
                               {"verdict", [] { return std::string(verdict_json_schema()); }}};
   std::vector<std::string_view> names;
   for (const Row& row : kSchemas) {

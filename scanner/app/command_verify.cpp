@@ -18,7 +18,8 @@ constexpr std::uint64_t kVerdictFileMax = 1ULL << 30;
 Result<Verdict> read_verdict_file(const std::string& file) {
   std::string text = DEMARC_TRY(read_whole_file(file, kVerdictFileMax));
   std::string_view head = std::string_view(text).substr(0, text.find('\n'));
-  if (head.starts_with(R"({"demarc":"scan")") || head.starts_with(R"({"demarc":"flows")")) {
+  if (head.starts_with(R"({"demarc":"scan")") || head.starts_with(R"({"demarc":"flows")") ||
+      head.starts_with(R"({"demarc":"witness")")) {
     return file_failure(file, "this is evidence, not a verdict",
                         "'demarc verify' judges it; --format json keeps the verdict");
   }

@@ -94,6 +94,14 @@ struct ReportCommand {
   std::vector<std::string> fail_on;
 };
 
+struct WitnessCommand {
+  CommonOptions common;
+  std::string key_file, new_key_file;  // one of them
+  std::string interface_name, name, vantage, runtime_max;
+  std::uint32_t buffer_mib = 64;
+  bool span = false;
+};
+
 int run_check(const CheckCommand& command);
 int run_init(const InitCommand& command);
 int run_plan(const PlanCommand& command);
@@ -109,3 +117,4 @@ int run_doctor(const CommonOptions& common);
 int run_command_line(int argc, char** argv);
 
 }  // namespace demarc
+int run_witness_command(const WitnessCommand& command);

@@ -127,6 +127,8 @@ Result<std::unique_ptr<LiveCapture>> LiveCapture::open(const LiveOptions& option
     if (status != 0)
       return failure(fmt::format("the filter cannot be set on {}: {}", options.interface, pcap_geterr(h)));
   }
+  if (options.inbound_only && pcap_setdirection(h, PCAP_D_IN) != 0)
+    return failure(fmt::format("cannot tell what comes in on {}: {}", options.interface, pcap_geterr(h)));
   // Reading never waits: poll() does, with a timeout, so that a quiet interface can still be told to stop.
   // A packet that goes out and in again on one machine (lo, any) is seen both ways; that is what the interface
   // carries.

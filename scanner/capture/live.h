@@ -15,6 +15,7 @@ struct LiveOptions {
   std::string filter;     // BPF; empty: all
   std::uint32_t snaplen = 262144;
   bool promiscuous = false;
+  bool inbound_only = false;  // not what this machine sends itself
   std::uint32_t buffer_bytes = 64U << 20;
   int timeout_ms = 250;  // how long read() waits before it looks whether it is to stop
 };
