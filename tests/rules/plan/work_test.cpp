@@ -270,3 +270,113 @@ TEST_CASE("the estimate knows that a filter remembers silence for two minutes") 
   options.tcp = ports("1-100");
   CHECK(plan_scan(scope, options).value().seconds_max < 10);
 }
+
+TEST_CASE("what each engine can ask, and what nobody can") {
+  RuleSet r = planned();
+  service(r, "icmp-mtu");
+  r.services.back().icmp = {{3, std::uint8_t{4}}, {13, std::uint8_t{0}}, {8, std::uint8_t{7}}};
+  service(r, "bacnet", "", "47808");
+  r.rules.push_back(rule(r, "MTU-1", {"icmp-mtu"}, {"internet"}, {"mail"}));
+  r.rules.push_back(rule(r, "BAC-1", {"bacnet"}, {"office"}, {"web1.front"}));
+  r.forbidden.push_back(forbid(r, "F-BAC", {"bacnet"}, {"internet"}, {"dmz"}));
+  r.coverage.udp.forbidden = true;
+  PlanOptions raw;
+  raw.asks = {true, true, true};
+  ScanPlan plan = plan_of(r, "external", raw);
+  const PlanTarget* mail = target(plan, "192.0.2.5");
+  REQUIRE(mail != nullptr);
+  CHECK(mail->icmp == std::vector<IcmpType>{{8, std::uint8_t{0}}, {13, std::uint8_t{0}}});
+  CHECK(mail->icmp_required == std::vector<IcmpType>{{3, std::uint8_t{4}}, {8, std::uint8_t{7}}});
+  CHECK(plan.icmp_probes == 2);
+  CHECK(plan.icmp_required == 4);
+  CHECK(plan.udp_probes == plan.udp_required);
+  CHECK(WorkOrder(plan, 1).total() == plan.probes());
+  CHECK(noted(plan, "coverage requires 2 ICMP types here that are no queries"));
+  CHECK_FALSE(noted(plan, "connect"));
+  // A controller's port gets no bytes unless a rule names it there.
+  CHECK(mail->udp.contains(Port{47808}));
+  CHECK(mail->silent_udp == ports("47808"));
+  CHECK(target(plan, "192.0.2.11")->udp.contains(Port{47808}));
+  CHECK(target(plan, "192.0.2.11")->silent_udp.empty());
+  ScanPlan connect = plan_of(r);
+  CHECK(connect.udp_probes + connect.icmp_probes == 0);
+  CHECK(connect.udp_required == plan.udp_required);
+  CHECK(WorkOrder(connect, 1).total() == connect.tcp_probes);
+  CHECK(noted(connect, "which connect cannot ask"));
+  CHECK(connect.sha256() != plan.sha256());
+  CHECK(plan.seconds_max > connect.seconds_max);
+}
+
+TEST_CASE("an `all` service does not name a controller's port") {
+  RuleSet r = planned();
+  r.rules.push_back(rule(r, "ALL-1", {"every"}, {"office"}, {"web1.front"}));
+  PlanOptions raw;
+  raw.asks.udp = true;
+  ScanPlan plan = plan_of(r, "external", raw);
+  CHECK(target(plan, "192.0.2.11")->udp.size() == 65535);
+  CHECK(target(plan, "192.0.2.11")->silent_udp == fragile_udp_ports());
+}
+
+TEST_CASE("-p asks ICMP queries of each family") {
+  RuleSet r = planned();
+  PlanOptions options;
+  options.asks = {true, true, true};
+  options.tcp = options.udp = PortSet();
+  options.icmp = std::vector<IcmpType>{{8, std::nullopt}, {13, std::nullopt}, {128, std::nullopt}};
+  options.known = {ip("2001:db8:d::12")};
+  Vantage v;
+  v.name = "v6";
+  v.zone = "internet";
+  v.address = ip("2001:db8:f::1");
+  r.vantages.push_back(v);
+  ScanPlan four = plan_of(r, "external", options);
+  CHECK(target(four, "192.0.2.11")->icmp == std::vector<IcmpType>{{8, std::uint8_t{0}}, {13, std::uint8_t{0}}});
+  CHECK(four.tcp_probes == 0);
+  CHECK(four.icmp_probes == 2 * four.targets.size());
+  CHECK(four.icmp_required == four.icmp_probes);
+  ScanPlan six = plan_of(r, "v6", options);
+  REQUIRE(target(six, "2001:db8:d::12") != nullptr);
+  CHECK(target(six, "2001:db8:d::12")->icmp == std::vector<IcmpType>{{128, std::uint8_t{0}}});
+}
+
+TEST_CASE("states are counted by the filters on the way") {
+  RuleSet r = planned();
+  r.forbidden.push_back(forbid(r, "F-SMB2", {"smb"}, {"internet"}, {"database"}));
+  ScanPlan undeclared = plan_of(r, "office");
+  REQUIRE(undeclared.paths.size() == 1);
+  CHECK(undeclared.paths[0].name == "no path declared");
+  CHECK(undeclared.paths[0].probes == undeclared.tcp_probes);
+  CHECK(undeclared.paths[0].states == undeclared.tcp_probes);
+  CHECK(undeclared.paths[0].states_silent == 2 * undeclared.tcp_probes);
+  CHECK(undeclared.states_max ==
+        std::min<std::uint64_t>(2 * undeclared.tcp_probes, undeclared.rate.states_per_path));
+  auto way = [&](std::string from, std::string to, std::vector<std::vector<std::string>> via) {
+    Path p;
+    p.from = std::move(from);
+    p.to = std::move(to);
+    p.via = std::move(via);
+    r.paths.push_back(std::move(p));
+  };
+  way("office", "dmz", {{"core"}, {"edge"}});
+  way("database", "office", {{"vault"}});  // the way back passes the same devices
+  ScanPlan apart = plan_of(r, "office");
+  REQUIRE(apart.paths.size() == 3);
+  std::uint64_t together = 0;
+  for (const PlanPath& p : apart.paths) together += p.probes;
+  CHECK(together == apart.tcp_probes);
+  CHECK(apart.paths.at(target(apart, "192.0.2.5")->path).name == "office to dmz by core, edge");
+  CHECK(apart.paths.at(target(apart, "10.30.0.3")->path).name == "office to database by vault");
+  // A third way through devices of both makes one of them.
+  way("office", "back", {{"edge"}, {"vault"}});
+  ScanPlan joined = plan_of(r, "office");
+  CHECK(target(joined, "192.0.2.5")->path == target(joined, "10.30.0.3")->path);
+  CHECK(joined.paths.at(target(joined, "192.0.2.5")->path).probes == joined.tcp_probes);
+  // The peak: what two minutes at that rate make, and never more than the cap.
+  r.scope.states_max_per_path = 100000;
+  PlanOptions slow;
+  slow.rate = 1;
+  slow.tcp = PortSet::probeable();
+  CHECK(plan_of(r, "office", slow).states_max == 120);
+  r.scope.states_max_per_path = 50;
+  CHECK(plan_of(r, "office", slow).states_max == 50);
+}
