@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "rules/text/suggest.h"
 #include "scanner/app/commands.h"
 #include "scanner/app/console.h"
+#include "scanner/app/remote_words.h"
 
 namespace demarc {
 
@@ -37,18 +39,57 @@ void add_common(CLI::App& app, CommonOptions& o, const std::string& formats) {
   app.add_flag("-v,--verbose", o.verbose, "More on standard error");
 }
 
-void add_selection(CLI::App& app, Selection& s) {
+/// `vantages`: more than one may be given.
+void add_method(CLI::App& app, std::string& method) {
+  app.add_option("--method", method,
+                 "auto (raw where this machine allows it), connect (TCP, without privilege), raw (TCP, UDP, ICMP)")
+      ->check(CLI::IsMember({"auto", "connect", "raw"}))
+      ->type_name("METHOD");
+}
+
+/// What raw probes can be told.
+void add_raw(CLI::App& app, RawWords& raw) {
+  add_method(app, raw.method);
+  app.add_option("-e,--interface", raw.interface_name, "Send from this interface")->type_name("IFACE");
+  app.add_option("--source", raw.source, "Send from this address of ours")->type_name("ADDRESS");
+  app.add_option("--source-port", raw.source_port,
+                 "Send from this port or range: 20, 53, 88 find filters that trust it")
+      ->type_name("PORT[-PORT]");
+  app.add_option("--ttl", raw.ttl, "Time to live of probes (default 64)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 255));
+  app.add_option("--fragment", raw.fragment, "Cut probes into fragments of so many bytes, a multiple of 8")
+      ->type_name("BYTES")
+      ->check(CLI::Range(8, 1024));
+  app.add_flag("--locate", raw.locate, "For ports that do not answer: which router still had the probe");
+  app.add_option("--witness", raw.witness_key, "Mark probes with this key, for a demarc witness at the far end")
+      ->type_name("KEYFILE");
+  app.add_option("--rechecks", raw.rechecks,
+                 "Look so often for ICMP limits behind silence, about one a second (default 120; 0: never)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 100000));
+}
+
+void add_selection(CLI::App& app, Selection& s, std::vector<std::string>* vantages = nullptr) {
   app.add_option("targets", s.targets,
                  "Only these of the scope: addresses, prefixes, hosts or zones of the rule set")
       ->type_name("TARGET");
-  app.add_option("--vantage", s.vantage, "Where this machine stands: a vantage point of the rule set")
-      ->type_name("NAME");
+  constexpr const char* kVantage = "Where this machine stands: a vantage point of the rule set";
+  if (vantages == nullptr) {
+    app.add_option("--vantage", s.vantage, kVantage)->type_name("NAME");
+  } else {
+    app.add_option("--vantage", *vantages, std::string(kVantage) + "; with --all only these")
+        ->type_name("NAME")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->delimiter(',');
+  }
   app.add_option("--scope", s.scope, "Without a rule set: the addresses you are authorised to scan")
       ->type_name("PREFIX")
       ->take_all()
       ->allow_extra_args(false)
       ->delimiter(',');
-  app.add_option("-p,--ports", s.ports, "Ports instead of the rule set's coverage: 22,80-90,U:53; - is all")
+  app.add_option("-p,--ports", s.ports, "Ports instead of the rule set's coverage: 22,80-90,U:53,I:echo; - is all")
       ->type_name("PORTS");
   app.add_option("--target-list", s.targets_file, "Targets from a file, one a line (also: -iL FILE)")
       ->type_name("FILE");
@@ -57,6 +98,8 @@ void add_selection(CLI::App& app, Selection& s) {
       ->take_all()
       ->allow_extra_args(false)
       ->delimiter(',');
+  app.add_flag("--corners", s.corners,
+               "One port for each range that the documents treat alike, instead of every port");
   app.add_option("--rate", s.rate, "Probes a second, at most scope.max_rate")->type_name("N");
   app.add_option("--tries", s.tries, "Tries where nothing answers (default 3)")->type_name("N");
   app.add_option("--shard", s.shard, "This part of the work: 1/4; auto/4 takes the number from the scheduler")
@@ -83,6 +126,16 @@ std::vector<std::string> normalised(int argc, char** argv) {
     words.push_back(std::move(word));
   }
   return words;
+}
+
+/// The command line as it was given, for those that are to do the same.
+std::vector<GivenOption> given_options(const CLI::App& app) {
+  std::vector<GivenOption> given;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 || (option->get_lnames().empty() && !option->get_positional())) continue;
+    given.push_back({option->get_lnames().empty() ? "" : "--" + option->get_lnames().front(), option->results()});
+  }
+  return given;
 }
 
 /// A completion script: commands, and their long options.
@@ -145,17 +198,32 @@ int run_command_line(int argc, char** argv) {
   CLI::App* plan_app = app.add_subcommand("plan", "Show what scan would send from a vantage point; send nothing");
   add_common(*plan_app, plan.common, "text, json");
   add_selection(*plan_app, plan.selection);
+  add_method(*plan_app, plan.method);
 
   ScanCommand scan;
-  CLI::App* scan_app = app.add_subcommand("scan", "Measure reachability from one vantage point, by TCP connect");
+  CLI::App* scan_app = app.add_subcommand(
+      "scan", "Measure reachability from a vantage point: TCP by connect, or TCP, UDP and ICMP by raw probes");
   add_common(*scan_app, scan.common, "text, jsonl (the journal)");
-  add_selection(*scan_app, scan.selection);
+  add_selection(*scan_app, scan.selection, &scan.vantages);
+  CLI::Option* all = scan_app->add_flag(
+      "--all", scan.all,
+      "From every vantage point of the coverage at once, here and over ssh; -o and --resume name a "
+      "directory");
+  scan_app
+      ->add_flag("--remote", scan.remote, "Asked by --all on another machine: the rule set comes on standard input")
+      ->excludes(all);
+  scan_app
+      ->add_option("--scope-limit", scan.selection.scope_limit,
+                   "Ask nobody outside of this file's addresses, whatever the rule set says")
+      ->type_name("FILE")
+      ->excludes(all);
   scan_app->add_option("--resume", scan.resume, "Go on with this journal")->type_name("JOURNAL");
   scan_app->add_option("--max-runtime", scan.runtime_max, "Stop in order after this time: 90s, 15m, 2h")
       ->type_name("TIME");
   CLI::Option* seed = scan_app->add_option("--seed", scan.seed, "Of the random order")->type_name("N");
   bool no_services = false;
   scan_app->add_flag("--no-services", no_services, "Do not ask open ports what speaks there");
+  add_raw(*scan_app, scan.raw);
 
   TrafficCommand traffic;
   CLI::App* traffic_app = app.add_subcommand(
@@ -190,14 +258,9 @@ int run_command_line(int argc, char** argv) {
       ->take_all()
       ->allow_extra_args(false);
 
-  VerifyCommand verify;
-  CLI::App* verify_app =
-      app.add_subcommand("verify", "Reconcile evidence with the rule set: findings, report, exit code");
-  add_common(*verify_app, verify.common, reports);
-  verify_app
   WitnessCommand witness;
-  CLI::App* witness_app = app.add_subcommand(
-      "witness", "The far end: record which marked probes of a scan arrive here; sends nothing");
+  CLI::App* witness_app =
+      app.add_subcommand("witness", "The far end: record which marked probes of a scan arrive here; sends nothing");
   add_common(*witness_app, witness.common, "text, jsonl (the record)");
   CLI::Option* witness_key =
       witness_app->add_option("--key", witness.key_file, "The key that the scan marks its probes with")
@@ -212,8 +275,7 @@ int run_command_line(int argc, char** argv) {
   CLI::Option* witness_name =
       witness_app->add_option("--name", witness.name, "Where this is, in the report (default: the host's name)")
           ->type_name("NAME");
-  witness_app
-      ->add_option("--vantage", witness.vantage, "Where this is: a vantage point of the rule set")
+  witness_app->add_option("--vantage", witness.vantage, "Where this is: a vantage point of the rule set")
       ->type_name("NAME")
       ->excludes(witness_name);
   witness_app->add_flag("--span", witness.span, "A mirror port: packets for other machines arrive here as well");
@@ -223,9 +285,15 @@ int run_command_line(int argc, char** argv) {
       ->type_name("MIB")
       ->check(CLI::Range(1, 1024));
 
-      ->add_option("evidence", verify.evidence,
-                   "Scan journals, nmap XML, captures, flow records, witnesses' records, in any mix; VANTAGE=FILE or "
-                   "SENSOR=FILE says where one was made")
+  VerifyCommand verify;
+  CLI::App* verify_app =
+      app.add_subcommand("verify", "Reconcile evidence with the rule set: findings, report, exit code");
+  add_common(*verify_app, verify.common, reports);
+  verify_app
+      ->add_option(
+          "evidence", verify.evidence,
+          "Scan journals, nmap XML, captures, flow records, witnesses' records, in any mix; VANTAGE=FILE or "
+          "SENSOR=FILE says where one was made")
       ->type_name("EVIDENCE");
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
@@ -284,6 +352,14 @@ int run_command_line(int argc, char** argv) {
   CLI::App* completion_app = app.add_subcommand("completion", "A bash completion script");
 
   std::vector<std::string> words = normalised(argc, argv);
+  // Behind a forced command of authorized_keys, what the client asked for comes in a variable.
+  const char* original = std::getenv("SSH_ORIGINAL_COMMAND");
+  if (original != nullptr && !words.empty() && words[0] == "scan" &&
+      std::find(words.begin(), words.end(), "--remote") != words.end()) {
+    Result<std::vector<std::string>> forced = forced_words(std::move(words), original);
+    if (!forced) return say(forced.error()), kCouldNotRun;
+    words = std::move(*forced);
+  }
   if (!words.empty() && !words[0].starts_with('-')) {
     std::vector<std::string> names;
     for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -306,30 +382,35 @@ int run_command_line(int argc, char** argv) {
   }
   scan.seed_given = seed->count() != 0;
   scan.services = !no_services;
+  scan.given = given_options(*scan_app);
+  if (scan.remote) scan.common.progress = scan.common.log_format = "json";
+  if (scan.vantages.size() > 1 && !scan.all) {
+    say(Error{{}, "one vantage point at a time: this machine stands at one", "--all takes several"});
+    return kCouldNotRun;
+  }
+  if (!scan.vantages.empty()) scan.selection.vantage = scan.vantages.front();
 
-  const std::pair<CLI::App*, const CommonOptions*> consoles[] = {{check_app, &check.common},
-                                                                 {init_app, &init.common},
-                                                                 {plan_app, &plan.common},
-                                                                 {scan_app, &scan.common},
-                                                                 {traffic_app, &traffic.common},
-                                                                 {verify_app, &verify.common},
-                                                                 {explain_app, &explain_command.common},
-                                                                 {report_app, &report.common}};
+  const std::pair<CLI::App*, const CommonOptions*> consoles[] = {
+      {check_app, &check.common},     {init_app, &init.common},
+      {plan_app, &plan.common},       {scan_app, &scan.common},
+      {traffic_app, &traffic.common}, {verify_app, &verify.common},
+      {witness_app, &witness.common}, {explain_app, &explain_command.common},
+      {report_app, &report.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 
-                                                                 {witness_app, &witness.common},
   if (check_app->parsed()) return run_check(check);
   if (init_app->parsed()) return run_init(init);
   if (plan_app->parsed()) return run_plan(plan);
-  if (scan_app->parsed()) return run_scan(scan);
+  if (scan_app->parsed())
+    return scan.all ? run_scan_all(scan) : scan.remote ? run_scan_remote(scan) : run_scan(scan);
   if (traffic_app->parsed()) return run_traffic(traffic);
+  if (witness_app->parsed()) return run_witness_command(witness);
   if (verify_app->parsed()) return run_verify(verify);
   if (explain_app->parsed()) return run_explain(explain_command);
   if (report_app->parsed()) return run_report(report);
   if (schema_app->parsed()) return run_schema(schema);
   if (doctor_app->parsed()) return run_doctor(doctor);
-  if (witness_app->parsed()) return run_witness_command(witness);
   if (completion_app->parsed()) {
     Result<void> written = write_stdout(completion(app));
     return written ? kConforms : (say(written.error()), kCouldNotRun);

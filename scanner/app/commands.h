@@ -2,13 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "rules/plan/work.h"
 
 namespace demarc {
 
 /// design.md section 4, for every command.
 enum ExitCode : int { kConforms = 0, kFindings = 1, kCouldNotRun = 2, kInconclusive = 3, kKilled = 130 };
+
+struct RuleBundle;  // remote_request.h
 
 struct CommonOptions {
   std::string rules_file;            // --rules; empty: demarc.yaml here, if it exists
@@ -20,6 +25,7 @@ struct CommonOptions {
   std::string log_format = "text";
   bool quiet = false;
   int verbose = 0;
+  std::shared_ptr<const RuleBundle> rule_bundle;  // a rule set that came over a pipe, instead of rules_file
 };
 
 struct CheckCommand {
@@ -45,18 +51,45 @@ struct Selection {
   std::uint32_t rate = 0;
   std::uint32_t tries = 0;       // 0: the default
   std::uint32_t concurrent = 1;  // vantage points that scan at the same time and share the rate
+  std::string scope_limit;       // a file: this machine asks nobody outside of what it lists
+  bool corners = false;          // one port of each piece that the documents treat alike
+  Asks asks;                     // what the engine can ask; set by the command, not by a word of it
+};
+
+/// An option as it was given. No values: a flag. The name "" is for arguments without an option.
+struct GivenOption {
+  std::string name;
+  std::vector<std::string> values;
 };
 
 struct PlanCommand {
   CommonOptions common;
   Selection selection;
+  std::string method = "auto";  // or connect, raw
+};
+
+/// How probes are made. What is empty, 0 or negative is as usual.
+struct RawWords {
+  std::string method = "auto";         // or connect, raw
+  std::string interface_name, source;  // -e, --source
+  std::string source_port;             // --source-port: 53, 40000-40063
+  std::string witness_key;             // --witness: the file with the key
+  std::uint32_t ttl = 0, fragment = 0;
+  bool locate = false;
+  int rechecks = -1;
 };
 
 struct ScanCommand {
   CommonOptions common;
   Selection selection;
+  RawWords raw;
   std::string resume;
   std::string runtime_max;
+  bool all = false;                   // every vantage point, here and over ssh
+  bool remote = false;                // asked by another machine's --all, over a pipe
+  std::vector<std::string> vantages;  // --vantage: with --all any number
+  std::vector<GivenOption> given;     // the whole command line, for those that are to do the same
+  bool journal_to_stdout = false;     // also where --resume names a file
   std::uint64_t seed = 0;
   bool seed_given = false;
   bool services = true;
@@ -71,6 +104,14 @@ struct TrafficCommand {
   std::uint32_t snaplen = 262144, buffer_mib = 64;
   bool promiscuous = false, conversations = false;
   std::vector<std::string> fail_on;
+};
+
+struct WitnessCommand {
+  CommonOptions common;
+  std::string key_file, new_key_file;  // one of them
+  std::string interface_name, name, vantage, runtime_max;
+  std::uint32_t buffer_mib = 64;
+  bool span = false;
 };
 
 struct VerifyCommand {
@@ -94,19 +135,14 @@ struct ReportCommand {
   std::vector<std::string> fail_on;
 };
 
-struct WitnessCommand {
-  CommonOptions common;
-  std::string key_file, new_key_file;  // one of them
-  std::string interface_name, name, vantage, runtime_max;
-  std::uint32_t buffer_mib = 64;
-  bool span = false;
-};
-
 int run_check(const CheckCommand& command);
 int run_init(const InitCommand& command);
 int run_plan(const PlanCommand& command);
 int run_scan(const ScanCommand& command);
+int run_scan_all(const ScanCommand& command);
+int run_scan_remote(const ScanCommand& command);
 int run_traffic(const TrafficCommand& command);
+int run_witness_command(const WitnessCommand& command);
 int run_verify(const VerifyCommand& command);
 int run_explain(const ExplainCommand& command);
 int run_report(const ReportCommand& command);
@@ -117,4 +153,3 @@ int run_doctor(const CommonOptions& common);
 int run_command_line(int argc, char** argv);
 
 }  // namespace demarc
-int run_witness_command(const WitnessCommand& command);

@@ -153,7 +153,7 @@ Result<void> Engine::open_channels() {
     options.filter.addresses = sources;
     options.filter.tcp_ports = tcp_ports_->range();
     options.filter.udp_ports = udp_ports_->range();
-    channels_.push_back(DEMARC_TRY(Channel::open(options)));
+    channels_.push_back(DEMARC_TRY(open_channel(options, options_.ability)));
     facts_.interfaces += (facts_.interfaces.empty() ? "" : ",") + interface.name;
   }
   return {};
