@@ -36,13 +36,24 @@ constexpr std::string_view kRawCost =
     "ends";
 
 std::string asked_of(const PlanTarget& t, const Asks& asks) {
-  std::string ports = asks.tcp ? clipped(to_string(t.tcp), 90) : "";
-  if (asks.udp && !t.udp.empty()) ports += (ports.empty() ? "U:" : ",U:") + clipped(to_string(t.udp), 60);
+  std::string words;
+  auto add = [&](std::string_view letter, const PortSet& ports, const std::vector<PortRange>* pieces) {
+    if (ports.empty()) return;
+    std::uint64_t represented = 0;
+    if (pieces != nullptr)
+      for (const PortRange& piece : *pieces) represented += piece.size();
+    words += fmt::format("{}{}{}", words.empty() ? "" : " ", letter,
+                         represented > ports.size()
+                             ? fmt::format("{} for {}", grouped_number(ports.size()), grouped_number(represented))
+                             : clipped(to_string(ports), 90));
+  };
+  if (asks.tcp) add("", t.tcp, t.tcp_pieces.get());
+  if (asks.udp) add("U:", t.udp, t.udp_pieces.get());
   if (asks.icmp) {
     for (std::size_t i = 0; i < t.icmp.size(); ++i)
-      ports += (ports.empty() ? "I:" : i == 0 ? ",I:" : ",") + to_string(t.icmp[i]);
+      words += (i != 0 ? "," : words.empty() ? "I:" : " I:") + to_string(t.icmp[i]);
   }
-  return ports;
+  return words;
 }
 
 std::uint64_t count_of(const PlanTarget& t, const Asks& asks) {

@@ -55,8 +55,9 @@ Result<void> find_source(const Selected& s, ScanHeader& header) {
   return {};
 }
 
-Speak speech(const PlanTarget& target, Port port) {
-  if (target.silent.contains(port)) return Speak::nothing;  // of a host with care: discovery-only, every port
+Speak speech(const PlanTarget& target, Protocol protocol, Port port) {
+  if ((protocol == Protocol::udp ? target.silent_udp : target.silent).contains(port))
+    return Speak::nothing;  // of a host with care: discovery-only, every port
   return target.care() == Care::gentle ? Speak::gently : Speak::freely;
 }
 
@@ -213,7 +214,8 @@ ScanRequest request_of(const ScanCommand& command, const Selected& s, const Work
     WorkItem item = order.at(index);
     const PlanTarget& target = s.plan.targets[item.target];
     ScanWork work{target.target, item.port, item.protocol, item.icmp};
-    work.speak = speech(target, item.port);
+    work.speak = speech(target, item.protocol, item.port);
+    work.path = target.path;
     if (target.care() == Care::gentle) work.rate_max = kGentleRate;
     return work;
   };
