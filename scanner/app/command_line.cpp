@@ -39,7 +39,6 @@ void add_common(CLI::App& app, CommonOptions& o, const std::string& formats) {
   app.add_flag("-v,--verbose", o.verbose, "More on standard error");
 }
 
-/// `vantages`: more than one may be given.
 void add_method(CLI::App& app, std::string& method) {
   app.add_option("--method", method,
                  "auto (raw where this machine allows it), connect (TCP, without privilege), raw (TCP, UDP, ICMP)")
@@ -70,6 +69,7 @@ void add_raw(CLI::App& app, RawWords& raw) {
       ->check(CLI::Range(0, 100000));
 }
 
+/// `vantages`: more than one may be given.
 void add_selection(CLI::App& app, Selection& s, std::vector<std::string>* vantages = nullptr) {
   app.add_option("targets", s.targets,
                  "Only these of the scope: addresses, prefixes, hosts or zones of the rule set")

@@ -11,6 +11,7 @@
 #include "rules/text/suggest.h"
 #include "scanner/active/local.h"
 #include "scanner/app/console.h"
+#include "scanner/app/scope_limit.h"
 #include "scanner/app/world.h"
 #include "scanner/files/file.h"
 
@@ -28,14 +29,12 @@ std::optional<std::uint32_t> number(std::string_view text) {
   return value;
 }
 
-struct Shard {
-  std::uint32_t index = 1, count = 1;
-};
+}  // namespace
 
 /// "2/8", or "auto/8": the scheduler's variable tells which (a Kubernetes Indexed Job counts from 0, a Slurm array
 /// from its minimum).
-Result<Shard> parse_shard(std::string_view text) {
-  if (text.empty()) return Shard{};
+Result<ShardOption> parse_shard(std::string_view text) {
+  if (text.empty()) return ShardOption{};
   auto wrong = [&](std::string hint) {
     return failure(fmt::format("--shard: '{}' is no shard", text), std::move(hint));
   };
@@ -63,7 +62,7 @@ Result<Shard> parse_shard(std::string_view text) {
   }
   if (!index || !count || *index == 0 || *index > *count || *count > kShardsMax)
     return wrong("write 1/4: the first of four; the number lies between 1 and their count");
-  return Shard{*index, *count};
+  return ShardOption{*index, *count};
 }
 
 Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option,
@@ -107,6 +106,8 @@ Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words
   return prefixes;
 }
 
+namespace {
+
 Result<std::vector<Prefix>> read_target_list(const std::string& file, const RuleSet* rules) {
   Source source(file, DEMARC_TRY(read_whole_file(file, 64U << 20)));
   std::vector<Prefix> prefixes;
@@ -136,7 +137,7 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
   Selected s;
   s.rules = std::move(rule_set);
   const RuleSet* rules = s.rules ? &*s.rules : nullptr;
-  Shard shard = DEMARC_TRY(parse_shard(selection.shard));
+  ShardOption shard = DEMARC_TRY(parse_shard(selection.shard));
   s.shard = shard.index;
   s.shards = shard.count;
   s.tries = selection.tries != 0 ? selection.tries : kTriesDefault;
@@ -146,10 +147,13 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
   options.rate = selection.rate;
   options.processes = shard.count * std::max<std::uint32_t>(1, selection.concurrent);
   options.tries = s.tries;
+  options.corners = selection.corners;
+  options.asks = selection.asks;
   if (!selection.ports.empty()) {
     PortsOption ports = DEMARC_TRY(parse_ports_option(selection.ports));
     options.tcp = ports.tcp ? *ports.tcp : PortSet();
     options.udp = ports.udp ? *ports.udp : PortSet();
+    options.icmp = std::move(ports.icmp);
   }
   options.targets = DEMARC_TRY(parse_prefixes(selection.targets, "target", rules));
   if (!selection.targets_file.empty()) {
@@ -157,14 +161,28 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
     options.targets.insert(options.targets.end(), listed.begin(), listed.end());
   }
   options.exclude = DEMARC_TRY(parse_prefixes(selection.exclude, "--exclude", rules));
+  std::optional<ScopeLimit> limit;
+  if (!selection.scope_limit.empty()) limit = DEMARC_TRY(ScopeLimit::read(selection.scope_limit));
+  auto limited = [&](const Scope& wanted) -> Result<void> {
+    if (!limit) return {};
+    s.limit_note = DEMARC_TRY(limit->left_out(wanted, options.targets));
+    // As an exclusion it is part of the scope itself: nothing outside can become a Target.
+    std::vector<Prefix> outside = limit->outside();
+    options.exclude.insert(options.exclude.end(), outside.begin(), outside.end());
+    return {};
+  };
 
   if (rules == nullptr) {
     std::vector<Prefix> prefixes = DEMARC_TRY(parse_prefixes(selection.scope, "--scope", nullptr));
     s.scope = DEMARC_TRY(Scope::from_prefixes(prefixes, options.exclude));
+    DEMARC_TRY(limited(*s.scope));
+    if (limit) s.scope = DEMARC_TRY(Scope::from_prefixes(prefixes, options.exclude));
     s.plan = DEMARC_TRY(plan_scan(*s.scope, options));
     return s;
   }
   s.scope = DEMARC_TRY(Scope::from_rules(*rules, options.exclude));
+  DEMARC_TRY(limited(*s.scope));
+  if (limit) s.scope = DEMARC_TRY(Scope::from_rules(*rules, options.exclude));
   if (selection.vantage.empty()) {
     std::string names;
     for (const Vantage& v : rules->vantages) names += (names.empty() ? "" : ", ") + v.name;
@@ -186,37 +204,64 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
 
 }  // namespace
 
+namespace {
+
+/// "8", "8/0", "echo-request", or "echo", which is 8 and 128: the queries that are meant.
+Result<std::vector<IcmpType>> parse_icmp_query(std::string_view text) {
+  constexpr std::string_view kHint = "echo, timestamp, address-mask, or a number: 8, 13, 17; 128 for ICMPv6";
+  std::vector<IcmpType> types;
+  for (Family family : {Family::ipv4, Family::ipv6}) {
+    for (std::string_view ending : {"", "-request"})
+      if (std::optional<IcmpType> named = icmp_type_by_name(family, std::string(text) + std::string(ending)))
+        if (can_be_asked(family, *named)) types.push_back(*named);
+  }
+  if (!types.empty()) return types;
+  if (Result<IcmpType> type = parse_icmp_type(text)) {
+    for (Family family : {Family::ipv4, Family::ipv6})
+      if (can_be_asked(family, *type)) return std::vector<IcmpType>{*type};
+    return failure(fmt::format("-p: ICMP type {} is no query, so nobody can ask for it", text), std::string(kHint));
+  }
+  return failure(fmt::format("-p: '{}' is no ICMP query", text), std::string(kHint));
+}
+
+}  // namespace
+
 Result<PortsOption> parse_ports_option(std::string_view text) {
   PortsOption out;
   std::vector<PortRange> tcp, udp;
-  std::vector<PortRange>* current = &tcp;
-  bool any_tcp = false, any_udp = false;
+  std::vector<IcmpType> icmp;
+  char current = 'T';
   for (std::size_t begin = 0; begin <= text.size();) {
     std::size_t comma = std::min(text.find(',', begin), text.size());
     std::string_view part = text.substr(begin, comma - begin);
     if (part.size() > 1 && part[1] == ':') {
-      if (part[0] == 'T')
-        current = &tcp;
-      else if (part[0] == 'U')
-        current = &udp;
-      else
-        return failure(fmt::format("-p: '{}' is no protocol", part.substr(0, 2)), "T: for TCP, U: for UDP");
+      if (std::string_view("TUI").find(part[0]) == std::string_view::npos) {
+        return failure(fmt::format("-p: '{}' is no protocol", part.substr(0, 2)),
+                       "T: for TCP, U: for UDP, I: for ICMP");
+      }
+      current = part[0];
       part.remove_prefix(2);
     }
-    (current == &tcp ? any_tcp : any_udp) = true;
-    if (part == "-") {
-      current->push_back({Port(1), Port(65535)});
-    } else {
-      Result<PortRange> range = parse_port_range(part);
-      if (!range) return failure("-p: " + range.error().what, range.error().hint);
-      if (range->first.number() == 0)
-        return failure("-p: port 0 is never probed (RFC 6335 section 6)", "begin with 1");
-      current->push_back(*range);
-    }
     begin = comma + 1;
+    if (current == 'I') {
+      std::vector<IcmpType> types = DEMARC_TRY(parse_icmp_query(part));
+      icmp.insert(icmp.end(), types.begin(), types.end());
+      continue;
+    }
+    std::vector<PortRange>& ports = current == 'T' ? tcp : udp;
+    if (part == "-") {
+      ports.push_back({Port(1), Port(65535)});
+      continue;
+    }
+    Result<PortRange> range = parse_port_range(part);
+    if (!range) return failure("-p: " + range.error().what, range.error().hint);
+    if (range->first.number() == 0)
+      return failure("-p: port 0 is never probed (RFC 6335 section 6)", "begin with 1");
+    ports.push_back(*range);
   }
-  if (any_tcp) out.tcp = PortSet::of(std::move(tcp));
-  if (any_udp) out.udp = PortSet::of(std::move(udp));
+  if (!tcp.empty()) out.tcp = PortSet::of(std::move(tcp));
+  if (!udp.empty()) out.udp = PortSet::of(std::move(udp));
+  if (!icmp.empty()) out.icmp = std::move(icmp);
   return out;
 }
 
@@ -268,6 +313,10 @@ std::optional<Selected> select(const Selection& selection, const CommonOptions& 
     return std::nullopt;
   }
   std::optional<Selected> out(std::move(*selected));
+  if (!out->limit_note.empty()) {
+    say_warning(out->limit_note);
+    out->plan.notes.push_back(out->limit_note);
+  }
   // The vantage point lives in the rule set, which has moved.
   if (out->rules && out->vantage != nullptr) out->vantage = out->rules->vantage(selection.vantage);
   return out;

@@ -62,7 +62,10 @@ std::string new_run_id() { return fmt::format("{:x}-{:08x}", now().seconds(), ra
 LoadedRules load_rules(const CommonOptions& options, bool required) {
   LoadedRules loaded;
   std::string path = options.rules_file;
-  if (path.empty()) {
+  const RuleBundle* bundle = options.rule_bundle.get();
+  if (bundle != nullptr) {
+    path = bundle->files.front().first;
+  } else if (path.empty()) {
     struct stat info{};
     if (stat(kDefaultRules, &info) != 0) {
       loaded.absent = true;
@@ -75,10 +78,25 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
     path = kDefaultRules;
   }
   RuleFiles files;
-  files.read = [](const std::string& p) { return read_whole_file(p, kRuleFileMax); };
-  files.environment = [](std::string_view name) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(name).c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  files.read = [&, next = std::size_t{0}](const std::string& p) mutable -> Result<std::string> {
+    Result<std::string> text = failure("the file did not come with the rule set");
+    if (bundle == nullptr)
+      text = read_whole_file(p, kRuleFileMax);
+    else if (next < bundle->files.size())  // in reading order, and by name only: nothing is opened
+      if (const auto& [name, bytes] = bundle->files[next++]; name == p) text = bytes;
+    if (text) loaded.read.files.emplace_back(p, *text);
+    return text;
+  };
+  files.environment = [&](std::string_view name) -> std::optional<std::string> {
+    std::optional<std::string> value;
+    if (bundle == nullptr) {
+      if (const char* set = std::getenv(std::string(name).c_str())) value = set;
+    } else {
+      for (const auto& [known, text] : bundle->variables)
+        if (known == name) value = text;
+    }
+    if (value) loaded.read.variables.emplace_back(name, *value);
+    return value;
   };
   files.time_zone_bytes = time_zone_bytes;
   ReadRuleSet read = read_rule_set(path, files);
@@ -100,6 +118,8 @@ Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules) {
     return failure("--as-of: " + time.error().what, "write a day as 2026-11-23, or a time as 2026-11-23T10:00:00Z");
   return time;
 }
+
+void request_stop() { stop_requested.store(true); }
 
 const std::atomic<bool>& stop_on_signals() {
   struct sigaction action{};

@@ -10,6 +10,7 @@
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
 #include "scanner/app/commands.h"
+#include "scanner/app/remote_request.h"
 
 namespace demarc {
 
@@ -23,6 +24,7 @@ std::uint64_t random_seed();
 struct LoadedRules {
   std::optional<RuleSet> rules;
   bool absent = false;  // no rule set was given and none lies here
+  RuleBundle read;      // all that was read for it
 };
 LoadedRules load_rules(const CommonOptions& options, bool required);
 
@@ -31,6 +33,8 @@ Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules);
 
 /// The first Ctrl-C (or SIGTERM) sets the flag, a second one ends the process with 130.
 const std::atomic<bool>& stop_on_signals();
+/// As the first Ctrl-C does.
+void request_stop();
 
 /// "90s", "15m", "2h", "1d", or a number of seconds.
 Result<std::chrono::seconds> parse_duration(std::string_view text);
