@@ -11,6 +11,7 @@
 #include "rules/text/suggest.h"
 #include "scanner/active/local.h"
 #include "scanner/app/console.h"
+#include "scanner/app/scope_limit.h"
 #include "scanner/app/world.h"
 #include "scanner/files/file.h"
 
@@ -28,14 +29,12 @@ std::optional<std::uint32_t> number(std::string_view text) {
   return value;
 }
 
-struct Shard {
-  std::uint32_t index = 1, count = 1;
-};
+}  // namespace
 
 /// "2/8", or "auto/8": the scheduler's variable tells which (a Kubernetes Indexed Job counts from 0, a Slurm array
 /// from its minimum).
-Result<Shard> parse_shard(std::string_view text) {
-  if (text.empty()) return Shard{};
+Result<ShardOption> parse_shard(std::string_view text) {
+  if (text.empty()) return ShardOption{};
   auto wrong = [&](std::string hint) {
     return failure(fmt::format("--shard: '{}' is no shard", text), std::move(hint));
   };
@@ -63,7 +62,7 @@ Result<Shard> parse_shard(std::string_view text) {
   }
   if (!index || !count || *index == 0 || *index > *count || *count > kShardsMax)
     return wrong("write 1/4: the first of four; the number lies between 1 and their count");
-  return Shard{*index, *count};
+  return ShardOption{*index, *count};
 }
 
 Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option,
@@ -107,6 +106,8 @@ Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words
   return prefixes;
 }
 
+namespace {
+
 Result<std::vector<Prefix>> read_target_list(const std::string& file, const RuleSet* rules) {
   Source source(file, DEMARC_TRY(read_whole_file(file, 64U << 20)));
   std::vector<Prefix> prefixes;
@@ -136,7 +137,7 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
   Selected s;
   s.rules = std::move(rule_set);
   const RuleSet* rules = s.rules ? &*s.rules : nullptr;
-  Shard shard = DEMARC_TRY(parse_shard(selection.shard));
+  ShardOption shard = DEMARC_TRY(parse_shard(selection.shard));
   s.shard = shard.index;
   s.shards = shard.count;
   s.tries = selection.tries != 0 ? selection.tries : kTriesDefault;
@@ -160,14 +161,28 @@ Result<Selected> try_select(const Selection& selection, std::optional<RuleSet> r
     options.targets.insert(options.targets.end(), listed.begin(), listed.end());
   }
   options.exclude = DEMARC_TRY(parse_prefixes(selection.exclude, "--exclude", rules));
+  std::optional<ScopeLimit> limit;
+  if (!selection.scope_limit.empty()) limit = DEMARC_TRY(ScopeLimit::read(selection.scope_limit));
+  auto limited = [&](const Scope& wanted) -> Result<void> {
+    if (!limit) return {};
+    s.limit_note = DEMARC_TRY(limit->left_out(wanted, options.targets));
+    // As an exclusion it is part of the scope itself: nothing outside can become a Target.
+    std::vector<Prefix> outside = limit->outside();
+    options.exclude.insert(options.exclude.end(), outside.begin(), outside.end());
+    return {};
+  };
 
   if (rules == nullptr) {
     std::vector<Prefix> prefixes = DEMARC_TRY(parse_prefixes(selection.scope, "--scope", nullptr));
     s.scope = DEMARC_TRY(Scope::from_prefixes(prefixes, options.exclude));
+    DEMARC_TRY(limited(*s.scope));
+    if (limit) s.scope = DEMARC_TRY(Scope::from_prefixes(prefixes, options.exclude));
     s.plan = DEMARC_TRY(plan_scan(*s.scope, options));
     return s;
   }
   s.scope = DEMARC_TRY(Scope::from_rules(*rules, options.exclude));
+  DEMARC_TRY(limited(*s.scope));
+  if (limit) s.scope = DEMARC_TRY(Scope::from_rules(*rules, options.exclude));
   if (selection.vantage.empty()) {
     std::string names;
     for (const Vantage& v : rules->vantages) names += (names.empty() ? "" : ", ") + v.name;
@@ -298,6 +313,10 @@ std::optional<Selected> select(const Selection& selection, const CommonOptions& 
     return std::nullopt;
   }
   std::optional<Selected> out(std::move(*selected));
+  if (!out->limit_note.empty()) {
+    say_warning(out->limit_note);
+    out->plan.notes.push_back(out->limit_note);
+  }
   // The vantage point lives in the rule set, which has moved.
   if (out->rules && out->vantage != nullptr) out->vantage = out->rules->vantage(selection.vantage);
   return out;

@@ -17,6 +17,7 @@ struct Selected {
   ScanPlan plan;
   std::uint32_t shard = 1, shards = 1;
   std::uint32_t tries = 0;
+  std::string limit_note;  // what --scope-limit left out
 };
 
 /// Everything that plan and scan have in common. Errors have been said already: nullopt is exit 2.
@@ -26,6 +27,16 @@ std::optional<Selected> select(const Selection& selection, const CommonOptions& 
 /// another source address, are unroutable from this vantage point. Asks the kernel's routes, sends nothing. Does
 /// nothing where this machine is not the vantage point, or where a translation hides it.
 void leave_out_foreign_sources(Selected& selected);
+
+/// "2/8", or "auto/8" under a scheduler.
+struct ShardOption {
+  std::uint32_t index = 1, count = 1;
+};
+Result<ShardOption> parse_shard(std::string_view text);
+
+/// Addresses, prefixes, or names of the rule set, which stand for their addresses.
+Result<std::vector<Prefix>> parse_prefixes(const std::vector<std::string>& words, std::string_view option,
+                                           const RuleSet* rules);
 
 /// "22,80-90,U:53,I:8": TCP without a letter; ICMP queries by type or name, "echo" and "timestamp" among them.
 struct PortsOption {
