@@ -8,21 +8,7 @@
 
 namespace demarc {
 
-namespace {
-
-constexpr std::size_t kNamesMax = 64, kNameLengthMax = 253, kExtensionsMax = 64, kAttributesMax = 64;
-
-constexpr std::uint8_t kBoolean = 0x01, kInteger = 0x02, kOctetString = 0x04, kOid = 0x06, kUtcTime = 0x17,
-                       kGeneralizedTime = 0x18, kSequence = 0x30, kSet = 0x31, kVersion = 0xA0, kExtensions = 0xA3,
-                       kDnsName = 0x82, kIpAddress = 0x87;
-
-struct Element {
-  std::uint8_t tag = 0;
-  Bytes content;
-};
-
-/// The next element; nullopt at the end and where the bytes are no DER.
-std::optional<Element> take(Bytes& in) {
+std::optional<DerElement> take_der(Bytes& in) {
   if (in.size() < 2) return std::nullopt;
   std::uint8_t tag = in[0];
   if ((tag & 0x1F) == 0x1F) return std::nullopt;  // tags of several bytes do not occur in certificates
@@ -35,18 +21,29 @@ std::optional<Element> take(Bytes& in) {
     header += count;
   }
   if (in.size() - header < length) return std::nullopt;
-  Element element{tag, in.subspan(header, length)};
+  DerElement element{tag, in.subspan(header, length)};
   in = in.subspan(header + length);
   return element;
 }
 
-std::optional<Element> take(Bytes& in, std::uint8_t tag) {
+std::optional<DerElement> take_der(Bytes& in, std::uint8_t tag) {
   Bytes before = in;
-  std::optional<Element> element = take(in);
+  std::optional<DerElement> element = take_der(in);
   if (element && element->tag == tag) return element;
   in = before;
   return std::nullopt;
 }
+
+namespace {
+
+constexpr std::size_t kNamesMax = 64, kNameLengthMax = 253, kExtensionsMax = 64, kAttributesMax = 64;
+
+constexpr std::uint8_t kBoolean = 0x01, kInteger = 0x02, kOctetString = 0x04, kOid = 0x06, kUtcTime = 0x17,
+                       kGeneralizedTime = 0x18, kSequence = 0x30, kSet = 0x31, kVersion = 0xA0, kExtensions = 0xA3,
+                       kDnsName = 0x82, kIpAddress = 0x87;
+
+using Element = DerElement;
+constexpr auto take = [](Bytes& in, auto... tag) { return take_der(in, tag...); };
 
 bool is(Bytes content, std::initializer_list<std::uint8_t> expected) {
   return std::equal(content.begin(), content.end(), expected.begin(), expected.end());
@@ -83,8 +80,9 @@ std::optional<Timestamp> time_of(const Element& element) {
                    std::chrono::seconds(second));
 }
 
-std::string common_name(Bytes subject) {
-  std::string found;
+/// The common name; the organisation (2.5.4.10) where there is none and it will do.
+std::string name_of(Bytes subject, bool or_organisation) {
+  std::string found, organisation;
   for (std::size_t i = 0; i < kAttributesMax; ++i) {
     std::optional<Element> set = take(subject, kSet);
     if (!set) break;
@@ -94,8 +92,9 @@ std::string common_name(Bytes subject) {
     std::optional<Element> value = take(attribute->content);
     if (oid && value && is(oid->content, {0x55, 0x04, 0x03}))
       found = text_of(value->content);  // 2.5.4.3; the last one counts
+    if (oid && value && is(oid->content, {0x55, 0x04, 0x0A})) organisation = text_of(value->content);
   }
-  return found;
+  return found.empty() && or_organisation ? organisation : found;
 }
 
 void alternative_names(Bytes octets, std::vector<std::string>& names) {
@@ -123,7 +122,8 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
   take(rest, kVersion);                             // optional, default v1
   if (!take(rest, kInteger)) return std::nullopt;   // serialNumber
   if (!take(rest, kSequence)) return std::nullopt;  // signature
-  if (!take(rest, kSequence)) return std::nullopt;  // issuer
+  std::optional<Element> issuer = take(rest, kSequence);
+  if (!issuer) return std::nullopt;
   std::optional<Element> validity = take(rest, kSequence);
   std::optional<Element> subject = take(rest, kSequence);
   if (!validity || !subject) return std::nullopt;
@@ -131,7 +131,8 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
   CertificateFacts facts;
   take(validity->content);  // notBefore
   if (std::optional<Element> not_after = take(validity->content)) facts.not_after = time_of(*not_after);
-  facts.common_name = common_name(subject->content);
+  facts.common_name = name_of(subject->content, false);
+  facts.issuer = name_of(issuer->content, true);
   take(rest, kSequence);  // subjectPublicKeyInfo
   while (std::optional<Element> optional_part = take(rest)) {
     if (optional_part->tag != kExtensions) continue;
@@ -147,6 +148,22 @@ std::optional<CertificateFacts> read_certificate(Bytes der) {
     }
   }
   return facts;
+}
+
+std::vector<std::string> names_of(const CertificateFacts& facts) {
+  if (facts.names.empty() && !facts.common_name.empty()) return {facts.common_name};
+  return facts.names;
+}
+
+std::string describe(const CertificateFacts& facts) {
+  constexpr std::size_t kNamesShown = 4;
+  std::string text = "certificate of ";
+  const std::vector<std::string> names = names_of(facts);
+  for (std::size_t i = 0; i < std::min(kNamesShown, names.size()); ++i) text += (i ? ", " : "") + names[i];
+  if (names.empty()) text += "nobody";
+  if (facts.not_after) text += " until " + to_string(*facts.not_after);
+  if (!facts.issuer.empty()) text += ", issued by " + facts.issuer;
+  return text;
 }
 
 }  // namespace demarc

@@ -1,5 +1,5 @@
-// Line protocols in which the server speaks first. The greeting is all we read: nothing is ever sent to most of
-// them.
+// Line protocols in which the server speaks first. The greeting tells who it is; what may be asked before a login
+// (capabilities, STARTTLS) is in starttls.cpp.
 #include <algorithm>
 #include <cctype>
 
@@ -12,14 +12,23 @@ namespace {
 
 constexpr std::size_t kWordMax = 80;
 
-ServiceSeen service(std::string_view name, Bytes reply) {
+constexpr std::string_view kMailProducts[] = {"Postfix",   "Exim",     "Sendmail", "Microsoft ESMTP MAIL Service",
+                                              "OpenSMTPD", "Exchange", "Haraka",   "Exchange Server",
+                                              "Dovecot"};
+constexpr std::string_view kFtpProducts[] = {
+    "vsFTPd", "ProFTPD", "Pure-FTPd", "FileZilla Server", "Microsoft FTP Service", "pyftpdlib"};
+
+}  // namespace
+
+std::span<const std::string_view> mail_products() { return kMailProducts; }
+
+ServiceSeen service_of(std::string_view name, Bytes reply) {
   ServiceSeen seen;
   seen.name = name;
   seen.evidence = evidence_of(reply.first(std::min(reply.size(), first_line(text_of(reply)).size())));
   return seen;
 }
 
-/// Servers that like to say who they are say it somewhere in the greeting.
 void find_product(std::string_view line, std::span<const std::string_view> products, ServiceSeen& seen) {
   for (std::string_view product : products) {
     auto at = std::search(line.begin(), line.end(), product.begin(), product.end(), [](char a, char b) {
@@ -37,13 +46,11 @@ void find_product(std::string_view line, std::span<const std::string_view> produ
   }
 }
 
-/// "220 " or "220-": a reply of RFC 5321 §4.2 or RFC 959 §4.2, which share their form.
 bool is_reply(std::string_view text, std::string_view code) {
   return text.size() > code.size() && text.substr(0, code.size()) == code &&
          (text[code.size()] == ' ' || text[code.size()] == '-');
 }
 
-/// The last line of a reply of several lines repeats the code with a blank.
 bool reply_ended(std::string_view text, std::string_view code) {
   while (!text.empty()) {
     bool whole = false;
@@ -56,14 +63,6 @@ bool reply_ended(std::string_view text, std::string_view code) {
   }
   return false;
 }
-
-constexpr std::string_view kMailProducts[] = {"Postfix",   "Exim",     "Sendmail", "Microsoft ESMTP MAIL Service",
-                                              "OpenSMTPD", "Exchange", "Haraka",   "Exchange Server",
-                                              "Dovecot"};
-constexpr std::string_view kFtpProducts[] = {
-    "vsFTPd", "ProFTPD", "Pure-FTPd", "FileZilla Server", "Microsoft FTP Service", "pyftpdlib"};
-
-}  // namespace
 
 std::string evidence_of(Bytes bytes) {
   return bytes_escaped(text_of(bytes.first(std::min(bytes.size(), kEvidenceMax))));
@@ -121,39 +120,14 @@ Heard read_smtp(Bytes reply) {
     bool says_so = contains_ignoring_case(text, "SMTP") || contains_ignoring_case(text, "Postfix") ||
                    contains_ignoring_case(text, "Exim");
     if (!says_so && code != "220") return {};
-    ServiceSeen seen = service("smtp", reply);
+    ServiceSeen seen = service_of("smtp", reply);
     find_product(text, kMailProducts, seen);
-    Heard heard{seen, reply_ended(text, code), {}};
+    Heard heard{seen, reply_ended(text, code)};
     // A bare 220 may be FTP as well: EHLO tells.
-    if (!says_so && heard.complete) heard.follow_up = "smtp-ehlo";
+    if (heard.complete && code == "220") heard.then = says_so ? "smtp-capabilities" : "smtp-ehlo";
     return heard;
   }
   return {};
-}
-
-ByteString smtp_ehlo() { return bytes_of("EHLO demarc.invalid\r\n"); }
-
-Heard read_smtp_ehlo(Bytes reply) {
-  std::string_view text = text_of(reply);
-  if (!is_reply(text, "220")) return {};
-  if (!reply_ended(text, "220")) return {service("smtp", reply), false, {}};
-  std::size_t answer = 0;  // what follows the greeting
-  for (std::string_view rest = text; is_reply(rest, "220");) {
-    std::size_t end = rest.find('\n');
-    if (end == rest.npos) break;
-    answer += end + 1;
-    rest.remove_prefix(end + 1);
-  }
-  std::string_view after = text.substr(std::min(answer, text.size()));
-  if (after.size() < 4) return {service("smtp", reply), false, {}};
-  if (is_reply(after, "250") && reply_ended(after, "250")) {
-    ServiceSeen seen = service("smtp", reply);
-    find_product(text, kMailProducts, seen);
-    return {seen, true, {}};
-  }
-  if (is_reply(after, "500") || is_reply(after, "502") || is_reply(after, "530") || is_reply(after, "503"))
-    return {service("ftp", reply), true, {}};
-  return {service("smtp", reply), false, {}};
 }
 
 Heard read_ftp(Bytes reply) {
@@ -162,10 +136,10 @@ Heard read_ftp(Bytes reply) {
     if (!is_reply(text, code)) continue;
     bool says_so = contains_ignoring_case(text, "FTP") || contains_ignoring_case(text, "FileZilla");
     if (contains_ignoring_case(text, "SMTP") || (!says_so && code != "220")) return {};
-    ServiceSeen seen = service("ftp", reply);
+    ServiceSeen seen = service_of("ftp", reply);
     find_product(text, kFtpProducts, seen);
-    Heard heard{seen, reply_ended(text, code), {}};
-    if (!says_so && heard.complete) heard.follow_up = "smtp-ehlo";
+    Heard heard{seen, reply_ended(text, code)};
+    if (heard.complete && code == "220") heard.then = says_so ? "ftp-feat" : "smtp-ehlo";
     return heard;
   }
   return {};
@@ -175,46 +149,52 @@ Heard read_pop3(Bytes reply) {  // RFC 1939 §4
   std::string_view text = text_of(reply);
   if (!text.starts_with("+OK")) return {};
   if (text.size() > 3 && text[3] != ' ' && text[3] != '\r' && text[3] != '\n') return {};
-  ServiceSeen seen = service("pop3", reply);
+  ServiceSeen seen = service_of("pop3", reply);
   find_product(first_line(text), kMailProducts, seen);
-  return {seen, text.find('\n') != text.npos, {}};
+  return {seen, text.find('\n') != text.npos, {}, "pop3-capa"};
 }
 
 Heard read_imap(Bytes reply) {  // RFC 9051 §7.1
   std::string_view text = text_of(reply);
   if (!text.starts_with("* OK") && !text.starts_with("* PREAUTH") && !text.starts_with("* BYE")) return {};
-  ServiceSeen seen = service("imap", reply);
+  ServiceSeen seen = service_of("imap", reply);
   find_product(first_line(text), kMailProducts, seen);
-  return {seen, text.find('\n') != text.npos, {}};
+  Heard heard{seen, text.find('\n') != text.npos};
+  if (text.starts_with("* OK"))  // the greeting may bring the capabilities along
+    heard.then = contains_ignoring_case(first_line(text), "STARTTLS") ? "imap-starttls" : "imap-capability";
+  if (heard.then == "imap-starttls") heard.seen->evidence += "; offers STARTTLS";
+  return heard;
 }
 
-Heard read_vnc(Bytes reply) {  // RFC 6143 §7.1.1: "RFB 003.008\n"
+Heard read_nntp(Bytes reply) {  // RFC 3977 §5.1; "200" alone could be anybody's
   std::string_view text = text_of(reply);
-  auto digits = [&](std::size_t at) {
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at),
-                       text.begin() + static_cast<std::ptrdiff_t>(at) + 3,
-                       [](char c) { return c >= '0' && c <= '9'; });
-  };
-  if (text.size() < 12 || !text.starts_with("RFB ") || text[7] != '.' || text[11] != '\n' || !digits(4) ||
-      !digits(8))
+  if (!is_reply(text, "200") && !is_reply(text, "201")) return {};
+  std::string_view line = first_line(text);
+  constexpr std::string_view kProducts[] = {"InterNetNews", "Leafnode"};
+  if (!contains_ignoring_case(line, "NNTP") && !contains_ignoring_case(line, "InterNetNews") &&
+      !contains_ignoring_case(line, "Leafnode"))
     return {};
-  ServiceSeen seen = service("vnc", reply);
-  seen.version = "RFB " + std::string(text.substr(4, 7));
-  return {seen, true, {}};
+  ServiceSeen seen = service_of("nntp", reply);
+  find_product(line, kProducts, seen);
+  return {seen, text.find('\n') != text.npos};
 }
 
-Heard read_telnet(Bytes reply) {  // RFC 854: IAC, then WILL, WONT, DO or DONT, then an option
-  if (reply.size() < 3 || reply[0] != 255 || reply[1] < 251 || reply[1] > 254) return {};
-  ServiceSeen seen;
-  seen.name = "telnet";
-  seen.evidence = evidence_of(reply);
-  return {seen, true, {}};
+Heard read_irc(Bytes reply) {  // RFC 2812 §2.3.1: servers chat before anybody registers
+  std::string_view text = text_of(reply), line = first_line(text);
+  bool notice = line.starts_with("NOTICE AUTH :") || line.starts_with("NOTICE * :");
+  if (!notice && line.starts_with(":")) {
+    std::size_t blank = line.find(' ');
+    std::string_view rest = blank == line.npos ? std::string_view() : line.substr(blank + 1);
+    notice = rest.starts_with("NOTICE AUTH :") || rest.starts_with("NOTICE * :");
+  }
+  if (!notice) return {};
+  return {service_of("irc", reply), text.find('\n') != text.npos};
 }
 
 Heard read_rsync(Bytes reply) {
   std::string_view text = text_of(reply);
   if (!text.starts_with("@RSYNCD: ")) return {};
-  ServiceSeen seen = service("rsync", reply);
+  ServiceSeen seen = service_of("rsync", reply);
   std::string_view line = first_line(text);
   line.remove_prefix(std::min<std::size_t>(9, line.size()));
   seen.version = word_of(line.substr(0, line.find(' ')));

@@ -1,8 +1,9 @@
 // TLS: which version, whose certificate, until when.
 //
-// TLS 1.3 encrypts the certificate (RFC 8446 §4.4.2), and to read it we would have to finish a key exchange. So we
-// offer TLS 1.2 at most, where it comes in the clear (RFC 5246 §7.4.2); a server that wants 1.3 refuses by an
-// alert, and a second question tells the version. The handshake is never completed and no secret is involved.
+// These are the first questions, in bytes of our own: whoever answers them speaks TLS, however old or odd. TLS 1.3
+// encrypts the certificate (RFC 8446 §4.4.2), so we offer 1.2 at most, where it comes in the clear (RFC 5246
+// §7.4.2); a server that wants 1.3 refuses by an alert, and a second question tells the version. The handshake is
+// not completed here. What speaks inside is asked on another connection, with a real handshake (conversation.h).
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -18,7 +19,6 @@ namespace {
 constexpr std::uint8_t kAlert = 21, kHandshake = 22;
 constexpr std::uint8_t kServerHello = 2, kCertificate = 11, kServerHelloDone = 14;
 constexpr std::uint16_t kSupportedVersions = 43;
-constexpr std::size_t kNamesShown = 4;
 
 // What servers of the last twenty years can choose from: ECDHE with ECDSA and RSA, DHE, RSA; GCM, ChaCha20 and CBC.
 constexpr std::uint16_t kCiphers12[] = {0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0x009E, 0x009F, 0xC023,
@@ -145,21 +145,15 @@ void read_certificate_message(Bytes body, ServiceSeen& seen, bool& found) {
   found = true;
   std::optional<CertificateFacts> facts = read_certificate(in.bytes(length));
   if (!facts) return;
-  seen.certificate_names = facts->names;
-  if (seen.certificate_names.empty() && !facts->common_name.empty())
-    seen.certificate_names.push_back(facts->common_name);
+  seen.certificate_names = names_of(*facts);
   seen.certificate_expires = facts->not_after;
-  seen.evidence += "; certificate of ";
-  for (std::size_t i = 0; i < std::min(kNamesShown, seen.certificate_names.size()); ++i)
-    seen.evidence += (i ? ", " : "") + seen.certificate_names[i];
-  if (seen.certificate_names.empty()) seen.evidence += "nobody";
-  if (facts->not_after) seen.evidence += " until " + to_string(*facts->not_after);
+  seen.evidence += "; " + describe(*facts);
 }
 
 }  // namespace
 
-ByteString tls_client_hello() { return client_hello(false); }
-ByteString tls13_client_hello() { return client_hello(true); }
+ByteString tls_client_hello(std::string_view) { return client_hello(false); }
+ByteString tls13_client_hello(std::string_view) { return client_hello(true); }
 
 Heard read_tls(Bytes reply) {
   Records records = read_records(reply);

@@ -1,10 +1,11 @@
-// What Windows hosts speak, and those that speak like them: SMB, NetBIOS sessions, MSRPC, RDP. Every question stops
-// at the negotiation: nobody logs in.
+// What Windows hosts speak, and those that speak like them: SMB, NetBIOS sessions, RDP. Every question stops at the
+// negotiation, or at the server's challenge: nobody logs in.
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "probes/app/codecs.h"
+#include "probes/app/ntlm.h"
 #include "rules/text/escape.h"
 
 namespace demarc::app {
@@ -41,6 +42,9 @@ std::string_view dialect_name(std::uint16_t dialect) {
   }
 }
 
+constexpr std::uint16_t kSmb2SessionSetup = 1;
+constexpr std::uint32_t kMoreProcessingRequired = 0xC0000016;
+
 Heard read_smb2(Bytes message) {
   ServiceSeen seen;
   seen.name = "smb";
@@ -48,6 +52,15 @@ Heard read_smb2(Bytes message) {
   std::uint32_t status = le32(&message[8]);
   std::uint16_t command = le16(&message[12]);
   if (le16(&message[4]) != 64) return {};
+  if (command == kSmb2SessionSetup) {  // STATUS_MORE_PROCESSING_REQUIRED, with the challenge
+    if (std::optional<NtlmChallenge> challenge = find_ntlm_challenge(message)) {
+      seen.product = product_of(*challenge);
+      seen.evidence = describe(*challenge);
+    } else if (status != kMoreProcessingRequired) {
+      seen.evidence = fmt::format("no challenge, status 0x{:08x}", status);
+    }
+    return {seen, true};
+  }
   if (command != 0 || status != 0 || message.size() < 70) {
     seen.version = "SMB 2";
     seen.evidence = fmt::format("SMB2 status 0x{:08x}", status);
@@ -59,8 +72,8 @@ Heard read_smb2(Bytes message) {
                               mode & 2   ? "required"
                               : mode & 1 ? "enabled"
                                          : "off");
-  // Whether it would speak SMB 1 as well is another question, and the answer matters at a boundary.
-  return {seen, true, "smb1-negotiate"};
+  // Who it is comes next. Whether it would speak SMB 1 as well is another question, and matters at a boundary.
+  return {seen, true, "smb1-negotiate", "smb2-session-setup"};
 }
 
 Heard read_smb1(Bytes message) {
@@ -85,7 +98,7 @@ Heard read_smb1(Bytes message) {
 
 }  // namespace
 
-ByteString smb2_negotiate() {  // MS-SMB2 §2.2.3
+ByteString smb2_negotiate(std::string_view) {  // MS-SMB2 §2.2.3
   ByteString message;
   ByteWriter m(message, true);
   m.u8(0xFE)
@@ -116,7 +129,17 @@ ByteString smb2_negotiate() {  // MS-SMB2 §2.2.3
   return session_message(message);
 }
 
-ByteString smb1_negotiate() {  // MS-CIFS §2.2.4.52.1, with the last dialect of SMB 1 alone
+ByteString smb2_session_setup(std::string_view) {  // MS-SMB2 §2.2.5: NTLM's first message, anonymous
+  const ByteString token = spnego_ntlm_negotiate();
+  ByteString message;
+  ByteWriter m(message, true);
+  m.bytes(bytes_of("\xFESMB")).u16(64).u16(1).u32(0).u16(kSmb2SessionSetup).u16(31).u32(0).u32(0).u64(1);
+  m.zeros(8 + 8 + 16);
+  m.u16(25).u8(0).u8(1).u32(0).u32(0).u16(88).u16(static_cast<unsigned>(token.size())).u64(0).bytes(token);
+  return session_message(message);
+}
+
+ByteString smb1_negotiate(std::string_view) {  // MS-CIFS §2.2.4.52.1, with the last dialect of SMB 1 alone
   ByteString message;
   ByteWriter m(message, true);
   m.u8(0xFF)
@@ -149,7 +172,7 @@ Heard read_smb(Bytes reply) {
   return {};
 }
 
-ByteString netbios_session_request() {
+ByteString netbios_session_request(std::string_view) {
   ByteString out, names;
   ByteWriter n(names);
   netbios_name(n, "*SMBSERVER", 0x20);
@@ -164,11 +187,11 @@ Heard read_netbios_session(Bytes reply) {  // RFC 1002 §4.3.3 to §4.3.5
   seen.name = "netbios-session";
   if (reply.size() == 4 && reply[0] == 0x82 && reply[1] == 0 && be16(&reply[2]) == 0) {
     seen.evidence = "positive session response";
-    return {seen, true, {}};
+    return {seen, true, {}, "smb2-negotiate"};
   }
   if (reply.size() == 5 && reply[0] == 0x83 && reply[1] == 0 && be16(&reply[2]) == 1) {
     seen.evidence = fmt::format("negative session response 0x{:02x}", reply[4]);
-    return {seen, true, {}};
+    return {seen, true, "smb1-negotiate"};
   }
   if (reply.size() == 10 && reply[0] == 0x84 && reply[1] == 0 && be16(&reply[2]) == 6) {
     seen.evidence = "retarget session response";
@@ -177,52 +200,8 @@ Heard read_netbios_session(Bytes reply) {  // RFC 1002 §4.3.3 to §4.3.5
   return {};
 }
 
-ByteString msrpc_bind() {  // C706 §12.6.4.3, MS-RPCE §2.2.2: to the endpoint mapper, which every RPC server can
-                           // refuse politely
-  constexpr std::uint8_t kEndpointMapper[] = {0x08, 0x83, 0xAF, 0xE1, 0x1F, 0x5D, 0xC9, 0x11,
-                                              0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA};
-  constexpr std::uint8_t kNdr[] = {0x04, 0x5D, 0x88, 0x8A, 0xEB, 0x1C, 0xC9, 0x11,
-                                   0x9F, 0xE8, 0x08, 0x00, 0x2B, 0x10, 0x48, 0x60};
-  ByteString out;
-  ByteWriter w(out, true);
-  w.u8(5).u8(0).u8(11).u8(3).u32(0x10).u16(72).u16(0).u32(1);  // bind, first and last fragment, little-endian
-  w.u16(4280).u16(4280).u32(0).u8(1).zeros(3);
-  w.u16(0).u8(1).u8(0).bytes(kEndpointMapper).u32(3).bytes(kNdr).u32(2);
-  return out;
-}
-
-Heard read_msrpc(Bytes reply) {
-  std::string_view text = text_of(reply);
-  ServiceSeen seen;
-  seen.name = "msrpc";
-  if (text.starts_with("ncacn_http/1.")) {  // MS-RPCH: RPC over HTTP greets
-    seen.version = word_of(text.substr(0, std::min<std::size_t>(14, text.size())));
-    seen.evidence = evidence_of(reply);
-    return {seen, true, {}};
-  }
-  if (reply.size() < 16 || reply[0] != 5 || reply[1] > 1) return {};
-  std::uint8_t type = reply[2];
-  bool little = (reply[4] & 0x10) != 0;
-  std::uint16_t length = little ? le16(&reply[8]) : be16(&reply[8]);
-  if ((reply[4] & 0xEF) != 0 || length < 16 || length > 5840) return {};
-  if (type == 12)
-    seen.evidence = "bind_ack";
-  else if (type == 13)
-    seen.evidence = "bind_nak";
-  else if (type == 3)
-    seen.evidence = "fault";
-  else
-    return {};
-  if (reply.size() < length) return {seen, false, {}};
-  if (type == 12 && reply.size() >= 28) {
-    std::size_t size = little ? le16(&reply[24]) : be16(&reply[24]);
-    if (size > 1 && reply.size() >= 26 + size)
-      seen.evidence += ", secondary address " + word_of(text.substr(26, size - 1));
-  }
-  return {seen, true, {}};
-}
-
-ByteString rdp_connect() {  // MS-RDPBCGR §2.2.1.1: X.224 connection request; we could speak TLS, CredSSP and RDSTLS
+ByteString rdp_connect(
+    std::string_view) {  // MS-RDPBCGR §2.2.1.1: X.224 connection request; we could speak TLS, CredSSP and RDSTLS
   ByteString out;
   ByteWriter w(out);
   w.u8(3).u8(0).u16(19).u8(14).u8(0xE0).u16(0).u16(0).u8(0);
@@ -238,16 +217,21 @@ Heard read_rdp(Bytes reply) {  // §2.2.1.2
   seen.name = "rdp";
   if (reply.size() < length) return {seen, false, {}};
   seen.evidence = "X.224 connection confirm";
+  Heard heard{std::nullopt, true};
   if (length >= 19 && reply[11] == 2) {
-    std::uint32_t protocol = le32(&reply[15]);
-    seen.evidence += protocol == 0                    ? ", standard RDP security"
-                     : protocol == 1                  ? ", TLS"
-                     : protocol == 2 || protocol == 8 ? ", CredSSP"
-                                                      : fmt::format(", protocol 0x{:x}", protocol);
+    const std::uint32_t protocol = le32(&reply[15]);
+    const bool credssp = protocol == 2 || protocol == 8;
+    seen.evidence += protocol == 0   ? ", standard RDP security"
+                     : protocol == 1 ? ", TLS"
+                     : credssp       ? ", CredSSP"
+                                     : fmt::format(", protocol 0x{:x}", protocol);
+    heard.start_tls = protocol == 1 || credssp;
+    if (credssp) heard.then = "credssp-negotiate";
   } else if (length >= 19 && reply[11] == 3) {
     seen.evidence += fmt::format(", negotiation failure {}", le32(&reply[15]));
   }
-  return {seen, true, {}};
+  heard.seen = std::move(seen);
+  return heard;
 }
 
 }  // namespace demarc::app

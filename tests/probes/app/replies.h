@@ -99,6 +99,32 @@ inline ByteString smb2_reply(std::uint16_t dialect, std::uint16_t mode) {
   w.u16(65).u16(mode).u16(dialect).zeros(60);
   return netbios(m);
 }
+/// An NTLM challenge of FILES in EXAMPLE, Windows build 20348.
+inline ByteString ntlm_challenge() {
+  ByteString pairs, m;
+  ByteWriter p(pairs, true);
+  auto pair = [&](unsigned id, std::string_view name) {
+    p.u16(id).u16(static_cast<unsigned>(2 * name.size()));
+    for (char c : name) p.u16(static_cast<unsigned char>(c));
+  };
+  pair(2, "EXAMPLE");
+  pair(1, "FILES");
+  pair(4, "example.net");
+  pair(3, "files.example.net");
+  p.u32(0);
+  ByteWriter w(m, true);
+  w.bytes(raw(std::string_view("NTLMSSP\0", 8))).u32(2).u16(0).u16(0).u32(56).u32(0xA2898205).zeros(16);
+  w.u16(static_cast<unsigned>(pairs.size())).u16(static_cast<unsigned>(pairs.size())).u32(56);
+  w.u8(10).u8(0).u16(20348).zeros(3).u8(15).bytes(pairs);
+  return m;
+}
+inline ByteString smb2_challenge() {
+  ByteString m, token = ntlm_challenge();
+  ByteWriter w(m, true);
+  w.u8(0xFE).u8('S').u8('M').u8('B').u16(64).u16(0).u32(0xC0000016).u16(1).u16(1).u32(1).zeros(44);
+  w.u16(9).u16(0).u16(72).u16(static_cast<unsigned>(token.size())).bytes(token);
+  return netbios(m);
+}
 inline ByteString smb1_reply() {
   ByteString m;
   ByteWriter w(m, true);
@@ -179,8 +205,8 @@ inline std::vector<NamedReply> named_replies() {
       {"smtp", "", raw("220-mail.example.net ESMTP Postfix (Debian/GNU)\r\n220 ready\r\n"), "smtp", "Postfix", ""},
       {"smtp-iis", "", raw("220 web1 Microsoft ESMTP MAIL Service, Version: 10.0.1 ready\r\n"), "smtp",
        "Microsoft ESMTP MAIL Service", ""},
-      {"smtp-bare-ehlo", "smtp-ehlo", raw("220 ready\r\n250-mail\r\n250 SIZE\r\n"), "smtp", "", ""},
-      {"ftp-bare-ehlo", "smtp-ehlo", raw("220 ready\r\n500 what?\r\n"), "ftp", "", ""},
+      {"smtp-bare-ehlo", "smtp-ehlo", raw("250-mail\r\n250 SIZE\r\n"), "smtp", "", ""},
+      {"ftp-bare-ehlo", "smtp-ehlo", raw("500 what?\r\n"), "ftp", "", ""},
       {"ftp", "", raw("220 (vsFTPd 3.0.3)\r\n"), "ftp", "vsFTPd", "3.0.3"},
       {"pop3", "", raw("+OK Dovecot ready.\r\n"), "pop3", "Dovecot", ""},
       {"imap", "", raw("* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n"), "imap", "Dovecot", ""},
@@ -206,7 +232,7 @@ inline std::vector<NamedReply> named_replies() {
       {"rdp", "rdp-connect", rdp_confirm(2), "rdp", "", ""},
       {"ldap", "ldap-root-dse", ldap_entry(), "ldap", "Example Directory", ""},
       {"dns", "dns-version-bind", dns_answer(), "dns", "unbound", "1.17."},
-      {"mssql", "mssql-prelogin", prelogin(), "mssql", "Microsoft SQL Server", "15.0.4123"},
+      {"mssql", "mssql-prelogin", prelogin(), "mssql", "Microsoft SQL Server 2019", "15.0.4123"},
       {"postgresql", "postgresql-ssl", raw("S"), "postgresql", "", ""},
       {"redis", "redis-ping", raw("+PONG\r\n"), "redis", "", ""},
       {"redis-noauth", "redis-ping", raw("-NOAUTH Authentication required.\r\n"), "redis", "", ""},

@@ -27,6 +27,13 @@ TEST_CASE("what speaks satisfies what is expected") {
   CHECK(satisfies("tls", "http", "tls"));
   CHECK(satisfies("tls", "http", "http"));
   CHECK(satisfies("http", "", "winrm"));
+  CHECK(satisfies("tls", "http", "winrm"));
+  CHECK(satisfies("winrm", "", "http"));
+  CHECK(satisfies("tls", "elasticsearch", "http"));
+  CHECK(satisfies("tls", "", "ldap"));  // nobody looked inside
+  CHECK_FALSE(satisfies("tls", "http", "ldap"));
+  CHECK_FALSE(satisfies("tls", "", "ssh"));
+  CHECK_FALSE(satisfies("http", "", "tls"));
   CHECK_FALSE(satisfies("ssh", "", "tls"));
   CHECK(is_app_protocol("mssql"));
   CHECK_FALSE(is_app_protocol("mssqql"));

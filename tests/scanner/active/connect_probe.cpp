@@ -42,12 +42,19 @@ struct Collector final : ScanSink {
   void on_progress(const ScanProgress&) override {}
 };
 
+bool tell_all = false;  // tell=1: everything known of a service
+
 std::string line_of(const ScanFound& f) {
   const Outcome& o = f.outcome;
   std::string line = fmt::format("{} {} {}", name(o.state), name(o.passage), name(o.answer));
   if (o.answered_by) line += " by " + to_string(*o.answered_by);
   if (o.doubt != Doubt::none) line += fmt::format(" doubt {}", name(o.doubt));
   if (f.service) line += fmt::format(" service {} {} {}", f.service->name, f.service->product, f.service->version);
+  if (f.service && tell_all) {
+    line += fmt::format(" | inside {} | {} |", f.service->tls_inside, f.service->evidence);
+    for (const std::string& name : f.service->certificate_names) line += " " + name;
+    if (f.service->certificate_expires) line += " until " + to_string(*f.service->certificate_expires);
+  }
   return line;
 }
 
@@ -144,6 +151,7 @@ int scan(int argc, char** argv) {
   request.pace.canary_patience = std::chrono::seconds(static_cast<int>(number("patience_s", 5)));
   if (canary) request.canaries.push_back({*scope->admit(canary->address), canary->port});
 
+  tell_all = number("tell", 0) != 0;
   Collector sink;
   sink.quiet = options.contains("quiet");
   auto begin = std::chrono::steady_clock::now();
