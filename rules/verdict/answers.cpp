@@ -44,6 +44,7 @@ bool is_proven_open(const Outcome& o) {
 
 bool is_witnessed(const Outcome& o) {
   if (o.passage == Passage::undetermined) return false;
+  if (o.witness != kNoWitness) return true;
   switch (o.answer) {
     case Answer::syn_ack:
     case Answer::reply: return o.passage == Passage::blocked;
@@ -96,10 +97,13 @@ std::optional<std::uint8_t> UsualTtls::beside(std::uint32_t place, const Address
   return most({place, target}, [&](Protocol p) { return p != protocol; });
 }
 
-std::string who_says_so(const Outcome& o, std::optional<std::uint8_t> usual_ttl, const AddressNamer& name_of) {
-  if (is_witnessed(o)) {
-    if (o.passage == Passage::passed) return "a witness saw the probe arrive";
-    const std::string missed = "the probe did not reach the witness";
+std::string who_says_so(const Outcome& o, std::optional<std::uint8_t> usual_ttl, const AddressNamer& name_of,
+                        std::string_view witness_at) {
+  if (is_witnessed(o) && !is_proven_open(o)) {
+    const std::string at = witness_at.empty() ? "" : fmt::format(" at {}", witness_at);
+    if (o.passage == Passage::passed)
+      return fmt::format("{} witness{} saw the probe arrive", at.empty() ? "a" : "the", at);
+    const std::string missed = fmt::format("the probe did not reach the witness{}", at);
     return o.answer == Answer::silence ? missed : missed + ", somebody else answered it";
   }
   if (o.answer == Answer::rst) {
@@ -116,6 +120,15 @@ std::string who_says_so(const Outcome& o, std::optional<std::uint8_t> usual_ttl,
   if (o.passage == Passage::blocked)
     return fmt::format("refused by {}", o.answered_by ? name_of(*o.answered_by) : "an ICMP error");
   return {};
+}
+
+const WitnessRun* witness_of(const Snapshot& snapshot, const Outcome& o) {
+  return o.witness < snapshot.witnesses.size() ? &snapshot.witnesses[o.witness] : nullptr;
+}
+
+std::string_view witness_place(const Snapshot& snapshot, const Outcome& o) {
+  const WitnessRun* witness = witness_of(snapshot, o);
+  return witness == nullptr ? std::string_view() : std::string_view(witness->header.at);
 }
 
 std::string where_it_stops(const Outcome& o, const AddressNamer& name_of) {

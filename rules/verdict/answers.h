@@ -6,18 +6,19 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "rules/evidence/outcome.h"
+#include "rules/evidence/snapshot.h"
 
 namespace demarc {
 
 /// Something answered, and nothing says that it was somebody in the target's place.
 bool is_proven_open(const Outcome& o);
-/// The passage is a witness's word: the answer alone could not have said so. Silence that passed or was blocked, a
-/// reset nobody put a name to.
+/// The passage is a witness's word: its record decided it (apply_witnesses()), or a journal carries a passage that
+/// the answer alone could not have given: silence that passed or was blocked, a reset nobody put a name to.
 bool is_witnessed(const Outcome& o);
 /// Silence over UDP, and no witness: it proves nothing either way.
 bool is_mute(const Outcome& o);
@@ -55,8 +56,13 @@ class UsualTtls {
 using AddressNamer = std::function<std::string(const Address&)>;
 
 /// "reset by a filter in between: its TTL is 64, the host's answers come with 63", "refused by edge-rtr", "it did
-/// not reach the witness"; empty where the state says all.
-std::string who_says_so(const Outcome& o, std::optional<std::uint8_t> usual_ttl, const AddressNamer& name_of);
+/// not reach the witness at web1"; empty where the state says all. `witness_at`: where it stood, if that is known.
+std::string who_says_so(const Outcome& o, std::optional<std::uint8_t> usual_ttl, const AddressNamer& name_of,
+                        std::string_view witness_at = {});
+/// The witness whose record decided the passage; nullptr if none did.
+const WitnessRun* witness_of(const Snapshot& snapshot, const Outcome& o);
+/// Where it stood, or "".
+std::string_view witness_place(const Snapshot& snapshot, const Outcome& o);
 /// "stops at hop 3, after 203.0.113.1"; empty if nobody looked.
 std::string where_it_stops(const Outcome& o, const AddressNamer& name_of);
 

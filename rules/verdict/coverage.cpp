@@ -386,9 +386,11 @@ class CoverageCheck {
            fmt::format("Silence over UDP proves nothing either way: a server may dislike the question, or a "
                        "filter drop it. {}",
                        concerned(udp.targets_mute, {})),
-           fmt::format("Run `demarc witness` at the far end and ask again with `demarc scan --vantage {} "
-                       "--witness`, or bring conversations of a sensor.",
-                       name),
+           marked_for_nobody(name)
+               ? std::string("The probes were marked for a witness: give its record to the verdict as well.")
+               : fmt::format("Run `demarc witness` at the far end and ask again with `demarc scan --vantage {} "
+                             "--witness`, or bring conversations of a sensor.",
+                             name),
            s.zone,
            {},
            {},
@@ -432,6 +434,15 @@ class CoverageCheck {
     passage(tcp.undetermined, counted(tcp.undetermined, "TCP port", "TCP ports"), Protocol::tcp);
     passage(udp.undetermined, counted(udp.undetermined, "UDP port", "UDP ports"), Protocol::udp);
     passage(icmp.undetermined, counted(icmp.undetermined, "ICMP query", "ICMP queries"), Protocol::icmp);
+  }
+
+  /// A scan from there asked for a witness, and no witness's record was given.
+  bool marked_for_nobody(const std::string& vantage) const {
+    return j_.snapshot.witnesses.empty() &&
+           std::any_of(j_.reachable.used.begin(), j_.reachable.used.end(), [&](const RunUse& u) {
+             return j_.reachable.standpoints[u.standpoint].name == vantage &&
+                    !j_.snapshot.scans[u.run].header.witness_key.empty();
+           });
   }
 
   /// A scan from there made its own packets, or another tool did: UDP and ICMP could have been asked.

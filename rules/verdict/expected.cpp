@@ -136,7 +136,8 @@ Expected::Answered Expected::read(const Piece& piece, const Segment& s) const {
   // nothing.
   if (o.passage == Passage::blocked) return Answered::blocked;
   if (o.state == PortState::closed) return Answered::closed;
-  if (o.passage == Passage::passed) return o.protocol == Protocol::udp ? Answered::arrived : Answered::unanswered;
+  if (o.passage == Passage::passed)
+    return o.protocol == Protocol::udp && o.answer == Answer::silence ? Answered::arrived : Answered::unanswered;
   // Silence is a filter's only if the host was there to answer.
   if (o.answer == Answer::silence && o.state == PortState::filtered && j_.alive.contains(piece.real))
     return Answered::blocked;
@@ -145,10 +146,11 @@ Expected::Answered Expected::read(const Piece& piece, const Segment& s) const {
 
 /// Why an approved port does not get through.
 std::string Expected::why_blocked(const Piece& piece, const Outcome& o, Answered how) const {
-  std::string text = how == Answered::unanswered
-                         ? "a witness saw the probe arrive, and no answer came back: the host drops it, or its "
-                           "answer is blocked"
-                         : who_says_so(piece, o);
+  std::string text = who_says_so(piece, o);
+  if (how == Answered::unanswered)
+    text += o.answer == Answer::silence
+                ? ", and no answer came back: the host drops it, or its answer is blocked"
+                : fmt::format(", and it was refused behind that point ({})", name(o.answer));
   if (text.empty()) text = "no answer to any try, while the host answers elsewhere";
   if (const std::string where = where_it_stops(o, [this](const Address& a) { return j_.address_name(a); });
       !where.empty())

@@ -159,7 +159,7 @@ void probes(const RuleSet& rules, const Snapshot& snapshot, const Translator& tr
       p.answer = name(o.answer);
       if (o.answered_by) p.answered_by = to_string(*o.answered_by);
       learn_ttls(o.target);
-      p.who = who_says_so(o, ttls.of(0, o.target, o.protocol), name_of);
+      p.who = who_says_so(o, ttls.of(0, o.target, o.protocol), name_of, witness_place(snapshot, o));
       p.stops = where_it_stops(o, name_of);
       if (o.ttl >= 0) p.ttl = static_cast<std::uint8_t>(o.ttl);
       p.tries = o.tries;

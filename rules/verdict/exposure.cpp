@@ -121,7 +121,7 @@ class Exposure : private Probed {
     const bool open = is_proven_open(o);
     if (!open && !has_passed_unanswered(piece, o)) return;
     // How a passage without an answer was proven.
-    const std::string proof = !open && is_witnessed(o) ? "a witness saw the probe arrive" : "";
+    const std::string proof = !open && is_witnessed(o) ? who_says_so(piece, o) : "";
     const PortSet here{s.ports};
     if (open) {
       for (const PortSet fine = here.intersect(allowed.approved); const PortRange& range : fine.ranges())

@@ -14,15 +14,18 @@ bool Probed::refuses_itself(const Piece& piece, const Outcome& o) const {
 }
 
 bool Probed::has_passed_unanswered(const Piece& piece, const Outcome& o) const {
-  if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary && o.doubt != Doubt::icmp_rate_limited) return false;
-  if (refuses_itself(piece, o)) return true;
-  if (o.state == PortState::open || o.passage != Passage::passed) return false;
-  return is_witnessed(o) || (o.answered_by && is_own(piece, *o.answered_by));
+  if (o.state == PortState::open) return false;
+  // Whatever is odd about the answer: the probe has been seen at the far end.
+  if (o.passage == Passage::passed && is_witnessed(o)) return true;
+  if (o.doubt != Doubt::none && o.doubt != Doubt::no_canary) return false;
+  return refuses_itself(piece, o) ||
+         (o.passage == Passage::passed && o.answered_by && is_own(piece, *o.answered_by));
 }
 
 std::string Probed::who_says_so(const Piece& piece, const Outcome& o) const {
-  return demarc::who_says_so(o, j_.ttls.of(piece.standpoint, o.target, o.protocol),
-                             [this](const Address& a) { return j_.address_name(a); });
+  return demarc::who_says_so(
+      o, j_.ttls.of(piece.standpoint, o.target, o.protocol),
+      [this](const Address& a) { return j_.address_name(a); }, witness_place(j_.snapshot, o));
 }
 
 Packet Probed::packet(const Piece& piece, std::uint16_t number) const {

@@ -110,6 +110,10 @@ class Writer {
     speak(k, d, f, what, numbers);
     if (f.remedy.empty()) f.remedy = remedy(k, numbers);
     for (const EvidencePlace& p : d.places) f.evidence.push_back(evidence(p));
+    for (const EvidencePlace& p : d.places)
+      if (const std::optional<EvidenceRef> seen = witness_evidence(p);
+          seen && std::find(f.evidence.begin(), f.evidence.end(), *seen) == f.evidence.end())
+        f.evidence.push_back(*seen);
     return f;
   }
 
@@ -317,6 +321,16 @@ class Writer {
     return std::nullopt;
   }
 
+  /// The other half of a witnessed measurement.
+  std::optional<EvidenceRef> witness_evidence(const EvidencePlace& p) const {
+    if (p.view != EvidencePlace::View::probe) return std::nullopt;
+    const Outcome& o = j_.snapshot.scans[p.owner].outcomes[p.index];
+    const WitnessRun* witness = witness_of(j_.snapshot, o);
+    if (witness == nullptr || o.passage == Passage::undetermined) return std::nullopt;
+    return EvidenceRef{witness->file, fmt::format("witness at {}", witness->header.at),
+                       o.passage == Passage::passed ? "the probe arrived" : "no such probe arrived"};
+  }
+
   EvidenceRef evidence(const EvidencePlace& p) const {
     if (p.view == EvidencePlace::View::probe) {
       const ScanRun& run = j_.snapshot.scans[p.owner];
@@ -326,7 +340,8 @@ class Writer {
       if (o.ttl >= 0) text += fmt::format(", TTL {}", o.ttl);
       text += ")";
       const auto name_of = [this](const Address& a) { return j_.address_name(a); };
-      for (const std::string& more : {who_says_so(o, usual_ttl(p.owner, o), name_of), where_it_stops(o, name_of)})
+      for (const std::string& more : {who_says_so(o, usual_ttl(p.owner, o), name_of, witness_place(j_.snapshot, o)),
+                                      where_it_stops(o, name_of)})
         if (!more.empty()) text += ", " + more;
       if (o.doubt != Doubt::none) text += fmt::format(", {}", name(o.doubt));
       if (o.service != kNoService && o.service < run.services.size()) {

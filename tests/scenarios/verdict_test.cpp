@@ -13,10 +13,9 @@
 //   note: 192.0.2.11: a SYN proxy answers      a note of the run
 //   =FLOWS= tap first=TIME last=TIME       flow records of a sensor ("-": none was named)
 //   198.51.100.7 > 192.0.2.11 tcp/443 SF 12
-//   =OPTIONS= require-passage fail-on=high (optional)
-//   =AS-OF= 2026-11-23T12:00:00Z
-//   =FINDINGS=
-//   exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
+//   =WITNESS= on-web1 192.0.2.11           what arrived at the far end: its name and address; the scan says
+//   marked=yes 203.0.113.77 > 192.0.2.11 udp/53 2026-11-23T10:00:05Z =OPTIONS= require-passage fail-on=high
+//   (optional) =AS-OF= 2026-11-23T12:00:00Z =FINDINGS= exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
 //   not-measured: external never ran
 //   =SAYS= a sentence that a finding, its evidence, a note or a row of the verdict has to contain (repeated)
 //   =EXIT= 1
@@ -34,6 +33,7 @@
 
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
+#include "rules/evidence/witnessed.h"
 #include "rules/policy/yaml_reader.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/verdict_json.h"
@@ -46,7 +46,7 @@ struct Part {
 };
 struct Scenario {
   std::string file, title, base, rules, options, as_of = "2026-11-23T12:00:00Z", findings, exit;
-  std::vector<Part> scans, flows;
+  std::vector<Part> scans, flows, witnesses;
   std::vector<std::string> says;
 };
 
@@ -90,6 +90,8 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
       into = &out.back().findings;
     else if (is("=SCAN="))
       into = &out.back().scans.emplace_back(Part{after("=SCAN="), {}}).body;
+    else if (is("=WITNESS="))
+      into = &out.back().witnesses.emplace_back(Part{after("=WITNESS="), {}}).body;
     else if (is("=FLOWS="))
       into = &out.back().flows.emplace_back(Part{after("=FLOWS="), {}}).body;
     else if (into != nullptr && (!line.empty() || into == &out.back().rules))
@@ -125,6 +127,30 @@ std::string option(const std::vector<std::string>& words, std::string_view key, 
   for (const std::string& w : words)
     if (w.starts_with(std::string(key) + "=")) return w.substr(key.size() + 1);
   return otherwise;
+}
+
+constexpr std::string_view kWitnessKey = "0123456789abcdef";
+
+/// "203.0.113.77 > 192.0.2.11 udp/53 2026-11-23T10:00:05Z" as arrivals of a witness that listened for long enough.
+std::string witness_file(const Part& part) {
+  const std::vector<std::string> w = words_of(part.words);
+  REQUIRE(w.size() == 2);
+  std::string out = fmt::format(
+      R"({{"demarc":"witness","version":1,"run":"w","at":"{}","interface":"eth0","addresses":["{}"],"span":false,"started":"2026-11-23T09:59:00Z","key":"{}"}})",
+      w[0], w[1], kWitnessKey);
+  out += "\n";
+  std::istringstream lines(part.body);
+  for (std::string line; std::getline(lines, line);) {
+    const std::vector<std::string> a = words_of(line);
+    REQUIRE_MESSAGE(a.size() == 5, line);
+    const std::size_t slash = a[3].find('/');
+    out += fmt::format(
+        R"({{"source":"{}","target":"{}","protocol":"{}","ports":"{}","first":"{}","last":"{}","count":70000}})",
+        a[0], a[2], a[3].substr(0, slash), a[3].substr(slash + 1), a[4], a[4]);
+    out += "\n";
+  }
+  return out + R"({"end":"complete","packets":10,"strangers":0,"dropped":0,"finished":"2026-11-23T10:02:00Z"})" +
+         "\n";
 }
 
 /// What the third word of a line stands for; the options passage=, by=, ttl= and tries= change it.
@@ -184,6 +210,7 @@ std::string journal(const Part& part, std::size_t index) {
   if (const std::string source = option(w, "source"); !source.empty())
     out += fmt::format(R"(,"source_address":"{}")", source);
   if (const std::string zone = option(w, "zone"); !zone.empty()) out += fmt::format(R"(,"zone":"{}")", zone);
+  if (option(w, "marked") == "yes") out += fmt::format(R"(,"witness_key":"{}")", kWitnessKey);
   out += "}\n";
   std::istringstream lines(part.body);
   for (std::string line; std::getline(lines, line);) out += probe_record(line) + "\n";
@@ -256,6 +283,14 @@ Snapshot evidence_of(const Scenario& s) {
     snapshot.flows.push_back(*flows);
     snapshot.files.push_back({name, EvidenceKind::flow_records, fmt::format("{:064}", 1000 + i), 1, {}});
   }
+  for (std::size_t i = 0; i < s.witnesses.size(); ++i) {
+    const std::string name = fmt::format("witness-{}.jsonl", i);
+    Result<WitnessRun> run = read_witness(name, witness_file(s.witnesses[i]));
+    REQUIRE_MESSAGE(run.has_value(), (run ? "" : render(run.error())));
+    snapshot.witnesses.push_back(*run);
+    snapshot.files.push_back({name, EvidenceKind::witness, fmt::format("{:064}", 2000 + i), 1, {}});
+  }
+  apply_witnesses(snapshot);
   return snapshot;
 }
 
@@ -304,7 +339,7 @@ std::string all_words(const Verdict& v) {
   std::string out;
   for (const Finding& f : v.findings) {
     out += f.title + "\n" + f.cause + "\n" + f.remedy + "\n";
-    for (const EvidenceRef& e : f.evidence) out += e.text + "\n";
+    for (const EvidenceRef& e : f.evidence) out += fmt::format("{} {}: {}\n", e.file, e.place, e.text);
   }
   for (const CoverageRow& row : v.coverage)
     out += fmt::format("coverage {}: {} of {}{}\n", row.what, row.asked, row.required,
