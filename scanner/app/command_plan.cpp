@@ -128,7 +128,7 @@ std::string plan_text(const Selected& s, const WindowDecision& window) {
   for (std::size_t i = 0; i < p.targets.size() && i < kShown; ++i) {
     const PlanTarget& t = p.targets[i];
     std::string seen = t.real == t.target.address() ? "" : fmt::format(" (really {})", to_string(t.real));
-    out += fmt::format("  {:<22} {:<16} {:>6} ports: {}{}\n", to_string(t.target.address()) + seen,
+    out += fmt::format("  {:<22} {:<16} {:>6} probes: {}{}\n", to_string(t.target.address()) + seen,
                        terminal_safe(t.name), count_of(t, p.asks), asked_of(t, p.asks),
                        t.care() == Care::normal ? "" : fmt::format("  care: {}", name(t.care())));
   }
