@@ -213,8 +213,7 @@ ByteString udp_llmnr(const Token& token) {  // RFC 4795 §2.1.1; a host answers 
   return question(token.u16(), 0, hex_of(part(token, 2, 8)), kA, kInternet);
 }
 
-UdpHeard read_udp_llmnr(Bytes reply, const Token& token) {
-  if (!was_asked(token)) return {};  // by form it is DNS
+UdpHeard read_udp_llmnr(Bytes reply, const Token& token) {  // by form it is DNS, whose rows come first
   std::size_t at = 0;
   UdpHeard heard = dns_answer(reply, token, hex_of(part(token, 2, 8)), 64, at);
   if (heard.is_answer) heard.seen->name = "llmnr";

@@ -29,7 +29,10 @@ constexpr PortRange kEcho[] = {p(7)}, kDiscard[] = {p(9)}, kDaytime[] = {p(13)},
                     kFlows[] = {p(2055), p(4739), p(6343), p(9995, 9996)}, kRdp[] = {p(3389)},
                     kStun[] = {p(3478), p(19302)}, kIkeNat[] = {p(4500)}, kTunnels[] = {p(4789), p(6081)},
                     kSip[] = {p(5060)}, kMdns[] = {p(5353)}, kLlmnr[] = {p(5355)}, kCoap[] = {p(5683)},
-                    kMountd[] = {p(20048)}, kMemcached[] = {p(11211)}, kWireguard[] = {p(51820)};
+                    kMountd[] = {p(20048)}, kMemcached[] = {p(11211)}, kWireguard[] = {p(51820)},
+                    kFragile[] = {p(102),   p(502),          p(515),        p(1089, 1091),
+                                  p(2222),  p(5094),         p(9100, 9107), p(18245, 18246),
+                                  p(20000), p(34962, 34964), p(44818),      p(47808, 47823)};
 
 // For one port the rows are asked in this order: what names the product comes before what only proves. For a reply
 // to another question they are read in this order: who has more form comes before whom it resembles.
@@ -92,6 +95,10 @@ constexpr UdpProbe kProbes[] = {
     {"dhcp", kDhcp, udp_nothing, read_udp_silence, false, "RFC 2131 §4.1: an address would be asked for", false},
     {"flow-export", kFlows, udp_nothing, read_udp_silence, false, "RFC 7011 §10.3: one way", false},
     {"overlay-tunnel", kTunnels, udp_nothing, read_udp_silence, false, "RFC 7348 §4, RFC 8926 §3: one way", false},
+    // Control systems and printers print, switch or stop on bytes that they do not know (as rules/policy/scope.h
+    // has it for TCP): BACnet, EtherNet/IP, PROFINET, HART-IP, Foundation Fieldbus, GE-SRTP, and the others on
+    // both.
+    {"fragile", kFragile, udp_nothing, read_udp_anything, false, "no bytes are sent there", false},
 };
 
 /// What a port that no row names is asked: many servers answer to anything; DNS and SNMP agents are the ones most
