@@ -86,6 +86,7 @@ int run_scan_remote(const ScanCommand& command) {
   RemoteRequest request = read->take();
 
   ScanCommand scan = command;
+  scan.remote = false;  // from here on it is a scan like any other
   if (scan.selection.scope_limit.empty()) {
     struct stat info{};
     // Anything but "it is not there" must not be taken for "anything goes": reading it says why it cannot be read.

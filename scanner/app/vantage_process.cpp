@@ -169,11 +169,20 @@ void VantageProcess::take_error_line(std::string_view line) {
     if (said_ == kErrorLinesMax + 1) say_warning(name() + ": ... and more, which is left out");
     return;
   }
-  if (level == "error") why_ = message.substr(0, message.find('\n'));
-  if (level == "warning" || level == "error")
-    say_warning(name() + ": " + message);
-  else
-    say_detail(name() + ": " + message);
+  if (level == "error") {
+    why_ = message.substr(0, message.find('\n'));
+    if (why_.starts_with("error: ")) why_.erase(0, 7);
+  }
+  // A diagnostic has its line and caret below it.
+  for (std::string_view rest = message; !rest.empty();) {
+    std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string text = name() + ": " + std::string(rest.substr(0, end));
+    if (level == "warning" || level == "error")
+      say_warning(text);
+    else
+      say_detail(text);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }
 
 Result<void> VantageProcess::give_up(const std::string& why) {
