@@ -344,6 +344,10 @@ int run_scan(const ScanCommand& command) {
     std::string head = resumed ? journal_resumed(now()) : journal_header(header);
     if (!resumed)
       for (const Unroutable& u : s.plan.unroutable) head += journal_unroutable({u.real, u.why});
+    // Who reads the journal is to know that silence about a port may mean that another one was asked for it.
+    if (!resumed && s.plan.corners)
+      for (const std::string& note : s.plan.notes)
+        if (note.starts_with("corners: ")) head += journal_note(note);
     return journal.append(head);
   };
   if (resumed) {
