@@ -100,7 +100,7 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
   };
   files.time_zone_bytes = time_zone_bytes;
   ReadRuleSet read = read_rule_set(path, files);
-  say(read.diagnostics);
+  if (bundle == nullptr || !read.rules) say(read.diagnostics);  // who sent it has seen the warnings
   loaded.rules = std::move(read.rules);
   return loaded;
 }
