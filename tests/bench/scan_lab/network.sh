@@ -79,9 +79,12 @@ END_COUNTERS
 
 # scan_sink: a responder without a firewall. 65 percent of its ports are answered by its own TCP, the rest is dropped.
 scan_sink() {
+  local n
   node sink
   ipv4_only sink
   cable sink eth0 scanner eth1
+  ipv4_only scanner eth1
+  inside sink ip link set eth0 address 02:00:00:00:00:82   # zmap must be told it, masscan on a second interface too
   inside scanner ip address add 198.51.100.129/30 dev eth1
   inside sink ip address add 198.51.100.130/30 dev eth0
   inside scanner ip route add 198.51.100.192/30 via 198.51.100.130
@@ -106,10 +109,13 @@ table netdev watch {
 }
 END_SINK
   for n in 192 193 194 195; do start sink sink-$n unprivileged "$LAB_PYTHON" "$LAB_DIR/servers/open_ports.py" 198.51.100.$n 22,443,8080,40000; done
+  for n in 192 193 194 195; do wait_for sink 198.51.100.$n 40000; done
 }
 
 # scan_loss PERCENT: each way, of everything but ARP and neighbour discovery. netem would do; not every kernel has it.
 scan_loss() {
+  local parts
+  parts=$(awk -v percent="$1" 'BEGIN { printf "%d", percent * 100 }')
   inside gate nft -f - <<END_LOSS
 table inet loss {}
 flush table inet loss
@@ -120,12 +126,12 @@ table inet loss {
   chain to {
     type filter hook prerouting priority -400; policy accept;
     iifname wan jump nd
-    iifname wan meta random < $1% counter name lost_to drop
+    iifname wan numgen random mod 10000 < $parts counter name lost_to drop
   }
   chain from {
     type filter hook postrouting priority 400; policy accept;
     oifname wan jump nd
-    oifname wan meta random < $1% counter name lost_from drop
+    oifname wan numgen random mod 10000 < $parts counter name lost_from drop
   }
 }
 END_LOSS
