@@ -28,17 +28,18 @@ std::string_view header_of(std::string_view text, std::string_view name) {
   return {};
 }
 
-/// "Product/1.2 (more)" as both.
+/// "Product/1.2 (more)", "kamailio (5.6.3 (x86_64/linux))": a name, and a version where a digit follows it.
+/// Anything else stays whole: "FPBX-16.0.33(18.9.0)".
 void name_product(std::string_view text, ServiceSeen& seen) {
-  std::size_t slash = text.find('/'), blank = text.find(' ');
-  if (slash != text.npos && (blank == text.npos || slash < blank)) {
-    seen.product = word_of(text.substr(0, slash));
-    text.remove_prefix(slash + 1);
-    seen.version = word_of(text.substr(0, text.find_first_of(" (,")));
+  std::size_t end = text.find_first_of("/ (");
+  std::size_t digit = text.find_first_not_of("/ (", std::min(end, text.size()));
+  if (digit == text.npos || text[digit] < '0' || text[digit] > '9') {
+    seen.product = word_of(text.substr(0, 64));
     return;
   }
-  // "kamailio (5.6.3 (x86_64/linux))", "FPBX-16.0.33(18.9.0)": the version stays where it is.
-  seen.product = word_of(text.substr(0, 64));
+  seen.product = word_of(text.substr(0, end));
+  text.remove_prefix(digit);
+  seen.version = word_of(text.substr(0, text.find_first_of(" (),;")));
 }
 
 /// "UPnP/1.0" says a protocol, not a product: the last word of a server's line is the product (UPnP 1.1 §1.3.3).

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "probes/app/udp_probe.h"
+#include "rules/net/app_protocol.h"
 #include "tests/probes/app/udp_replies.h"
 
 using namespace demarc;
@@ -41,6 +42,7 @@ TEST_CASE("what servers answer over UDP is an answer, with the token that came b
     CHECK(heard.token_bits == reply.token_bits);
     REQUIRE(heard.seen.has_value());
     CHECK(heard.seen->name == reply.service);
+    CHECK((is_app_protocol(reply.service) || reply.service == kUnknownService));  // a rule set can name it
     CHECK(heard.seen->product == reply.product);
     CHECK(heard.seen->version == reply.version);
     CHECK(heard.seen->evidence.find(reply.evidence) != std::string::npos);

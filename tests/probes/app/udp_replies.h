@@ -459,6 +459,8 @@ inline std::vector<UdpReply> udp_replies() {
       {"udp_rpc_denied", "nfs-null", rpc_denied(1, 5), 32, "onc-rpc", "", "", "denied: authentication 5"},
       {"udp_sip", "sip-options", sip_reply("483 Too Many Hops", "Server: Example-PBX/13.0.1 (linux)\r\n"), 128,
        "sip", "Example-PBX", "13.0.1", "SIP/2.0 483 Too Many Hops"},
+      {"udp_sip_words", "sip-options", sip_reply("200 OK", "User-Agent: kamailio (5.6.3 (x86_64/linux))\r\n"), 128,
+       "sip", "kamailio", "5.6.3", "SIP/2.0 200 OK"},
       {"udp_stun", "stun-binding", stun_reply(0x0101), 96, "stun", "Coturn", "4.6.1", "binding response"},
       {"udp_ssdp", "ssdp-search",
        bytes_of("HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\nLocation: "

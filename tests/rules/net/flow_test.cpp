@@ -35,6 +35,11 @@ TEST_CASE("what speaks satisfies what is expected") {
   CHECK_FALSE(satisfies("tls", "", "ssh"));
   CHECK_FALSE(satisfies("http", "", "tls"));
   CHECK_FALSE(satisfies("ssh", "", "tls"));
+  CHECK(satisfies("dtls", "", "sip"));
+  CHECK_FALSE(satisfies("dtls", "", "ntp"));
+  CHECK(satisfies("quic", "", "http"));  // HTTP/3
+  CHECK_FALSE(satisfies("quic", "", "ldap"));
   CHECK(is_app_protocol("mssql"));
+  CHECK(is_app_protocol("netbios-ns"));
   CHECK_FALSE(is_app_protocol("mssqql"));
 }
