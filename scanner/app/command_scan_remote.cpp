@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <thread>
 
 #include "scanner/app/console.h"
 #include "scanner/app/remote_request.h"
@@ -53,21 +52,39 @@ Result<std::string> nameless_file(const char* what, const std::string& bytes) {
   return fmt::format("/proc/self/fd/{}", fd);
 }
 
-/// "stop", or the end of the input: nobody waits for the rest.
-void watch_input(std::string seen) {
+/// "stop", or the end of the input: nobody waits for the rest. By a signal and not by a thread: the raw engine
+/// gives up its privilege for the whole process, which it can only while there is one thread.
+void on_input(int) {
+  static std::size_t seen = 0;  // bytes that are no "stop": there is nothing else to say
+  int problem = errno;
   char buffer[256];
-  while (seen.find(kStopLine) == std::string::npos && seen.size() < 4096) {
+  for (;;) {
     ssize_t size = read(STDIN_FILENO, buffer, sizeof buffer);
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == EAGAIN) {
-      pollfd ready{STDIN_FILENO, POLLIN, 0};
-      poll(&ready, 1, 1000);
-      continue;
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (size <= 0) {
+      request_stop();
+      break;
     }
-    if (size <= 0) break;
-    seen.append(buffer, static_cast<std::size_t>(size));
+    seen += static_cast<std::size_t>(size);
+    if (seen >= kStopLine.size()) request_stop();
   }
-  request_stop();
+  errno = problem;
+}
+
+Result<void> watch_input(std::string_view already_read) {
+  struct sigaction action{};
+  action.sa_handler = on_input;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  int flags = fcntl(STDIN_FILENO, F_GETFL);
+  if (sigaction(SIGIO, &action, nullptr) != 0 || fcntl(STDIN_FILENO, F_SETOWN, getpid()) != 0 || flags < 0 ||
+      fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK | O_ASYNC) != 0) {
+    return std::unexpected(file_error("standard input", "cannot be watched", errno));
+  }
+  if (!already_read.empty()) request_stop();
+  raise(SIGIO);  // what came before anybody watched
+  return {};
 }
 
 }  // namespace
@@ -106,7 +123,7 @@ int run_scan_remote(const ScanCommand& command) {
     if (!path) return say(path.error()), kCouldNotRun;
     scan.resume = *path;
   }
-  std::thread(watch_input, read->rest()).detach();
+  if (Result<void> watched = watch_input(read->rest()); !watched) return say(watched.error()), kCouldNotRun;
   return run_scan(scan);
 }
 
