@@ -172,6 +172,14 @@ void sort_out(std::vector<IcmpType> types, PlanTarget& target) {
   }
 }
 
+/// Of what the command line names, the queries of that family.
+std::vector<IcmpType> queries(const std::vector<IcmpType>& types, Family family) {
+  std::vector<IcmpType> out;
+  std::copy_if(types.begin(), types.end(), std::back_inserter(out),
+               [&](const IcmpType& t) { return can_be_asked(family, t); });
+  return out;
+}
+
 /// The ports to ask at the face of a host: what is required of the host, and where the face forwards it.
 PortSet at_face(const PortSet& required, const Translation* translation) {
   if (translation == nullptr) return required;
@@ -394,7 +402,7 @@ class Planner {
     }
     // -p asks what it names and nothing else.
     if (options_.icmp || (!options_.tcp && !options_.udp)) {
-      const std::vector<IcmpType>& icmp = options_.icmp ? *options_.icmp : required.icmp;
+      const std::vector<IcmpType> icmp = options_.icmp ? queries(*options_.icmp, probed.family()) : required.icmp;
       draft.icmp.insert(draft.icmp.end(), icmp.begin(), icmp.end());
     }
   }
@@ -590,7 +598,7 @@ Result<ScanPlan> plan_scan(const Scope& scope, const PlanOptions& options) {
     PlanTarget out(target, target.address(), "");
     out.tcp = tcp;
     out.udp = options.udp.value_or(PortSet()).intersect(PortSet::probeable());
-    if (options.icmp) sort_out(*options.icmp, out);
+    if (options.icmp) sort_out(queries(*options.icmp, target.address().family()), out);
     if (out.care() == Care::discovery_only) out.udp = PortSet();
     if (corners) {
       const Address& address = target.address();

@@ -66,8 +66,8 @@ struct PlanCanary {
 
 /// What the command line changes. What is empty or absent is as the rule set says.
 struct PlanOptions {
-  std::optional<PortSet> tcp, udp;  // -p: instead of the coverage
-  std::optional<std::vector<IcmpType>> icmp;
+  std::optional<PortSet> tcp, udp;            // -p: instead of the coverage
+  std::optional<std::vector<IcmpType>> icmp;  // of both families; each target is asked those of its own
   std::vector<Prefix> targets;  // only these of the scope; addresses named here are asked even where unroutable
   std::vector<Prefix> exclude;  // --exclude, beside the scope's own
   std::vector<Address> known;   // addresses known from evidence: they stand for IPv6 prefixes nobody can enumerate
