@@ -5,6 +5,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -60,14 +61,11 @@ class Queue {
         room_(std::min<std::size_t>(interface.mtu, kPacketMax)),
         bytes_(batch * aligned(header_ + room_)),
         pieces_(batch),
-        names_(header_ == 0 ? batch : 0),
+        names_(header_ == 0 || interface.loopback ? batch : 0),
         messages_(batch) {
     for (std::uint32_t i = 0; i < batch; ++i) {
       messages_[i].msg_hdr.msg_iov = &pieces_[i];
       messages_[i].msg_hdr.msg_iovlen = 1;
-      if (header_ != 0) continue;
-      messages_[i].msg_hdr.msg_name = &names_[i];
-      messages_[i].msg_hdr.msg_namelen = sizeof names_[i];
     }
   }
 
@@ -84,35 +82,66 @@ class Queue {
     assert(!full() && length > 0 && length <= room_);
     if (full() || length == 0 || length > room_) return;
     std::uint8_t* frame = bytes_.data() + used_;
+    msghdr& message = messages_[count_].msg_hdr;
+    message.msg_name = nullptr;
+    message.msg_namelen = 0;
+    pieces_[count_] = {frame, header_ + length};
     std::uint16_t type = !ip ? ETH_P_ARP : (frame[header_] >> 4) == 6 ? ETH_P_IPV6 : ETH_P_IP;
-    if (header_ != 0) {
+    if (from.loopback && type == ETH_P_IP) {
+      if (length < 20) return;
+      sockaddr_in& name = names_[count_].ipv4;
+      name = {};
+      name.sin_family = AF_INET;
+      std::memcpy(&name.sin_addr, frame + header_ + 16, 4);
+      message.msg_name = &name;
+      message.msg_namelen = sizeof name;
+      pieces_[count_] = {frame + header_, length};
+    } else if (header_ != 0) {
       std::memcpy(frame, to.bytes.data(), 6);
       std::memcpy(frame + 6, from.address.bytes.data(), 6);
       frame[12] = static_cast<std::uint8_t>(type >> 8);
       frame[13] = static_cast<std::uint8_t>(type);
     } else {
-      sockaddr_ll& name = names_[count_];
+      sockaddr_ll& name = names_[count_].link;
+      name = {};
       name.sll_family = AF_PACKET;
       name.sll_protocol = htons(type);
       name.sll_ifindex = from.index;
+      message.msg_name = &name;
+      message.msg_namelen = sizeof name;
     }
-    pieces_[count_] = {frame, header_ + length};
     used_ += aligned(header_ + length);
     ++count_;
   }
 
-  mmsghdr* messages() { return messages_.data(); }
+  /// The messages from `first` on that leave by the same socket.
+  struct Run {
+    mmsghdr* messages;
+    unsigned count;
+    bool loopback_ipv4;
+  };
+  Run run(std::size_t first) {
+    Run found{&messages_[first], 1, is_ipv4_name(first)};
+    while (first + found.count < count_ && is_ipv4_name(first + found.count) == found.loopback_ipv4) ++found.count;
+    return found;
+  }
 
   /// Takes off the first `done`; the others move to the front.
   void drop(std::size_t done) {
     if (done == count_) return clear();
     if (done == 0) return;
+    // The room for a link header is there also where a raw IP socket does without.
     auto* first = static_cast<std::uint8_t*>(pieces_[done].iov_base);
-    std::size_t moved = static_cast<std::size_t>(first - bytes_.data());
-    std::memmove(bytes_.data(), first, used_ - moved);
+    std::size_t moved = static_cast<std::size_t>(first - bytes_.data()) - (is_ipv4_name(done) ? header_ : 0);
+    std::memmove(bytes_.data(), bytes_.data() + moved, used_ - moved);
     for (std::size_t i = done; i < count_; ++i) {
       pieces_[i - done] = {static_cast<std::uint8_t*>(pieces_[i].iov_base) - moved, pieces_[i].iov_len};
-      if (header_ == 0) names_[i - done] = names_[i];
+      msghdr& message = messages_[i - done].msg_hdr;
+      message.msg_namelen = messages_[i].msg_hdr.msg_namelen;
+      message.msg_name = nullptr;
+      if (message.msg_namelen == 0) continue;
+      names_[i - done] = names_[i];
+      message.msg_name = &names_[i - done];
     }
     used_ -= moved;
     count_ -= done;
@@ -120,15 +149,21 @@ class Queue {
 
   /// The interface came back under another number.
   void rename(int interface_index) {
-    for (std::size_t i = 0; i < count_ && header_ == 0; ++i) names_[i].sll_ifindex = interface_index;
+    for (std::size_t i = 0; i < count_; ++i)
+      if (messages_[i].msg_hdr.msg_namelen == sizeof(sockaddr_ll)) names_[i].link.sll_ifindex = interface_index;
   }
 
  private:
+  union Name {
+    sockaddr_ll link;
+    sockaddr_in ipv4;
+  };
+  bool is_ipv4_name(std::size_t i) const { return messages_[i].msg_hdr.msg_namelen == sizeof(sockaddr_in); }
   static std::size_t aligned(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
   std::size_t header_, room_;
   std::vector<std::uint8_t> bytes_;
   std::vector<iovec> pieces_;
-  std::vector<sockaddr_ll> names_;
+  std::vector<Name> names_;
   std::vector<mmsghdr> messages_;
   std::size_t count_ = 0, used_ = 0;
 };
@@ -290,17 +325,22 @@ class Plain {
 }  // namespace
 
 struct Channel::State {
-  State(const ChannelOptions& options, int send, int receive)
-      : interface(options.interface), send_fd(send), receive_fd(receive), queue(options.interface, options.batch) {}
+  State(const ChannelOptions& options, const PacketSockets& sockets)
+      : interface(options.interface),
+        send_fd(sockets.send_fd),
+        receive_fd(sockets.receive_fd),
+        loopback_ipv4_fd(sockets.loopback_ipv4_fd),
+        queue(options.interface, options.batch) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
     close(send_fd);
     close(receive_fd);
+    if (loopback_ipv4_fd >= 0) close(loopback_ipv4_fd);
   }
 
   Interface interface;
-  int send_fd, receive_fd;
+  int send_fd, receive_fd, loopback_ipv4_fd;
   Queue queue;
   Ring ring;
   Plain plain;
@@ -334,16 +374,16 @@ Channel& Channel::operator=(Channel&&) noexcept = default;
 
 Result<Channel> Channel::open(const ChannelOptions& options) {
   PacketSockets sockets = DEMARC_TRY(open_packet_sockets(options));
-  return adopt(options, sockets.send_fd, sockets.receive_fd);
+  return adopt(options, sockets.send_fd, sockets.receive_fd, sockets.loopback_ipv4_fd);
 }
 
-Result<Channel> Channel::adopt(const ChannelOptions& options, int send_fd, int receive_fd) {
+Result<Channel> Channel::adopt(const ChannelOptions& options, int send_fd, int receive_fd, int loopback_ipv4_fd) {
   ChannelOptions checked = options;
   checked.batch = std::clamp(options.batch, 1U, 1024U);  // sendmmsg takes no more (UIO_MAXIOV)
-  auto state = std::make_unique<State>(checked, send_fd, receive_fd);
+  auto state = std::make_unique<State>(checked, PacketSockets{send_fd, receive_fd, loopback_ipv4_fd});
   constexpr std::size_t kRingBytesMax = std::size_t{1} << 30;
-  if (!state->ring.open(receive_fd, std::min(options.ring_bytes, kRingBytesMax)))
-    state->plain.open(receive_fd, options.ring_bytes);
+  if (options.ring_bytes == 0 || !state->ring.open(receive_fd, std::min(options.ring_bytes, kRingBytesMax)))
+    state->plain.open(receive_fd, std::max(options.ring_bytes, kRingBytesMin));
   return Channel(std::move(state));
 }
 
@@ -363,7 +403,8 @@ Channel::Flushed Channel::flush() {
   std::size_t done = 0;
   bool looked_again = false;
   while (done < queue.size()) {
-    int sent = sendmmsg(state_->send_fd, queue.messages() + done, static_cast<unsigned>(queue.size() - done),
+    Queue::Run run = queue.run(done);
+    int sent = sendmmsg(run.loopback_ipv4 ? state_->loopback_ipv4_fd : state_->send_fd, run.messages, run.count,
                         MSG_DONTWAIT);
     if (sent > 0) {
       done += static_cast<std::size_t>(sent);

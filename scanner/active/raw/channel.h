@@ -33,9 +33,9 @@ struct ChannelFilter {
 struct ChannelOptions {
   Interface interface;
   ChannelFilter filter;
-  std::size_t ring_bytes = 32U << 20;
-  std::uint32_t batch = 128;  // packets given to the kernel at once
-  bool bypass_qdisc = true;   // where the driver can; the queueing discipline would only delay
+  std::size_t ring_bytes = 32U << 20;  // less where memory is scarce; 0: no ring, a system call for a few packets
+  std::uint32_t batch = 128;           // packets given to the kernel at once
+  bool bypass_qdisc = true;            // where the driver can; the queueing discipline would only delay
 };
 
 /// One packet that came in, from its IP header on (an ARP packet: from its own). Valid until the callback returns.
@@ -50,8 +50,10 @@ struct Received {
 class Channel {
  public:
   static Result<Channel> open(const ChannelOptions& options);
-  /// From descriptors that the privileged sender program opened and set up (same options).
-  static Result<Channel> adopt(const ChannelOptions& options, int send_fd, int receive_fd);
+  /// From descriptors that the privileged sender program opened and set up (same options); the channel owns them
+  /// from now on. Loopback needs a third one (packet_sockets.h).
+  static Result<Channel> adopt(const ChannelOptions& options, int send_fd, int receive_fd,
+                               int loopback_ipv4_fd = -1);
   ~Channel();
   Channel(Channel&&) noexcept;
   Channel& operator=(Channel&&) noexcept;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,8 +38,8 @@ Result<PacketSockets> open_packet_sockets(const ChannelOptions& options) {
   PacketSockets opened;
   auto fail = [&](std::string_view what) {
     int cause = errno;
-    if (opened.send_fd >= 0) close(opened.send_fd);
-    if (opened.receive_fd >= 0) close(opened.receive_fd);
+    for (int fd : {opened.send_fd, opened.receive_fd, opened.loopback_ipv4_fd})
+      if (fd >= 0) close(fd);
     return failure(
         fmt::format("cannot {} on interface {}: {}", what, interface.name, std::strerror(cause)),
         cause == EPERM || cause == EACCES ? "raw probes need CAP_NET_RAW: 'demarc doctor' says how" : "");
@@ -54,6 +55,14 @@ Result<PacketSockets> open_packet_sockets(const ChannelOptions& options) {
   if (setsockopt(opened.send_fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer) != 0)
     setsockopt(opened.send_fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
   if (!bind_to(opened.send_fd, interface.index, 0)) return fail("send");
+
+  if (interface.loopback) {
+    // IPPROTO_RAW: the header is ours (raw(7)), and nothing is ever received.
+    opened.loopback_ipv4_fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    if (opened.loopback_ipv4_fd < 0) return fail("open a raw socket");
+    if (!attach_filter(opened.loopback_ipv4_fd, deaf_filter())) return fail("attach a filter");
+    setsockopt(opened.loopback_ipv4_fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  }
 
   // SOCK_DGRAM: packets begin with their IP header on every kind of link, and so the filter is the same for all.
   opened.receive_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -203,7 +203,7 @@ Result<Channel> open_channel(const ChannelOptions& options, const RawAbility& ab
     case RawPrivilege::own: return Channel::open(options);
     case RawPrivilege::sender: {
       PacketSockets sockets = DEMARC_TRY(open_by_sender(ability.sender, options));
-      return Channel::adopt(options, sockets.send_fd, sockets.receive_fd);
+      return Channel::adopt(options, sockets.send_fd, sockets.receive_fd, sockets.loopback_ipv4_fd);
     }
     case RawPrivilege::none: break;
   }

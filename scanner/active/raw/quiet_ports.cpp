@@ -3,6 +3,9 @@
 #include <dirent.h>
 #include <fmt/format.h>
 #include <ifaddrs.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +18,10 @@
 
 #include "scanner/active/raw/packet_filter.h"
 #include "scanner/active/socket_address.h"
+
+#ifndef IPV6_MINHOPCOUNT
+#define IPV6_MINHOPCOUNT 73  // <linux/in6.h>, which the C library's header leaves out
+#endif
 
 namespace demarc {
 
@@ -58,6 +65,27 @@ struct Place {
   std::uint32_t scope = 0;
 };
 
+/// Makes a TCP socket drop whatever comes for it, before anything is answered. A filter is the plain way; newer
+/// kernels want CAP_NET_ADMIN for one on TCP. Without it: a signature that nobody has (RFC 2385), asked of every
+/// peer, and segments without one are dropped in silence, too. A kernel built without signatures can still demand a
+/// TTL that only a neighbour's packet could have.
+bool deafen_tcp(int fd, Family family) {
+  if (attach_filter(fd, deaf_filter())) return true;
+  if (errno != EPERM) return false;
+  tcp_md5sig signature{};
+  sockaddr_storage every{};
+  every.ss_family = family == Family::ipv4 ? AF_INET : AF_INET6;
+  std::memcpy(&signature.tcpm_addr, &every, sizeof signature.tcpm_addr);
+  signature.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;  // of length 0
+  signature.tcpm_keylen = 16;
+  if (getrandom(signature.tcpm_key, signature.tcpm_keylen, 0) == signature.tcpm_keylen &&
+      setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature, sizeof signature) == 0)
+    return true;
+  int hops = 255;
+  return family == Family::ipv4 ? setsockopt(fd, IPPROTO_IP, IP_MINTTL, &hops, sizeof hops) == 0
+                                : setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &hops, sizeof hops) == 0;
+}
+
 /// A deaf socket on one port of one address; 0, or the errno of what failed.
 int hold_one(Protocol protocol, const Place& place, Port port, Held& held) {
   bool tcp = protocol == Protocol::tcp;
@@ -68,7 +96,7 @@ int hold_one(Protocol protocol, const Place& place, Port port, Held& held) {
   int on = 1;
   if (!place.address.is_ipv4()) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   // Deaf before it can hear: a SYN between listen() and the filter would be answered.
-  if (!attach_filter(fd, deaf_filter())) return errno;
+  if (!(tcp ? deafen_tcp(fd, place.address.family()) : attach_filter(fd, deaf_filter()))) return errno;
   sockaddr_storage name{};
   std::memcpy(&name, at.get(), at.size());
   if (!place.address.is_ipv4()) reinterpret_cast<sockaddr_in6*>(&name)->sin6_scope_id = place.scope;

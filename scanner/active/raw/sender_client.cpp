@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -33,11 +34,11 @@ struct Answer {
   }
 };
 
-/// One message with at most two descriptors; whatever else comes is closed.
+/// One message with at most three descriptors; whatever else comes is closed.
 Answer receive_answer(int fd) {
   Answer answer;
   char text[512];
-  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))];
   iovec piece{text, sizeof text};
   msghdr message{};
   message.msg_iov = &piece;
@@ -99,10 +100,10 @@ Result<Answer> ask_sender(const std::string& program, std::vector<std::string> w
   return answer;
 }
 
-bool is_packet_socket(int fd) {
+bool is_socket_of(int fd, int wanted) {
   int domain = 0;
   socklen_t size = sizeof domain;
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_PACKET;
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == wanted;
 }
 
 }  // namespace
@@ -118,10 +119,12 @@ Result<PacketSockets> open_by_sender(const std::string& program, const ChannelOp
                                     options.bypass_qdisc ? "bypass" : "queue"};
   for (const Address& address : options.filter.addresses) words.push_back(to_string(address));
   Answer answer = DEMARC_TRY(ask_sender(program, std::move(words)));
-  if (answer.descriptors.size() != 2 || !is_packet_socket(answer.descriptors[0]) ||
-      !is_packet_socket(answer.descriptors[1]))
-    return failure(fmt::format("{} did not pass on two packet sockets", program));
-  PacketSockets opened{answer.descriptors[0], answer.descriptors[1]};
+  std::vector<int> families = {AF_PACKET, AF_PACKET};
+  if (options.interface.loopback) families.push_back(AF_INET);
+  bool as_asked = std::ranges::equal(answer.descriptors, families, is_socket_of);
+  if (!as_asked) return failure(fmt::format("{} did not pass on the sockets it was asked for", program));
+  PacketSockets opened{answer.descriptors[0], answer.descriptors[1],
+                       options.interface.loopback ? answer.descriptors[2] : -1};
   answer.descriptors.clear();
   return opened;
 }

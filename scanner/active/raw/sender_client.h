@@ -3,7 +3,8 @@
 //
 //   demarc-sender check                                           -> "ok"
 //   demarc-sender open INTERFACE-NUMBER TCP-PORTS UDP-PORTS bypass|queue [ADDRESS...]
-//                                                                 -> "ok" and two descriptors: send, receive
+//                                                                 -> "ok" and descriptors: send, receive; on
+//                                                                    loopback a third, see packet_sockets.h
 //   anything that goes wrong                                      -> what and why, no descriptor
 #pragma once
 

@@ -76,16 +76,17 @@ bool answer(std::string_view text, const PacketSockets& sockets) {
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))]{};
+  alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))]{};
   if (sockets.send_fd >= 0) {
-    const int passed[] = {sockets.send_fd, sockets.receive_fd};
+    const int passed[] = {sockets.send_fd, sockets.receive_fd, sockets.loopback_ipv4_fd};
+    const std::size_t size = (sockets.loopback_ipv4_fd >= 0 ? 3 : 2) * sizeof(int);
     message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message.msg_controllen = CMSG_SPACE(size);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof passed);
-    std::memcpy(CMSG_DATA(header), passed, sizeof passed);
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), passed, size);
   }
   return sendmsg(kSenderSocket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
 }
