@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "reports/view/view.h"
 #include "rules/evidence/witness.h"
 #include "rules/text/escape.h"
 #include "rules/text/suggest.h"
 #include "scanner/active/local.h"
+#include "scanner/active/raw/privilege.h"
 #include "scanner/active/witness.h"
 #include "scanner/active/witness_key.h"
 #include "scanner/app/console.h"
@@ -69,6 +71,20 @@ Result<void> find_addresses(const std::string& interface_name, WitnessHeader& he
   }
   std::sort(header.addresses.begin(), header.addresses.end());
   header.addresses.erase(std::unique(header.addresses.begin(), header.addresses.end()), header.addresses.end());
+  return {};
+}
+
+/// From here on foreign bytes are read: what was needed to listen is given up, and nothing can be opened any more
+/// but the files named and the interface's counters of losses.
+Result<void> give_up_privilege(const std::string& text_file) {
+  ConfineOptions options;
+  if (!text_file.empty()) {
+    const std::filesystem::path directory = std::filesystem::path(text_file).parent_path();
+    options.writable.push_back(directory.empty() ? "." : directory.string());
+  }
+  options.readable = {"/sys/class/net", "/sys/devices", "/proc/net", "/etc/localtime", "/usr/share/zoneinfo"};
+  const Confinement reached = DEMARC_TRY(confine(options));
+  say_detail("privilege given up: " + reached.text());
   return {};
 }
 
@@ -139,6 +155,7 @@ int run_witness_command(const WitnessCommand& command) {
     // Only now: a witness that cannot listen leaves no file behind.
     if (!record_file.empty() && record_file != "-")
       file.emplace(DEMARC_TRY(AppendFile::open(record_file, AppendFile::Mode::create_new)));
+    DEMARC_TRY(give_up_privilege(text_file));
     header.started = started;
     DEMARC_TRY(write(witness_header(header)));
     say_note(fmt::format("listening at '{}' on {} with key {}; Ctrl-C ends it", terminal_safe(header.at),
