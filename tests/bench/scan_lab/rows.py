@@ -123,7 +123,7 @@ class Bench:
 
     def zmap(self, targets, port, *more, interface="eth1", rate=400000):
         out = self.file("csv")
-        return "zmap", out, ["zmap", "-i", interface, "-r", str(rate), "-c", "2", "-p", str(port), "-b", "/dev/null", "--disable-syslog", "-q",
+        return "zmap", out, ["zmap", "-i", interface, "-r", str(rate), "-c", "2", "-p", str(port), "-b", "/dev/null", "--disable-syslog", "-q", "-O", "csv",
                              "-f", "saddr,sport,classification,success,repeat", "--output-filter", "repeat = 0",
                              "-G", SINK_LINK, "-S", "198.51.100.129", "-o", out] + list(more) + list(targets)
 
@@ -230,7 +230,7 @@ class Bench:
                     "opens missed": sum(1 for key in opens if judge.READERS[tool](out).get(key, judge.Seen("", "", "")).kind != "open"),
                     "probes/s": f"{run.probes / run.wall:.0f}"}
 
-        entries = [("demarc --tries 1 --rate 400000", lambda: self.demarc(["198.51.100.192/30"], f"1-{last}", "--tries", "1", rules=False,
+        entries = [("demarc --tries 1 --rate 400000", lambda: self.demarc(targets, f"1-{last}", "--tries", "1", rules=False,
                                                                           rate=400000)),
                    ("zmap -r 400000 (one port of 131,072 hosts)", lambda: self.zmap(["198.18.0.0/15"], 8080)),
                    ("zmap -r 200000 (one port of 131,072 hosts)", lambda: self.zmap(["198.18.0.0/15"], 8080, rate=200000)),
