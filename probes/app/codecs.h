@@ -85,7 +85,7 @@ Heard read_mssql(Bytes reply);
 Heard read_mysql(Bytes reply);
 ByteString postgresql_ssl_request(std::string_view host);
 Heard read_postgresql(Bytes reply);
-ByteString postgresql_old_protocol(std::string_view host);
+ByteString postgresql_no_protocol(std::string_view host);
 ByteString redis_ping(std::string_view host);
 Heard read_redis(Bytes reply);
 ByteString memcached_version(std::string_view host);

@@ -101,7 +101,8 @@ void Dialogue::on_tls(const TlsFacts& facts) {
   if (std::optional<CertificateFacts> certificate = read_certificate(facts.certificate)) {
     tls.certificate_names = names_of(*certificate);
     tls.certificate_expires = certificate->not_after;
-    tls.evidence += "; " + describe(*certificate);
+    // The first answer may have brought the same certificate in the clear.
+    if (!seen_ || seen_->certificate_names != tls.certificate_names) tls.evidence += "; " + describe(*certificate);
   }
   if (!seen_) {
     seen_.emplace();

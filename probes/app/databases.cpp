@@ -88,6 +88,8 @@ Heard read_mysql(Bytes reply) {  // HandshakeV10, or an error packet: "Host '...
   if (version.empty() || version[0] < '0' || version[0] > '9') return {};
   bool maria = contains_ignoring_case(version, "mariadb");
   seen.product = maria ? "MariaDB" : "MySQL";
+  // MariaDB pretends to be 5.5.5 for clients that take a first digit above 9 for something else.
+  if (maria && version.starts_with("5.5.5-")) version.remove_prefix(6);
   seen.version = word_of(version);
   seen.evidence = "handshake, protocol 10, version " + seen.version;
   // Behind the version: thread id, 8 bytes, a zero, the lower half of what it can do; bit 11 is CLIENT_SSL. TLS
@@ -111,7 +113,7 @@ Heard read_postgresql(Bytes reply) {
   // One letter is little to go by; only in answer to our own question, which nobody else would answer so.
   if (reply.size() == 1 && (reply[0] == 'S' || reply[0] == 'N')) {
     seen.evidence = reply[0] == 'S' ? "SSLRequest: willing" : "SSLRequest: not willing";
-    return {seen, true, "postgresql-old-protocol", {}, reply[0] == 'S'};
+    return {seen, true, "postgresql-no-protocol", {}, reply[0] == 'S'};
   }
   if (reply.size() < 9 || reply[0] != 'E') return {};
   std::uint32_t length = be32(&reply[1]);
@@ -128,10 +130,10 @@ Heard read_postgresql(Bytes reply) {
   return {seen, reply.size() >= length + 1, {}};
 }
 
-ByteString postgresql_old_protocol(std::string_view) {
+ByteString postgresql_no_protocol(std::string_view) {
   // A start-up message of a protocol that no server speaks: it says so, in words that only PostgreSQL uses.
   ByteString out;
-  ByteWriter(out).u32(9).u32(0x00010000).u8(0);
+  ByteWriter(out).u32(9).u32(0x000F0000).u8(0);
   return out;
 }
 

@@ -20,61 +20,48 @@ struct Interface {
   std::uint32_t first;  // of the UUID, as it is written
   std::string_view name;
 };
-// What one meets on Windows servers; the first eight digits of each UUID tell them apart. MS-RPCE's sister
-// documents name the interfaces.
+// What one meets on Windows servers, by the first eight digits of the UUID. Where two interfaces share them, both
+// are named. (MS-DRSR, MS-SAMR, MS-LSAD, MS-NRPC, MS-RPRN, MS-SCMR, MS-TSCH, MS-EVEN, MS-EVEN6, MS-RSP, MS-FASP,
+// MS-SRVS, MS-WKST, MS-DHCPM, MS-RAIW, MS-ICPR, MS-DCOM, MS-CMRP, MS-RRP, MS-DNSP, MS-FRS1, MS-FRS2, MS-NSPI,
+// MS-PAR)
 constexpr Interface kInterfaces[] = {
-    {0x12345778, "samr"},
-    {0x12345678, "netlogon or print spooler"},
-    {0x12345778 + 1, ""},
+    {0x12345778, "lsarpc or samr"},
+    {0x12345678, "netlogon or spoolss"},
     {0xE3514235, "directory replication"},
-    {0xF5CC5A18, "directory"},
+    {0xF5CC5A18, "address book"},
     {0x50ABC2A4, "DNS server"},
-    {0x367ABB81, "services"},
+    {0x367ABB81, "service control"},
     {0x86D35949, "task scheduler"},
-    {0x3A9EF155, "scheduler"},
-    {0x1FF70682, "scheduler"},
-    {0x378E52B0, "scheduler"},
+    {0x378E52B0, "task scheduler"},
+    {0x1FF70682, "task scheduler"},
     {0x82273FDC, "event log"},
     {0xF6BEAFF7, "event log"},
-    {0xD95AFE70, "event log"},
-    {0x76F03F96, "winlogon"},
-    {0xD95AFE72, "winlogon"},
+    {0xD95AFE70, "shutdown"},
     {0x6B5BDD1E, "firewall"},
-    {0x2FB92682, "firewall"},
-    {0xF47433C3, "firewall"},
-    {0x7F9D11BF, "firewall"},
-    {0x29770A8F, "print"},
-    {0xAE33069B, "print spooler"},
-    {0x76F03F97, "print spooler"},
+    {0x76F03F96, "print spooler"},
     {0x0B6EDBFA, "print spooler"},
+    {0xAE33069B, "print spooler"},
     {0x4A452661, "print spooler"},
-    {0x906B0CE0, "services"},
-    {0x6BFFD098, "server service"},
-    {0x4B324FC8, "server service"},
-    {0xB25A52BF, "key isolation"},
-    {0x8FB74744, "key isolation"},
-    {0x51A227AE, "key isolation"},
-    {0x7D814569, "DHCP server"},
-    {0x6BFFD099, "DHCP server"},
+    {0x4B324FC8, "srvsvc"},
+    {0x6BFFD098, "wkssvc or DHCP server"},
     {0x5B821720, "DHCP server"},
+    {0xB25A52BF, "key isolation"},
     {0x897E2E5F, "file replication"},
     {0xF5CC59B4, "file replication"},
     {0xD049B186, "file replication"},
     {0x45F52C28, "WINS"},
     {0x91AE6020, "certificate services"},
-    {0x12B81E99, "service control"},
-    {0x367ABB82, "service control"},
     {0x99FCFEC4, "DCOM"},
     {0x000001A0, "DCOM activation"},
     {0x4D9F4AB8, "DCOM activation"},
-    {0x9556DC99, "cluster"},
     {0xB97DB8B2, "cluster"},
+    {0x338CD001, "winreg"},
 };
 
 std::string interface_name(std::uint32_t first, std::string_view annotation) {
   if (!annotation.empty()) return word_of(annotation.substr(0, 40));
   for (const Interface& known : kInterfaces)
-    if (known.first == first && !known.name.empty()) return std::string(known.name);
+    if (known.first == first) return std::string(known.name);
   return fmt::format("{:08x}-...", first);
 }
 
@@ -118,9 +105,8 @@ void align4(ByteReader& in, std::size_t whole) {
 
 }  // namespace
 
-ByteString msrpc_bind(
-    std::string_view) {  // C706 §12.6.4.3, MS-RPCE §2.2.2: to the endpoint mapper, which every RPC server can
-                         // refuse politely
+ByteString msrpc_bind(std::string_view) {  // C706 §12.6.4.3, MS-RPCE §2.2.2: to the endpoint mapper, which every
+                                           // RPC server can refuse politely
   constexpr std::uint8_t kEndpointMapper[] = {0x08, 0x83, 0xAF, 0xE1, 0x1F, 0x5D, 0xC9, 0x11,
                                               0x91, 0xA4, 0x08, 0x00, 0x2B, 0x14, 0xA0, 0xFA};
   constexpr std::uint8_t kNdr[] = {0x04, 0x5D, 0x88, 0x8A, 0xEB, 0x1C, 0xC9, 0x11,

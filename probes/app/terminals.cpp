@@ -113,7 +113,7 @@ Heard read_x11(Bytes reply) {
   seen.evidence = reply[0] == 1 ? "setup accepted without a proof" : "setup refused";
   if (length == 0 || length > 256 * 1024) return {};
   if (reply[0] == 0 && reply.size() >= 8 + length) {
-    seen.evidence += ": " + word_of(text_of(reply.subspan(8, std::min<std::size_t>(reply[1], length))));
+    seen.evidence += ": " + word_of(first_line(text_of(reply.subspan(8, std::min<std::size_t>(reply[1], length)))));
     return {seen, true};
   }
   if (reply[0] != 1) return {seen, reply.size() >= 8 + length};

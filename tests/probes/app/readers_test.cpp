@@ -6,6 +6,7 @@
 #include <set>
 
 #include "probes/app/codecs.h"
+#include "probes/app/ntlm.h"
 #include "rules/net/app_protocol.h"
 #include "tests/probes/app/replies.h"
 
@@ -20,7 +21,7 @@ TEST_CASE("what servers answer is recognised, with product and version where the
     CHECK(heard.seen->name == reply.service);
     CHECK(heard.seen->product == reply.product);
     CHECK(heard.seen->version == reply.version);
-    CHECK_FALSE(heard.seen->evidence.empty());
+    CHECK((heard.start_tls || !heard.seen->evidence.empty()));
   }
 }
 
@@ -51,6 +52,7 @@ TEST_CASE("no cut of an answer is taken for another service, and none claims mor
       REQUIRE(heard.seen.has_value());
       bool fits = heard.seen->name == reply.service || heard.seen->name == kUnknownService ||
                   reply.asked == "smtp-ehlo" ||
+                  (heard.seen->name == "http" && satisfies("http", "", reply.service)) ||
                   (heard.seen->name == "smtp" && reply.service == "ftp");  // "220 " alone is both
       CHECK(fits);
     }
@@ -81,6 +83,38 @@ TEST_CASE("a web page that says it wanted HTTPS is followed up by TLS") {
       raw("HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\nThe plain HTTP request was sent to HTTPS port"),
       find_app_probe("http-get"));
   CHECK(heard.follow_up == "tls-client-hello");
+}
+
+TEST_CASE("what servers tell about themselves is in the evidence") {
+  auto evidence = [](const ByteString& reply, std::string_view asked) {
+    return recognise(reply, find_app_probe(asked)).seen->evidence;
+  };
+  CHECK(evidence(endpoints(), "msrpc-endpoints") == "3 endpoints: tcp 49153 (Example agent), 49154 (winreg)");
+  CHECK(evidence(smb2_challenge(), "smb2-session-setup") ==
+        "host FILES, domain EXAMPLE, DNS name files.example.net, DNS domain example.net, Windows 10.0.20348");
+  CHECK(evidence(kerberos_error(), "kerberos-as-request") ==
+        "KRB-ERROR 68, realm EXAMPLE.NET, server time 20261123100000Z");
+  CHECK(evidence(rpc_mappings(), "rpcbind-dump") == "2 mappings: nfs tcp 2049, rpcbind tcp 111");
+  CHECK(evidence(root_dse(true), "ldap-root-dse") == "root DSE, host dc1.example.net, holds DC=example,DC=net");
+  CHECK(evidence(x11_refused(), "x11-setup") == "setup refused: No protocol specified");
+  CHECK(evidence({2, 1, 2}, "vnc-security") == "security none, VNC password");
+  CHECK(evidence({5, 0}, "socks5-greeting") == "SOCKS5, open to everybody");
+  CHECK(evidence(joined({{255, 254, 1}, raw("\r\nrouter login: ")}), "telnet-refusals") ==
+        "options, then: router login:");
+  CHECK(evidence(raw("HTTP/1.1 401 no\r\nWWW-Authenticate: Basic realm=\"staff\"\r\n\r\n"), "http-get") ==
+        "HTTP/1.1 401 no; wants Basic realm=\"staff\"");
+  CHECK(evidence(tls12_flight(), "tls-client-hello").ends_with("issued by shop.example.net"));
+}
+
+TEST_CASE("an NTLM challenge that points outside of itself tells nothing") {
+  ByteString m = ntlm_challenge();
+  REQUIRE(app::find_ntlm_challenge(m).has_value());
+  for (std::size_t at : {40U, 41U, 44U, 45U, 46U, 47U}) {
+    ByteString broken = m;
+    broken[at] = 0xFF;
+    CHECK_FALSE(app::find_ntlm_challenge(broken).has_value());
+  }
+  CHECK_FALSE(app::find_ntlm_challenge(app::ntlm_negotiate()).has_value());  // our own is no challenge
 }
 
 TEST_CASE("SMB says its dialect and whether it signs") {
@@ -145,6 +179,24 @@ TEST_CASE("lengths inside requests agree with their bytes") {
   CHECK(be16(dns.data()) == dns.size() - 2);
   ByteString tds = app::mssql_prelogin("");
   CHECK(be16(&tds[2]) == tds.size());
+  ByteString setup = app::smb2_session_setup("");
+  CHECK(be16(&setup[2]) == setup.size() - 4);
+  ByteString lookup = app::msrpc_endpoints("");
+  CHECK(le16(&lookup[8]) == lookup.size());
+  ByteString tns = app::oracle_version("");
+  CHECK(be16(tns.data()) == tns.size());
+  CHECK(std::size_t{be16(&tns[26])} + be16(&tns[24]) == tns.size());
+  ByteString hello_mongo = app::mongodb_hello("");
+  CHECK(le32(hello_mongo.data()) == hello_mongo.size());
+  CHECK(le32(&hello_mongo[21]) == hello_mongo.size() - 21);
+  ByteString kafka = app::kafka_api_versions("");
+  CHECK(be32(kafka.data()) == kafka.size() - 4);
+  ByteString as_request = app::kerberos_as_request("");
+  CHECK(be32(as_request.data()) == as_request.size() - 4);
+  ByteString dump = app::rpcbind_dump("");
+  CHECK((be32(dump.data()) & 0x7FFFFFFF) == dump.size() - 4);
+  ByteString mqtt = app::mqtt_connect_refused("");
+  CHECK(mqtt[1] == mqtt.size() - 2);
   ByteString session = app::netbios_session_request("");
   CHECK(be16(&session[2]) == session.size() - 4);
 }

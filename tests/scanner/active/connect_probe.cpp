@@ -161,8 +161,11 @@ int scan(int argc, char** argv) {
     fmt::print("error {}\n", result.error().what);
     return 2;
   }
+  if (tell_all)
+    for (const auto& [key, f] : sink.found) fmt::print("{} {} {}\n", to_string(key.first), key.second, line_of(f));
   std::map<std::pair<Address, std::string>, std::vector<PortRange>> alike;
-  for (const auto& [key, f] : sink.found) alike[{key.first, line_of(f)}].push_back(f.outcome.ports);
+  for (const auto& [key, f] : sink.found)
+    if (!tell_all) alike[{key.first, line_of(f)}].push_back(f.outcome.ports);
   for (const auto& [key, ranges] : alike)
     fmt::print("{} {} {}\n", to_string(key.first), to_string(PortSet::of(ranges)), key.second);
   fmt::print("end {} outcomes {} doubled {} left {}\n", name(result->summary.end), sink.found.size(), sink.doubled,
