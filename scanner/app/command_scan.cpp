@@ -195,7 +195,7 @@ ScanHeader header_of(const ScanCommand& command, const Selected& s, const Method
                   : s.plan.tcp_probes != 0 ? "syn"
                   : s.plan.udp_probes != 0 ? "udp"
                                            : "icmp";
-  header.seed = command.seed_given ? command.seed : random_seed();
+  header.seed = command.seed_given ? command.seed : s.shards > 1 ? common_seed(s.plan.sha256()) : random_seed();
   header.shard = s.shard;
   header.shards = s.shards;
   header.tries_max = s.tries;

@@ -10,6 +10,7 @@
 #include <random>
 
 #include "rules/policy/yaml_reader.h"
+#include "rules/text/sha256.h"
 #include "scanner/app/console.h"
 #include "scanner/files/file.h"
 
@@ -55,6 +56,13 @@ std::uint64_t random_seed() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32 | device()) >>
          11;  // 53 bits: a JSON number every reader keeps exact
+}
+
+std::uint64_t common_seed(std::string_view plan_sha256) {
+  std::string digest = sha256_hex("seed of the shards of " + std::string(plan_sha256));
+  std::uint64_t seed = 0;
+  std::from_chars(digest.data(), digest.data() + 16, seed, 16);
+  return seed >> 11;
 }
 
 std::string new_run_id() { return fmt::format("{:x}-{:08x}", now().seconds(), random_seed() & 0xFFFFFFFF); }

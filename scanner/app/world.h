@@ -18,6 +18,8 @@ Timestamp now();
 /// "203.0.113.7-1795428000-5f3a": an id no two runs share.
 std::string new_run_id();
 std::uint64_t random_seed();
+/// The seed that all shards of a plan come to by themselves: their parts fit only in one and the same order.
+std::uint64_t common_seed(std::string_view plan_sha256);
 
 /// The rule set of --rules, or of demarc.yaml here. Says all diagnostics. nullopt: there are errors (exit 2).
 /// `required`: without a file that is an error too; otherwise `absent` tells.

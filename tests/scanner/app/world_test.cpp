@@ -29,3 +29,9 @@ TEST_CASE("--as-of takes a day for its last second, in the rule set's zone") {
 TEST_CASE("seeds are exact in JSON") {
   for (int i = 0; i < 100; ++i) CHECK(random_seed() < (1ULL << 53));
 }
+
+TEST_CASE("all shards of a plan take the same order, and another plan another one") {
+  CHECK(common_seed("abc") == common_seed("abc"));
+  CHECK(common_seed("abc") != common_seed("abd"));
+  CHECK(common_seed("abc") < (1ULL << 53));
+}
