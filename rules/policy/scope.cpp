@@ -48,16 +48,19 @@ const PortSet& fragile_ports() {
 
 const PortSet& fragile_udp_ports() {
   // S7 (102), Modbus (502), FOUNDATION Fieldbus (1089-1091), CODESYS (1740-1743), EtherNet/IP (2222, 44818),
-  // HART-IP (5094), FINS (9600), DNP3 (20000), PROFINET (34962-34964), EtherCAT (34980), BACnet (47808-47823), ADS
-  // (48899).
+  // HART-IP (5094), FINS (9600), SRTP (18245-18246), DNP3 (20000), PROFINET (34962-34964), EtherCAT (34980), BACnet
+  // (47808-47823), ADS (48899); printers (515, 9100-9107).
   auto one = [](std::uint16_t n) { return PortRange::single(Port{n}); };
   static const PortSet kFragile{one(102),
                                 one(502),
+                                one(515),
                                 {Port{1089}, Port{1091}},
                                 {Port{1740}, Port{1743}},
                                 one(2222),
                                 one(5094),
+                                {Port{9100}, Port{9107}},
                                 one(9600),
+                                {Port{18245}, Port{18246}},
                                 one(20000),
                                 {Port{34962}, Port{34964}},
                                 one(34980),
