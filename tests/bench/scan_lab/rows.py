@@ -153,7 +153,9 @@ class Bench:
         return rows
 
     def wanted(self, label):
-        return (label.startswith("demarc") and bool(self.options.demarc) and not self.options.peers) or not label.startswith("demarc")
+        if label.startswith("demarc"):
+            return bool(self.options.demarc) and not self.options.peers
+        return not self.options.alone
 
     def judged(self, tool, out, hosts):
         result = judge.judge(self.truth, tool, [out], hosts)
@@ -345,6 +347,8 @@ class Bench:
                 Run([word if word != "-o" else "--resume" for word in words])
                 verdict = self.judged("demarc", out, "4") if os.path.exists(out) else {}
                 print(f"| demarc | {after:.2f} | {kept} | {verdict.get('missed')}, {verdict.get('false')}, {verdict.get('classes')} |", flush=True)
+            if self.options.alone:
+                continue
             tool, out, words = self.nmap(hosts, asked, "-sS", "-T5", "--min-rate", "200000", "--max-retries", "1")
             after = 1 + dice.random() * 4
             Run(words, kill_after=after)
@@ -359,6 +363,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scan_bench")
     parser.add_argument("--demarc")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--only", action="append", type=int)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=200000)
