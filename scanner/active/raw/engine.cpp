@@ -65,6 +65,8 @@ Result<ScanResult> Engine::run() {
 
 void Engine::passes() {
   passes_ = std::max<std::uint8_t>(1, pace_.tries_max);
+  if (request_.asked.pass > passes_)  // a run that is resumed had found more of them worth it
+    passes_ = static_cast<std::uint8_t>(std::min<std::uint32_t>(request_.asked.pass, kLastTry));
   cursor_ = confirmed_ = marked_ = previous_mark_ = request_.asked;
   Instant pass_began = Clock::now();
   while (!over()) {

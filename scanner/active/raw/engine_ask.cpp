@@ -213,7 +213,7 @@ void Engine::ask_udp(TargetState& state, std::uint64_t index, std::uint16_t port
   path(state).opened(now);
   put(state, true, now,
       [&](std::span<std::uint8_t> out) { return write_udp(out, ip, cookie.source_port, port, payload); });
-  if (!options_.witness || label > kLastTry) return;
+  if (!options_.witness || label > kLastTry || request_.work(index).speak == Speak::nothing) return;
   // A datagram that the witness knows, beside the one that the service knows.
   const auto mark = udp_tag(*options_.witness, tag_epoch_, Port{port});
   put(state, true, now,
@@ -221,6 +221,8 @@ void Engine::ask_udp(TargetState& state, std::uint64_t index, std::uint16_t port
 }
 
 const UdpProbe* Engine::udp_question(std::uint64_t index, std::uint16_t port, std::uint8_t label) const {
+  static const UdpProbe* const nothing = find_udp_probe("fragile");
+  if (request_.work(index).speak == Speak::nothing) return nothing;
   const std::vector<const UdpProbe*> questions = udp_probes_for(Port{port});
   std::size_t which = label - 1U;
   if (label >= kConfirm && label < kFirstHop) {

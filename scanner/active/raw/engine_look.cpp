@@ -237,7 +237,7 @@ bool Engine::another_pass() const {
   const unsigned limit = std::max(pace_.tries_max, pace_.tries_limit);
   if (passes_ >= std::min<unsigned>(limit, kLastTry) || cursor_.pass < passes_) return false;
   const double p = loss();
-  if (p < 0) return any_canary() ? false : passes_ < limit && any_silent();
+  if (p < 0) return false;  // unknown: the tries that were asked for are all there is
   std::uint64_t answering = 0;
   for (std::uint64_t count : answered_in_pass_) answering += count;
   const double missed =
