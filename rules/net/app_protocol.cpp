@@ -41,7 +41,8 @@ bool satisfies(std::string_view seen, std::string_view inside_tls, std::string_v
   if (seen == expected || (!inside_tls.empty() && inside_tls == expected)) return true;
   // Nobody looks inside these two: what may be in there is not contradicted.
   if (seen == "dtls" && inside_tls.empty()) return any_of(kInDtls, expected);
-  if (seen == "quic") return expected == "http" || expected == "dns" || expected == "smb";  // RFC 9114, RFC 9250, MS-SMB2 §2.1
+  if (seen == "quic")
+    return expected == "http" || expected == "dns" || expected == "smb";  // RFC 9114, RFC 9250, MS-SMB2 §2.1
   // One that is HTTP answers as such where it was not asked closely enough to tell.
   const std::string_view speaks = inside_tls.empty() ? seen : inside_tls;
   if (any_of(kOverHttp, expected)) return speaks == "http";
