@@ -18,6 +18,7 @@
 #include "rules/text/suggest.h"
 #include "rules/verdict/verdict_json.h"
 #include "scanner/active/local.h"
+#include "scanner/active/raw/privilege.h"
 #include "scanner/app/console.h"
 #include "scanner/app/evidence_files.h"
 #include "scanner/app/outputs.h"
@@ -142,6 +143,16 @@ int run_doctor(const CommonOptions& common) {
   checks.push_back({"capture", raw ? "allowed (CAP_NET_RAW)" : "not allowed",
                     raw ? "" : "'traffic -i' needs root, or: setcap cap_net_raw+ep on the program", raw});
   checks.push_back({"scan", "by connect, which needs no privilege", "", true});
+  RawAbility ability = raw_ability();
+  checks.push_back({"raw probes",
+                    ability.how == RawPrivilege::own      ? "allowed (CAP_NET_RAW)"
+                    : ability.how == RawPrivilege::sender ? "by " + ability.sender
+                                                          : "not allowed",
+                    ability.why, ability.how != RawPrivilege::none});
+  // What a raw scan gives up before it reads the first foreign byte.
+  Confinement confinement = confinement_possible();
+  checks.push_back({"confinement", confinement.text(), fmt::format("{}", fmt::join(confinement.missing, "; ")),
+                    confinement.missing.empty()});
   checks.push_back({"promiscuous", admin ? "allowed" : "may be refused (CAP_NET_ADMIN)", "", true});
   Timestamp at = now();
   bool clock = at.seconds() > 1'700'000'000;
