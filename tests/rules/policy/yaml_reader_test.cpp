@@ -256,4 +256,48 @@ TEST_CASE("ten thousand rules are ten thousand rules") {
 }
 
 }  // namespace
+
+TEST_CASE("what becomes an argument of ssh cannot be an option, a shell's word or a token") {
+  auto errors = [](const std::string& fields) {
+    ReadRuleSet read = read_rule_set_text(
+        "t.yaml", "demarc: 1\nzones: { internet: { any: true } }\nvantages:\n  v: { address: 203.0.113.7, ssh: { " +
+                      fields + " } }\n");
+    return read.diagnostics.error_count();
+  };
+  for (const char* good : {"host: probe.example", "host: scan@probe.example", "host: \"scan@2001:db8::7\"",
+                           "host: \"[2001:db8::7]\"", "host: a, jump: \"me@b,c:2222\"",
+                           "host: a, identity: ~/.ssh/key, known_hosts: /etc/demarc/known_hosts, port: 22"}) {
+    CAPTURE(good);
+    CHECK(errors(good) == 0);
+  }
+  for (const char* bad : {"host: -oProxyCommand=id",
+                          "host: scan@-oProxyCommand=id",
+                          "host: \"a b\"",
+                          "host: \"a\\nb\"",
+                          "host: \"a\\x1b\"",
+                          "host: \"$(id)\"",
+                          "host: \"`id`\"",
+                          "host: \"a;id\"",
+                          "host: \"%h\"",
+                          "host: \"a@b@\"",
+                          "host: \"@a\"",
+                          "host: \"\"",
+                          "host: \"a,b\"",
+                          "host: \"ssh://a/\"",
+                          "host: a, jump: \"-J\"",
+                          "host: a, jump: \"b,-oX\"",
+                          "host: a, jump: \"b,,c\"",
+                          "host: a, jump: \"$(id)\"",
+                          "host: a, identity: -oX",
+                          "host: a, identity: \"a b\"",
+                          "host: a, identity: \"%d/x\"",
+                          "host: a, known_hosts: \"a\\tb\"",
+                          "host: a, known_hosts: \"-x\"",
+                          "host: a, port: 0",
+                          "host: a, shell: sh"}) {
+    CAPTURE(bad);
+    CHECK(errors(bad) > 0);
+  }
+}
+
 }  // namespace demarc
