@@ -319,6 +319,12 @@ struct JournalReader::State {
       if (!below || !pass || *pass == 0 || *pass > 255)
         return wrong(line, "an 'asked' record needs two numbers: how far, and in which pass");
       run.asked = {static_cast<std::uint32_t>(*pass), *below};
+      run.asked_at.reset();
+      if (f.has(kAt)) {
+        Result<Timestamp> at = parse_timestamp(f.text(kAt));
+        if (!at) return wrong(line, at.error().what);
+        run.asked_at = *at;
+      }
       return {};
     }
     if (f.has(kDemarc))

@@ -163,8 +163,8 @@ struct ScanSummary {
   Timestamp finished;
 };
 
-/// How far the passes over the work came: in the pass `pass` (from 1), everything before `index` in the order of the
-/// plan was asked and had its time to answer. A run that is killed goes on there.
+/// How far the passes over the work came: in the pass `pass` (from 1), everything before `index` in the order of
+/// the plan was asked and had its time to answer. A run that is killed goes on there.
 struct AskedSoFar {
   std::uint32_t pass = 1;
   std::uint64_t index = 0;
@@ -179,8 +179,9 @@ struct ScanRun {
   std::vector<ServiceSeen> services;
   std::vector<CanaryLook> canaries;
   std::vector<Unasked> unroutable;
-  std::vector<std::string> notes;      // what the run said about itself: hosts not asked and why
+  std::vector<std::string> notes;  // what the run said about itself: hosts not asked and why
   AskedSoFar asked;
+  std::optional<Timestamp> asked_at;   // when that was so
   std::optional<ScanSummary> summary;  // none: it was interrupted without a chance to say so
 };
 

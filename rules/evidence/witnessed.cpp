@@ -85,6 +85,11 @@ class Matcher {
     if (scan.header.witness_key.empty()) return;
     time_ = time_of(scan);
     tries_max_ = scan.header.tries_max;
+    // Silence is confirmed some time after the last question. Where the journal says when that was asked, it
+    // counts.
+    asked_until_.reset();
+    if (scan.asked.pass >= tries_max_ && scan.summary && scan.summary->end == ScanEnd::complete)
+      asked_until_ = scan.asked_at;
     const std::vector<Address> sources = sources_of(scan);
     std::vector<Seen> seen;
     for (std::uint32_t i = 0; i < snapshot_.witnesses.size(); ++i) {
@@ -232,7 +237,8 @@ class Matcher {
     if (!part.ports_kept) return Silent::translated;
     // An answer ends the tries; whoever gave it was not lost on the way.
     if (o.answer == Answer::silence && o.tries < tries_max_) return Silent::tries;
-    const Timestamp until = newest(o, time_);
+    Timestamp until = newest(o, time_);
+    if (o.answer == Answer::silence && asked_until_) until = std::min(until, *asked_until_);
     if (w.header.started > time_.first || w.listening.at < until) return Silent::listening;
     if (w.listening.dropped != 0) return Silent::dropped;
     std::optional<Span> good;
@@ -296,6 +302,7 @@ class Matcher {
   const WitnessMapping& mapping_;
   Span time_;
   std::uint32_t tries_max_ = 1;
+  std::optional<Timestamp> asked_until_;
   std::map<Silent, std::pair<std::uint64_t, std::set<Address>>> left_;
   std::map<Address, std::uint64_t> contradicted_;
 };

@@ -36,7 +36,7 @@ struct WitnessMapping {
 ///   - every try was made, or something answered in the target's stead;
 ///   - the witness listened from before the scan to after it, and lost nothing;
 ///   - packets to the target end at its interface (or, at a mirror port, pass it: shown by others to that target);
-///   - marked probes of the same source arrived before this one was asked, and after.
+///   - marked probes of the same source arrived before, and after this one was asked for the last time.
 void apply_witnesses(Snapshot& snapshot, const WitnessMapping& mapping = {});
 
 /// How far two machines' clocks may disagree before their records no longer meet.

@@ -69,7 +69,7 @@ TEST_CASE("a witness's record comes back as it was written") {
 
 TEST_CASE("in any pieces") {
   const std::string text = whole();
-  for (std::size_t size : {1, 7, 100}) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
     WitnessReader reader("far.jsonl");
     for (std::size_t i = 0; i < text.size(); i += size)
       REQUIRE(reader.feed(std::string_view(text).substr(i, size)));

@@ -219,6 +219,34 @@ TEST_CASE("a canary of that host that answered is as good as an arrival") {
   }
 }
 
+TEST_CASE("silence was asked for the last time before it was confirmed, if the journal says when") {
+  World w;
+  for (Arrival& a : w.witness().arrivals) a.first = std::min(a.first, at(11)), a.last = std::min(a.last, at(15));
+  w.scan().asked = {2, 100};
+  w.scan().asked_at = at(15.5);
+  SUBCASE("it does") {
+    w.apply();
+    // The filter's reset of 23 was heard at its own time; here it arrived.
+    CHECK(w.ports(Passage::blocked) == "1-19,31-100");
+    CHECK(w.ports(Passage::blocked, Protocol::udp) == "1-49,61-100");
+  }
+  SUBCASE("much later") {
+    w.scan().asked_at = at(17.5);
+    w.apply();
+    w.check_only_passed("arrived both before and after");
+  }
+  SUBCASE("of an earlier pass") {
+    w.scan().asked.pass = 1;
+    w.apply();
+    w.check_only_passed("arrived both before and after");
+  }
+  SUBCASE("and was interrupted") {
+    w.scan().summary->end = ScanEnd::interrupted;
+    w.apply();
+    w.check_only_passed("arrived both before and after");
+  }
+}
+
 TEST_CASE("another key, another time, another source: nothing is touched") {
   World w;
   SUBCASE("a scan without a key") {
@@ -386,6 +414,12 @@ TEST_CASE("journals carry what the witness's half needs") {
   Result<ScanRun> run = read_journal("j", journal_header(h) + journal_records(outcomes, {}, at(40)));
   REQUIRE(run);
   CHECK(run->header == h);
+  CHECK_FALSE(run->asked_at);
+  run = read_journal("j", journal_header(h) + journal_asked({1, 7}, at(3)) + journal_asked({2, 5}, at(4)) +
+                              journal_records(outcomes, {}, at(40)));
+  REQUIRE(run);
+  CHECK(run->asked == AskedSoFar{2, 5});
+  CHECK(run->asked_at == at(4));
   REQUIRE(run->outcomes.size() == 2);
   CHECK(run->outcomes[0].at == at(5));
   CHECK(run->outcomes[0].at_latest == at(30));
