@@ -14,8 +14,8 @@ namespace {
 
 /// RFC 3948 §2.2: on port 4500 four zeros say that this is no ESP.
 ByteString behind_nat(const ByteString& message) {
-  ByteString out(4, 0);
-  out.insert(out.end(), message.begin(), message.end());
+  ByteString out;
+  ByteWriter(out).zeros(4).bytes(message);
   return out;
 }
 Bytes without_marker(Bytes reply) {

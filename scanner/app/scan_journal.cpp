@@ -190,6 +190,9 @@ Result<Resumed> read_resumed(const std::string& path, const Selected& s) {
   for (const Outcome& o : r.run.outcomes) {
     std::optional<std::uint32_t> target = order.find(o.target);
     if (!target) continue;
+    // What only its host's other answers can decide, or a second step, is asked again with them.
+    const bool undecided = o.answer == Answer::rst && o.passage == Passage::undetermined && h.method != "connect";
+    if (undecided || o.doubt == Doubt::answers_everything) continue;
     if (o.protocol.is_icmp()) {
       if (std::optional<std::uint64_t> n = order.number(*target, o.icmp)) r.answered[*n] = true;
       continue;

@@ -50,6 +50,7 @@ Result<ScanResult> Engine::run() {
   meet_neighbours();
   opening_look();
   if (!over()) passes();
+  passes_ended_ = Clock::now();
   if (!over()) recheck_silence();
   if (!over() && options_.locate) locate();
   if (over())
@@ -81,7 +82,6 @@ void Engine::passes() {
     turns_until(last ? last_sent_ + cooldown() : pass_began + cooldown());
     if (!work_done_ || look_failed_ || over()) continue;
     if (last) {
-      take_second_steps();
       if (!settle()) continue;
       if (!another_pass()) return;
       ++passes_;
@@ -241,7 +241,7 @@ void Engine::wait(Instant now, bool wants_to_send) {
       next = std::max(next, parked_heap_.top().first);
     until = std::min(until, next);
   }
-  if (looking_ || !handshakes_.empty()) until = std::min(until, now + 5ms);
+  if (looking_ || !handshakes_.empty() || !decoys_pending_.empty()) until = std::min(until, now + 5ms);
   if (!conversations_->empty()) until = std::min(until, now + 5ms);
   std::vector<pollfd> watched;
   for (const Channel& channel : channels_) watched.push_back({channel.poll_fd(), POLLIN, 0});

@@ -21,7 +21,8 @@
 //   engine_ask.cpp        what to ask next, and writing it
 //   engine_hear.cpp       packets that came in, and what they answer
 //   engine_look.cpp       canaries: confirming, taking back, slowing down, how many passes
-//   engine_tell.cpp       who answered, does everything answer, conversations, results for the sink
+//   engine_steps.cpp      does everything answer? random ports, and one step beyond the handshake
+//   engine_tell.cpp       who answered, conversations, results for the sink
 //   engine_after.cpp      rechecks of silence, where the way ends, silence told
 #pragma once
 
@@ -107,12 +108,19 @@ struct TargetState {
   std::uint32_t decoys_open = 0;
   Instant decoys_until{};
   bool decoys_again = false, decoys_over = false, answers_everything = false;
-  std::vector<std::uint64_t> suspects;  // opens that wait for their second step
-  bool syn_proxy_seen = false;          // a window opened only when the far end was reached
   std::uint8_t decoy_ttl = 0;
+  // Opens are taken one step beyond the handshake: all of the first few, and all where any of those was none.
+  std::uint32_t steps_begun = 0, steps_pending = 0, steps_live = 0;
+  std::set<AfterHandshake> decoy_steps;  // what random ports did
+  bool steps_failed = false;             // an open was none, or did what random ports do
+  bool syn_proxy_seen = false;           // a window opened only when the far end was reached
+  std::uint64_t proven = 0, unmasked = 0, unproven = 0;
 
   Refusals refusals;
   LimitedWhere limited = LimitedWhere::nowhere;
+  bool rechecked = false;  // asked again, and so known
+
+  std::uint32_t datagrams_unexplained = 0;  // from a port that was asked, to one of ours that asked nothing
 };
 
 /// Measured, and not yet confirmed.
@@ -131,10 +139,11 @@ struct Handshake {
   std::uint16_t port = 0;
   std::uint64_t index = 0;  // of the work; decoys: kNoIndex
   AfterHandshake outcome = AfterHandshake::pending;
-  bool acknowledged = false, asked_again = false;
+  bool begun = false, acknowledged = false;
+  std::uint8_t label = kHandshake;  // the next one after a first reset
   std::uint16_t window = 0;
   std::uint32_t seq = 0, ack = 0;  // ours next, theirs next
-  Instant sent{};
+  Instant first{}, sent{};
 };
 inline constexpr std::uint64_t kNoIndex = ~std::uint64_t{0};
 
@@ -253,6 +262,7 @@ class Engine {
   Span cooldown() const;
 
   // --- engine_tell.cpp ---
+  /// `last`: nothing more will be known of what waits.
   void tell(std::size_t count, bool last);
   /// False: it has to wait.
   bool tell_one(const Heard& heard, bool last, std::vector<ScanFound>& out);
@@ -265,12 +275,15 @@ class Engine {
   void ask_decoys(std::uint32_t state, Instant now);
   void on_decoy_answer(TargetState& state, std::uint16_t port, bool open, std::uint8_t ttl);
   void judge_decoys(Instant now);
-  void take_second_steps();
+  // --- engine_steps.cpp ---
+  /// Whether an open may be told: it proved itself, or its host is above suspicion. Begins what is needed for that.
+  bool open_is_settled(const Heard& heard, const ScanWork& work, std::uint32_t state);
+  void begin_step(std::uint32_t state, std::uint16_t port, std::uint64_t index);
   void step_handshakes(Instant now);
+  void step(Handshake& handshake, Instant now);
   void on_handshake(std::uint32_t state, const PacketView& view);
   void settle_handshake(Handshake& handshake, AfterHandshake outcome);
-  void judge_second_steps(std::uint32_t state, const std::vector<Handshake>& decoys,
-                          const std::vector<Handshake>& ports);
+  void note_proxies();
   void on_service(std::uint64_t index, std::optional<ServiceSeen> seen);
 
   // --- engine_after.cpp ---
@@ -354,8 +367,9 @@ class Engine {
 
   // After the handshake.
   std::map<std::pair<std::uint32_t, std::uint16_t>, Handshake> handshakes_;
-  std::vector<Handshake> finished_handshakes_;
-  std::unordered_map<std::uint64_t, Heard> suspect_heard_;
+  std::deque<std::pair<std::uint32_t, std::uint16_t>> handshakes_waiting_;
+  std::uint32_t handshakes_begun_ = 0;
+  std::unordered_map<std::uint64_t, AfterHandshake> after_;  // of opens of the work
   std::vector<std::uint32_t> decoys_pending_;
   std::unordered_set<std::uint32_t> unreachables_;  // targets that say of UDP ports that nobody is there
   std::optional<Heard> recheck_answer_;
@@ -377,7 +391,7 @@ class Engine {
   std::vector<Sample> samples_;
   Timestamp wall_{};  // of this turn
 
-  Instant started_{}, last_progress_{}, rate_since_{}, next_window_check_{}, last_sent_{};
+  Instant started_{}, passes_ended_{}, last_progress_{}, rate_since_{}, next_window_check_{}, last_sent_{};
   std::uint64_t sent_ = 0, received_ = 0, done_ = 0, open_ = 0, rate_count_ = 0;
   double rate_ = 0;
   std::optional<ScanEnd> end_;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint8_t kHopsWalked = 24;
 constexpr unsigned kWalkTries = 2;
 constexpr std::size_t kWalksMax = 4096;
+constexpr unsigned kInVainMax = 3;
 
 /// Silent ports that are asked again, one at a time for each router.
 struct Candidate {
@@ -78,6 +79,11 @@ void Engine::recheck_silence() {
   std::uint32_t budget = pace_.rechecks_max;
   const Instant until = Clock::now() + std::chrono::duration_cast<Span>(pace_.recheck_time_max);
   std::set<std::pair<std::uint32_t, std::uint16_t>> settled;  // host and what was learned there
+  std::map<Address, unsigned> in_vain;  // neighbours of refused ports that stayed silent in a row
+  // Nearest to refused ports first: if they stay silent there is no limit, and nothing more to ask.
+  for (auto& [router, queue] : queues)
+    std::stable_partition(queue.begin(), queue.end(),
+                          [](const Candidate& c) { return c.why == Candidate::Why::near; });
   turns_until(Clock::now() + pace_.recheck_spacing);
   while (!over() && budget > 0 && Clock::now() < until) {
     bool any = false;
@@ -100,7 +106,17 @@ void Engine::recheck_silence() {
         turns_until(Clock::now() + std::max<Span>(cooldown(), 300ms),
                     [this] { return recheck_answer_.has_value(); });
         recheck_index_ = kNoIndex;
-        if (!recheck_answer_) break;
+        const bool near = c.why == Candidate::Why::near;
+        if (near) state.rechecked = true;
+        if (!recheck_answer_) {
+          // Slower than any limit, right beside refused ports, and still nothing: this router has none.
+          if (near && ++in_vain[router] >= kInVainMax) {
+            for (const Candidate& left : queue) states_[left.state].rechecked = true;
+            queue.clear();
+          }
+          break;
+        }
+        in_vain[router] = 0;
         Heard heard = *recheck_answer_;
         heard.index = c.index;
         on_rechecked(c.index, heard);
@@ -127,15 +143,18 @@ void Engine::on_rechecked(std::uint64_t index, const Heard& heard) {
   held_.push_back(heard);
 }
 
-/// A router whose refusals came at the pace of a limit, not at that of our probes, left others unsaid: silence
-/// beside them may be its.
+/// Where nobody asked again: a router whose refusals came at the pace of a limit (a burst, and then one or two a
+/// second), not at that of our probes, left others unsaid, and silence beside them may be its.
 void Engine::infer_limits() {
-  const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+  std::map<Address, std::uint64_t> said;
+  for (const TargetState& state : states_)
+    for (const Refusals::By& by : state.refusals.by()) said[by.router] += state.refusals.count();
+  const double seconds = std::chrono::duration<double>(passes_ended_ - started_).count();
   for (TargetState& state : states_) {
-    if (state.refusals.empty() || state.limited != LimitedWhere::nowhere) continue;
+    if (state.refusals.empty() || state.rechecked || state.limited != LimitedWhere::nowhere) continue;
     state.refusals.settle();
-    const double said = static_cast<double>(state.refusals.count());
-    if (said >= 3 && said <= 10 + 2 * seconds) state.limited = LimitedWhere::near_refusals;
+    for (const Refusals::By& by : state.refusals.by())
+      if (static_cast<double>(said[by.router]) <= 8 + 2.2 * seconds) state.limited = LimitedWhere::near_refusals;
   }
 }
 
@@ -222,6 +241,7 @@ void Engine::add_walk(Outcome& outcome, std::uint32_t number, std::uint16_t port
 
 void Engine::tell_silence() {
   tell_resets_again();
+  note_proxies();
   std::vector<ScanFound> out;
   for (std::uint64_t i = silent_.next(0, request_.work_count); i < request_.work_count && !failure_;
        i = silent_.next(i + 1, request_.work_count)) {

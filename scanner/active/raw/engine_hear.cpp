@@ -91,7 +91,7 @@ void Engine::on_tcp(const PacketView& view, std::uint32_t number, Timestamp at) 
   const std::uint8_t flags = view.tcp_flags & (tcp_flag::syn | tcp_flag::ack | tcp_flag::rst | tcp_flag::fin);
   if (auto handshake = handshakes_.find({number, view.source_port}); handshake != handshakes_.end()) {
     const Handshake& h = handshake->second;
-    const bool ours = view.port == cookies_->probe(question, kHandshake).source_port;
+    const bool ours = view.port == cookies_->probe(question, h.label).source_port;
     const bool fits =
         h.acknowledged && ((flags & tcp_flag::ack) != 0 ? view.tcp_ack == h.seq : view.tcp_seq == h.ack);
     if (ours && fits && flags != (tcp_flag::syn | tcp_flag::ack)) return on_handshake(number, view);
@@ -114,10 +114,13 @@ void Engine::on_tcp(const PacketView& view, std::uint32_t number, Timestamp at) 
   } else {
     state.senders.reset(view.ttl);
   }
-  if (syn_ack && (*label == kHandshake || *label == kHandshake + 1)) return on_handshake(number, view);
+  if (*label == kHandshake || *label == kHandshake + 1) {
+    const auto handshake = handshakes_.find({number, view.source_port});
+    if (handshake != handshakes_.end() && handshake->second.label == *label) return on_handshake(number, view);
+    if (!syn_ack) return;
+  }
   // Half-open connections are closed: in the target, and in every filter that remembers them.
-  if (syn_ack && handshakes_.find({number, view.source_port}) == handshakes_.end())
-    answer_with_reset(state, view.port, view.source_port, view.tcp_ack);
+  if (syn_ack) answer_with_reset(state, view.port, view.source_port, view.tcp_ack);
   on_answer(number, question, heard, at);
 }
 
@@ -130,6 +133,7 @@ void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) 
     const auto other = other_ports_.find(std::uint64_t{number} << 16 | view.port);
     if (other == other_ports_.end()) {
       ++facts_.foreign;
+      ++states_[number].datagrams_unexplained;
       return;
     }
     question.port = other->second;
@@ -154,6 +158,7 @@ void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) 
   }
   if (label == 0) {
     ++facts_.foreign;
+    ++states_[number].datagrams_unexplained;
     return;
   }
   const unsigned bits = cookies_->udp_port_bits() + (best.is_answer ? best.token_bits : 0);
@@ -163,6 +168,8 @@ void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) 
     so_far.labels.push_back(label);
     so_far.bits += bits;
     if (label <= kLastTry) so_far.question = label - 1U;
+    // Who sprays datagrams at us hits ports that asked nothing as well: then only what carries our token counts.
+    if (states_[number].datagrams_unexplained != 0) return;
     if (so_far.bits < kProofBits && so_far.labels.size() < kProofLabels) {
       confirmations_.emplace_back(*index, static_cast<std::uint8_t>(kConfirm + so_far.labels.size()));
       return;
