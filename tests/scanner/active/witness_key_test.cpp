@@ -79,7 +79,8 @@ TEST_CASE("a key that others may read or change is refused") {
   CHECK(read_witness_key_file(path).has_value());
   REQUIRE(::chmod(path.c_str(), 0400) == 0);
   CHECK(read_witness_key_file(path).has_value());
-  for (const mode_t mode : {0640, 0604, 0620, 0602, 0610, 0601, 0666}) {
+  for (const mode_t mode :
+       {mode_t{0640}, mode_t{0604}, mode_t{0620}, mode_t{0602}, mode_t{0610}, mode_t{0601}, mode_t{0666}}) {
     CAPTURE(mode);
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     Result<WitnessKey> key = read_witness_key_file(path);
