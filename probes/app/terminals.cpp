@@ -10,7 +10,7 @@ namespace demarc::app {
 
 namespace {
 
-constexpr std::uint8_t kIac = 255, kWill = 251, kWont = 252, kDo = 253, kDont = 254, kSubnegotiation = 250,
+constexpr std::uint8_t kIac = 255, kWill = 251, kWont = 252, kDont = 254, kSubnegotiation = 250,
                        kSubnegotiationEnd = 240;
 
 /// What is left of Telnet bytes without their commands: a banner or a prompt.
@@ -23,9 +23,11 @@ std::string telnet_text(Bytes reply) {
       continue;
     }
     if (++i >= reply.size()) break;
-    if (reply[i] >= kWill && reply[i] <= kDont) ++i;
-    if (reply[i < reply.size() ? i : reply.size() - 1] == kSubnegotiation)
+    if (reply[i] >= kWill && reply[i] <= kDont) {
+      ++i;
+    } else if (reply[i] == kSubnegotiation) {
       while (++i < reply.size() && reply[i] != kSubnegotiationEnd) {}
+    }
   }
   std::string squeezed;
   for (char c : text)
