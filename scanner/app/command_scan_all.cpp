@@ -69,7 +69,6 @@ Result<std::string> directory_of(const ScanCommand& command) {
     return file_failure(dir, "it is no directory", "--all writes one journal for each vantage point: -o DIR/");
   if (!there && !command.resume.empty())
     return file_failure(dir, "there is no such directory to resume", "the one that -o named at the first run");
-  if (!there && mkdir(dir.c_str(), 0777) != 0) return std::unexpected(file_error(dir, "cannot be made", errno));
   return dir;
 }
 
@@ -290,6 +289,9 @@ int run_scan_all(const ScanCommand& command) {
   if (!dir) return say(dir.error()), kCouldNotRun;
   Result<Fleet> fleet = prepare(command, loaded, *scope, *dir);
   if (!fleet) return say(fleet.error()), kCouldNotRun;
+
+  bool not_made = !fleet->processes.empty() && mkdir(dir->c_str(), 0777) != 0 && errno != EEXIST;
+  if (not_made) return say(file_error(*dir, "cannot be made", errno)), kCouldNotRun;
 
   if (Result<void> ran = run(*fleet, command.common, stop); !ran) {
     say(ran.error());
