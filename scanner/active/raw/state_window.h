@@ -13,7 +13,7 @@ namespace demarc::raw_engine {
 class StateWindow {
  public:
   StateWindow(std::uint32_t max, std::chrono::seconds lifetime)
-      : max_(max), slot_(std::max<Span>(lifetime / kSlots, std::chrono::milliseconds(1))) {}
+      : max_(max), slot_(std::max<Span>(Span(lifetime) / (kSlots - 1), std::chrono::milliseconds(1))) {}
   void opened(Instant now) { move(now), ++sent_[at_], ++outstanding_; }
   void answered(Instant now) { move(now), ++answered_[at_], --outstanding_; }
   bool room(Instant now) {
@@ -26,7 +26,7 @@ class StateWindow {
   std::int64_t count() const { return std::max<std::int64_t>(0, outstanding_); }
 
  private:
-  static constexpr std::size_t kSlots = 60;
+  static constexpr int kSlots = 60;  // the slot that goes on is not whole, so one more than the lifetime has
   void move(Instant now) {
     if (slot_end_ == Instant{}) slot_end_ = now + slot_;
     for (std::size_t steps = 0; now >= slot_end_; ++steps) {
