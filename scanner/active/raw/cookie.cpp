@@ -21,6 +21,12 @@ void Cookies::mark_for_witness(const WitnessKey& key, std::uint32_t epoch) {
   epoch_ = epoch;
 }
 
+// All marks of one port are alike, so the source port alone says which label it was: with fewer ports than labels a
+// canary's answer would pass for the work's.
+bool Cookies::is_marked(std::uint8_t label) const {
+  return witness_ && label >= kFirstTry && label <= (tcp_.size() > kLastCanary ? kLastCanary : kLastTry);
+}
+
 std::uint64_t Cookies::hash(const Question& q) const {
   return keyed_hash(key_, q.target.high(), q.target.low(),
                     std::uint64_t{q.port} | std::uint64_t{q.protocol.number()} << 16, q.target.is_ipv4() ? 4 : 6);
@@ -34,7 +40,7 @@ Cookies::Probe Cookies::probe(const Question& q, std::uint8_t label) const {
     probe.source_port = ours[((h >> 32 & 0xFFFF) + label) % ours.size()].number();
   probe.id = static_cast<std::uint16_t>((h >> 48) ^ (label * 0x2545U));
   probe.seq = seq_of(h, label);
-  if (witness_ && q.protocol == Protocol::tcp && label >= kFirstTry && label <= kLastTry) {
+  if (q.protocol == Protocol::tcp && is_marked(label)) {
     probe.tag = syn_tag(*witness_, epoch_, Port{q.port});
     probe.seq = probe.tag->seq;
   }
@@ -69,7 +75,7 @@ std::optional<std::uint8_t> Cookies::label_of_seq(const Question& q, std::uint16
   const std::size_t first = (*at + count - (h >> 32 & 0xFFFF) % count) % count;
   for (std::size_t label = first; label < kLabels; label += count) {
     if (seq == seq_of(h, static_cast<std::uint8_t>(label))) return static_cast<std::uint8_t>(label);
-    if (!witness_ || label < kFirstTry || label > kLastTry) continue;
+    if (!is_marked(static_cast<std::uint8_t>(label))) continue;
     if (seq == syn_tag(*witness_, epoch_, Port{q.port}).seq ||
         seq == syn_tag(*witness_, epoch_ - 1, Port{q.port}).seq)
       return static_cast<std::uint8_t>(label);

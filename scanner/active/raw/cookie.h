@@ -47,7 +47,8 @@ class Cookies {
  public:
   /// The ports are the quiet ones; each list may be empty if its protocol is not asked.
   Cookies(const HashKey& key, std::span<const Port> tcp_ports, std::span<const Port> udp_ports);
-  /// From here on the passes' SYNs carry the witness's mark of this epoch. The one before stays valid for answers.
+  /// From here on the SYNs of passes and canaries carry the witness's mark of this epoch. The one before stays
+  /// valid for answers.
   void mark_for_witness(const WitnessKey& key, std::uint32_t epoch);
 
   struct Probe {
@@ -73,6 +74,7 @@ class Cookies {
   unsigned udp_port_bits() const;
 
  private:
+  bool is_marked(std::uint8_t label) const;
   std::uint64_t hash(const Question& question) const;
   std::optional<std::size_t> place(const Question& question, std::uint16_t source_port) const;
   const std::vector<Port>& ports(Protocol protocol) const { return protocol == Protocol::udp ? udp_ : tcp_; }
