@@ -496,6 +496,9 @@ struct JournalReader::State {
       bool measured = value.kind == JsonFields::Value::Kind::integer || value.kind == JsonFields::Value::Kind::real;
       return measured ? value.real : -1;
     };
+    for (Field field : {kLoss, kMiss})
+      if (const double value = share(field); value > 1 || (value < 0 && value != -1))
+        return wrong(line, "a share of packets lies between 0 and 1");
     s.loss_estimate = share(kLoss);
     s.miss_probability = share(kMiss);
     Result<Timestamp> finished = parse_timestamp(f.text(kFinished));

@@ -207,3 +207,76 @@ TEST_CASE("a journal of any port outcomes keeps every port's state") {
     for (std::uint16_t port = 1; port < truth.size(); ++port) REQUIRE(seen[port] == 1);
   }
 }
+
+TEST_CASE("how far the run came reads back, and the last word of it counts") {
+  const std::string start = journal_header(header());
+  CHECK(read_journal("j", start).value().asked == AskedSoFar{});
+  CHECK_FALSE(read_journal("j", start).value().asked_at.has_value());
+  const std::string text =
+      start + journal_asked({1, 4096}, kAt) + journal_asked({2, 0xFFFFFFFFFFULL}, kAt + std::chrono::seconds(1));
+  const ScanRun run = read_journal("j", text).value();
+  CHECK(run.asked == AskedSoFar{2, 0xFFFFFFFFFFULL});
+  CHECK(run.asked_at == kAt + std::chrono::seconds(1));
+  // A record that does not say when is of no known time, not of the one before.
+  const ScanRun undated = read_journal("j", text + "{\"asked\":7,\"pass\":3}\n").value();
+  CHECK(undated.asked == AskedSoFar{3, 7});
+  CHECK_FALSE(undated.asked_at.has_value());
+  // Cut off in the middle of the line: the one before counts.
+  const std::string whole = start + journal_asked({1, 4096}, kAt);
+  const std::string cut = whole + journal_asked({2, 8192}, kAt);
+  CHECK(read_journal("j", cut.substr(0, cut.size() - 5)).value().asked == AskedSoFar{1, 4096});
+}
+
+TEST_CASE("where the way ends reads back, and makes an outcome of its own") {
+  std::vector<Outcome> outcomes;
+  for (std::uint16_t port : {std::uint16_t(79), std::uint16_t(80), std::uint16_t(81)})
+    outcomes.push_back(outcome("192.0.2.10", port, PortState::filtered, Answer::silence));
+  outcomes[1].last_hop = parse_address("203.0.113.1");
+  outcomes[1].stops_at_hop = 3;
+  const ScanRun run = read_journal("j", journal_header(header()) + journal_records(outcomes, {}, kAt)).value();
+  REQUIRE(run.outcomes.size() == 3);  // 79 and 81 are one record, of two ranges
+  int located = 0;
+  for (const Outcome& o : run.outcomes) {
+    CAPTURE(to_string(o.ports));
+    const bool is_80 = o.ports == PortRange::single(Port(80));
+    located += is_80 ? 1 : 0;
+    CHECK(o.last_hop == (is_80 ? parse_address("203.0.113.1") : std::nullopt));
+    CHECK(o.stops_at_hop == (is_80 ? 3 : 0));
+  }
+  CHECK(located == 1);
+}
+
+TEST_CASE("loss and the chance of a miss read back, unknown as unknown") {
+  ScanSummary summary;
+  summary.finished = kAt;
+  ScanRun run = read_journal("j", journal_header(header()) + journal_end(summary)).value();
+  CHECK(run.summary.value().loss_estimate == -1);
+  CHECK(run.summary.value().miss_probability == -1);
+  summary.loss_estimate = 0.25;
+  summary.miss_probability = 0.015625;
+  run = read_journal("j", journal_header(header()) + journal_end(summary)).value();
+  CHECK(run.summary.value().loss_estimate == 0.25);
+  CHECK(run.summary.value().miss_probability == 0.015625);
+}
+
+TEST_CASE("numbers that cannot be are refused, with the line") {
+  const std::string outcome_start =
+      R"({"target":"192.0.2.10","protocol":"tcp","ports":"80","state":"filtered","passage":"undetermined","answer":"silence",)";
+  for (const std::string& line : {
+           std::string(R"({"asked":"far","pass":1})"),
+           std::string(R"({"asked":10})"),
+           std::string(R"({"asked":10,"pass":0})"),
+           std::string(R"({"asked":10,"pass":256})"),
+           std::string(R"({"asked":-1,"pass":1})"),
+           std::string(R"({"asked":10,"pass":1,"at":"yesterday"})"),
+           outcome_start + R"("last_hop":"router1","stops_at_hop":3})",
+           std::string(R"({"end":"complete","loss_estimate":1.5,"finished":"2026-11-23T10:00:00Z"})"),
+           std::string(R"({"end":"complete","miss_probability":-0.5,"finished":"2026-11-23T10:00:00Z"})"),
+           std::string(R"({"end":"complete","miss_probability":1e300,"finished":"2026-11-23T10:00:00Z"})"),
+       }) {
+    CAPTURE(line);
+    Result<ScanRun> run = read_journal("j", journal_header(header()) + line + "\n");
+    REQUIRE_FALSE(run);
+    CHECK(run.error().where.line == 2);
+  }
+}
