@@ -41,11 +41,13 @@ void Conversations::begin(Open open, int fd) {
   active_.emplace(id, Active{std::move(session), std::move(open)});
 }
 
-void Conversations::start_waiting() {
+void Conversations::start_waiting(const std::function<bool(const ScanWork&)>& worth) {
   for (std::size_t i = waiting_.size(); i > 0 && active_.size() < limits_.all; --i) {
     Open open = std::move(waiting_.front());
     waiting_.pop_front();
-    if (room(open.work))
+    if (worth && !worth(open.work))
+      done_(open.ticket, std::nullopt);
+    else if (room(open.work))
       begin(std::move(open), -1);
     else
       waiting_.push_back(std::move(open));

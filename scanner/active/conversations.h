@@ -30,8 +30,8 @@ class Conversations {
   bool room(const ScanWork& work) const;
   /// Takes over the connected socket (fd), or opens a connection when it is its turn (fd < 0).
   void start(const ScanWork& work, std::uint64_t ticket, int fd = -1);
-  /// Begins what waits and has room now.
-  void start_waiting();
+  /// Begins what waits and has room now. What is not `worth` a word any more ends with nothing said.
+  void start_waiting(const std::function<bool(const ScanWork&)>& worth = {});
   /// Ends all of them at once; the tickets of those that never came to their end.
   std::vector<std::uint64_t> abandon();
   bool empty() const { return active_.empty() && waiting_.empty(); }

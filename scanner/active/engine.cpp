@@ -71,7 +71,7 @@ Result<void> Engine::prepare() {
   if (watched < 0 || error)
     return failure("cannot watch the probes' sockets", "raise the limit of open files (ulimit -n)");
   SocketRoom room = DEMARC_TRY(room_for_sockets(pace_.concurrency_max, pace_.conversations_max));
-  conversations_limit_ = room.conversations;
+  make_conversations(room.conversations);
   concurrency_ = concurrency_limit_ = room.probes;
   silent_.resize(request_.work_count);
   next_silent_.resize(request_.work_count);
@@ -85,8 +85,7 @@ Result<void> Engine::prepare() {
 }
 
 void Engine::release() {
-  for (auto& [id, active] : sessions_) active.session->cancel();
-  sessions_.clear();
+  conversations_.reset();
   in_flight_.close_all();
   boost::system::error_code ignored;
   watcher_.close(ignored);
@@ -135,9 +134,9 @@ void Engine::check(Result<void> written) {
 
 void Engine::wind_up() {
   if (failure_) return;
-  abandon_sessions();
+  abandon_conversations();
   while (in_flight_.count() > 0 && !failure_) turn(false);
-  abandon_sessions();
+  abandon_conversations();
   bool may_ask = end_ == ScanEnd::interrupted || end_ == ScanEnd::runtime_reached;
   if (!any_canary()) {
     flush(held_);
@@ -171,7 +170,7 @@ void Engine::report_progress(Instant now, bool last) {
 // --- The loop ----------------------------------------------------------------------------------------------------
 
 bool Engine::quiet() const {
-  return in_flight_.count() == 0 && parked_ == 0 && sessions_.empty() && waiting_.empty() && canary_queue_.empty();
+  return in_flight_.count() == 0 && parked_ == 0 && conversations_->empty() && canary_queue_.empty();
 }
 
 void Engine::sweep() {
@@ -208,9 +207,9 @@ void Engine::turn(bool may_send) {
   drain_sockets();
   now = Clock::now();
   expire(now);
-  if (!sessions_.empty() || !waiting_.empty()) {
+  if (!conversations_->empty()) {
     io_.poll();
-    if (!end_) start_waiting_sessions();
+    if (!end_) start_waiting_conversations();
   }
   backoff_.calm(now);
   if (now - rate_since_ >= 1s) {

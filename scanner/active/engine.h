@@ -42,12 +42,12 @@
 #include "probes/readings/readings.h"
 #include "scanner/active/bitmap.h"
 #include "scanner/active/connect_scan.h"
+#include "scanner/active/conversations.h"
 #include "scanner/active/in_flight.h"
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
 #include "scanner/active/probe_socket.h"
 #include "scanner/active/rate_limits.h"
-#include "scanner/active/session.h"
 
 namespace demarc::connect_engine {
 
@@ -62,7 +62,6 @@ struct TargetState {
   RoundTrip round_trip;
   bool ours = false;
   std::uint32_t path = 0;
-  std::uint32_t conversations = 0;
   std::uint32_t decoys_pending = 0, decoys_open = 0;
   bool decoys_asked = false;
   bool answers_everything = false;
@@ -81,14 +80,10 @@ struct Held {
   bool silent = false;
 };
 
-/// An open port that waits to be spoken to, and what is known of it without a word.
-struct Waiting {
-  Ask ask;
+/// An open port that is spoken with, or waits for it, and what is known of it without a word.
+struct Open {
   ScanFound found;
-};
-struct Active {
-  std::shared_ptr<Session> session;
-  Waiting what;
+  std::uint32_t state = 0;
 };
 
 struct CanaryState {
@@ -178,10 +173,9 @@ class Engine {
   void on_decoy_answer(TargetState& state, Answer answer);
 
   // --- engine_answers.cpp: conversations ---
-  bool conversation_room(const Ask& ask) const;
-  void begin_session(Waiting waiting, int fd);
-  void start_waiting_sessions();
-  void abandon_sessions();
+  void make_conversations(std::uint32_t most);
+  void start_waiting_conversations();
+  void abandon_conversations();
 
   // --- engine_answers.cpp: results ---
   /// Gives confirmed outcomes to the sink. Opens of a target whose decoys are still out stay held.
@@ -236,7 +230,7 @@ class Engine {
   std::unordered_map<std::uint32_t, StateCount> paths_;
 
   InFlight in_flight_;
-  std::uint32_t concurrency_ = 1, concurrency_limit_ = 1, conversations_limit_ = 1, eased_ = 0;
+  std::uint32_t concurrency_ = 1, concurrency_limit_ = 1, eased_ = 0;
   using Turn = std::pair<Instant, std::uint32_t>;
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> parked_heap_;
   std::size_t parked_ = 0;
@@ -252,9 +246,8 @@ class Engine {
   std::vector<Held> held_;
   bool withdrawing_ = false;
 
-  std::unordered_map<std::uint64_t, Active> sessions_;
-  std::deque<Waiting> waiting_;
-  std::uint64_t next_session_ = 0;
+  std::unique_ptr<Conversations> conversations_;
+  std::unordered_map<std::uint64_t, Open> spoken_with_;  // by the work's index
 
   std::vector<CanaryState> canaries_;
   std::deque<Ask> canary_queue_;

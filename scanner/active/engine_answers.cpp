@@ -12,7 +12,6 @@ namespace demarc::connect_engine {
 namespace {
 
 constexpr unsigned kSelfConnectsMax = 3;  // then the port is given up as undecidable from here
-constexpr std::uint32_t kConversationsPerTarget = 16, kConversationsGentle = 2;
 constexpr std::size_t kEmitBatch = 4096;
 
 std::uint32_t micros(Span span) {
@@ -164,13 +163,13 @@ void Engine::on_work_answer(const Ask& ask, const Look& look, Answer answer, Ins
     held_.push_back({std::move(found), ask.state, false});
     return;
   }
-  Waiting waiting{ask, std::move(found)};
-  if (conversation_room(ask)) {
-    begin_session(std::move(waiting), fd);
-  } else {
+  spoken_with_.emplace(ask.index, Open{std::move(found), ask.state});
+  const ScanWork work = request_.work(ask.index);
+  if (!conversations_->room(work)) {
     close_by_reset(fd);  // better than to hold a server's connection without a word; it is opened again
-    waiting_.push_back(std::move(waiting));
+    fd = -1;
   }
+  conversations_->start(work, ask.index, fd);
 }
 
 // --- Does everything answer? -------------------------------------------------------------------------------------
@@ -197,61 +196,38 @@ void Engine::on_decoy_answer(TargetState& state, Answer answer) {
 
 // --- Conversations -----------------------------------------------------------------------------------------------
 
-bool Engine::conversation_room(const Ask& ask) const {
-  std::uint32_t most = ask.speak == Speak::gently ? kConversationsGentle : kConversationsPerTarget;
-  return sessions_.size() < conversations_limit_ && states_[ask.state].conversations < most;
-}
-
-void Engine::begin_session(Waiting waiting, int fd) {
-  const Ask ask = waiting.ask;
-  auto manner = ask.speak == Speak::gently ? Conversation::Manner::gentle : Conversation::Manner::thorough;
-  std::uint64_t id = next_session_++;
-  ++states_[ask.state].conversations;
-  auto may_connect = [this, state = ask.state](const Target&) {
-    Instant now = Clock::now();
-    if (!bucket_.ready(now) || !states_[state].bucket.ready(now) || in_flight_.count() >= concurrency_limit_)
-      return false;
+void Engine::make_conversations(std::uint32_t most) {
+  Conversations::Limits limits;
+  limits.all = most;
+  limits.listen_time = pace_.listen_time;
+  auto may_connect = [this](const Target& target) {
+    const Instant now = Clock::now();
+    TargetState& state = states_[by_address_.at(target.address())];
+    if (!bucket_.ready(now) || !state.bucket.ready(now) || in_flight_.count() >= concurrency_limit_) return false;
     bucket_.take(now);
-    states_[state].bucket.take(now);
+    state.bucket.take(now);
     ++sent_;
     return true;
   };
-  auto done = [this, id](std::optional<ServiceSeen> seen) {
-    auto active = sessions_.find(id);
-    if (active == sessions_.end()) return;
-    Waiting what = std::move(active->second.what);
-    sessions_.erase(active);
-    --states_[what.ask.state].conversations;
-    what.found.service = std::move(seen);
-    held_.push_back({std::move(what.found), what.ask.state, false});
+  auto done = [this](std::uint64_t index, std::optional<ServiceSeen> seen) {
+    auto open = spoken_with_.extract(index);
+    if (open.empty()) return;
+    open.mapped().found.service = std::move(seen);
+    held_.push_back({std::move(open.mapped().found), open.mapped().state, false});
   };
-  auto session = Session::start(io_, fd, ask.target, ask.port, Conversation(ask.port, manner, pace_.listen_time),
-                                may_connect, done);
-  sessions_.emplace(id, Active{std::move(session), std::move(waiting)});
+  conversations_ = std::make_unique<Conversations>(io_, limits, may_connect, done);
 }
 
-void Engine::start_waiting_sessions() {
-  for (std::size_t i = waiting_.size(); i > 0 && sessions_.size() < conversations_limit_; --i) {
-    Waiting waiting = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (states_[waiting.ask.state].answers_everything)
-      held_.push_back({std::move(waiting.found), waiting.ask.state, false});
-    else if (conversation_room(waiting.ask))
-      begin_session(std::move(waiting), -1);
-    else
-      waiting_.push_back(std::move(waiting));
-  }
+void Engine::start_waiting_conversations() {
+  conversations_->start_waiting(
+      [this](const ScanWork& work) { return !states_[by_address_.at(work.target.address())].answers_everything; });
 }
 
-void Engine::abandon_sessions() {
-  for (auto& [id, active] : sessions_) {
-    active.session->cancel();
-    --states_[active.what.ask.state].conversations;
-    again_.push_back(active.what.ask.index);
+void Engine::abandon_conversations() {
+  for (std::uint64_t index : conversations_->abandon()) {
+    spoken_with_.erase(index);
+    again_.push_back(index);
   }
-  sessions_.clear();
-  for (const Waiting& waiting : waiting_) again_.push_back(waiting.ask.index);
-  waiting_.clear();
 }
 
 // --- Results -----------------------------------------------------------------------------------------------------

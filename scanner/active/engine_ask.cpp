@@ -203,7 +203,7 @@ void Engine::under_pressure(const Ask& ask, Instant now, int error) {
     canary_queue_.push_back(ask);
   else if (ask.kind != Kind::recheck && ask.kind != Kind::neighbour)
     park(ask, now);  // a recheck comes round by itself
-  if (in_flight_.count() > 0 || !sessions_.empty()) {
+  if (in_flight_.count() > 0 || conversations_->any_active()) {
     pressure_since_.reset();
     return;
   }

@@ -145,7 +145,7 @@ void Engine::withdraw_everything() {
   withdrawing_ = false;
   for (Held& held : held_) again_.push_back(held.found.index);
   held_.clear();
-  abandon_sessions();
+  abandon_conversations();
 }
 
 // --- Backing off -------------------------------------------------------------------------------------------------
