@@ -60,3 +60,32 @@ TEST_CASE("one silent port is asked again once") {
   choice.offer(7, Port{1001}, refusals, random);
   CHECK(choice.take().size() == 1);
 }
+
+TEST_CASE("refused ports are counted once, and their groups are named by one of each") {
+  Refusals refusals;
+  CHECK(refusals.groups().empty());
+  // Two dense ranges far apart, asked in any order, some twice.
+  for (int port : {8003, 20, 8001, 22, 21, 8002, 20, 23, 8000, 25, 24, 8004})
+    refusals.add(Port{static_cast<std::uint16_t>(port)}, kRouter);
+  refusals.settle();
+  CHECK(refusals.count() == 11);
+  const std::vector<std::uint16_t> groups = refusals.groups();
+  REQUIRE(groups.size() == 2);
+  CHECK((groups[0] >= 20 && groups[0] <= 25));
+  CHECK((groups[1] >= 8000 && groups[1] <= 8004));
+  CHECK(refusals.by() == std::vector<Refusals::By>{kRouter});
+  refusals.add(Port{40000}, kRouter);
+  refusals.settle();
+  CHECK(refusals.count() == 12);
+  CHECK(refusals.groups().size() == 3);
+}
+
+TEST_CASE("a hostile number of routers is not remembered") {
+  Refusals refusals;
+  for (std::uint32_t i = 0; i < 1000; ++i)
+    refusals.add(Port{static_cast<std::uint16_t>(i)}, {Address::ipv4(0xCB007100U + i), kRouter.answer});
+  refusals.settle();
+  CHECK(refusals.by().size() <= 8);
+  CHECK(refusals.count() == 1000);
+  CHECK(refusals.groups().size() == 1);
+}
