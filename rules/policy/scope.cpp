@@ -329,7 +329,7 @@ Result<RateShare> Scope::rate_share(std::uint32_t rate, std::uint32_t processes)
       std::all_of(addresses_.ranges().begin(), addresses_.ranges().end(), [](const AddressRange& r) {
         return classify(r.first) == AddressClass::loopback && classify(r.last) == AddressClass::loopback;
       });
-  constexpr std::uint32_t kOwnMachineRate = 1'000'000, kOwnMachineStates = 60'000;
+  constexpr std::uint32_t kOwnMachineRate = 1'000'000, kOwnMachineStates = 60'000, kStateSeconds = 120;
   std::uint32_t whole = rate;
   std::uint32_t per_target = policy_.rate_max_per_target;
   if (from_rules_) {
@@ -348,8 +348,10 @@ Result<RateShare> Scope::rate_share(std::uint32_t rate, std::uint32_t processes)
   // The limits of a target and of a path hold for all processes together as well.
   share.packets_per_second_per_target =
       std::max<std::uint32_t>(1, std::min(per_target / processes, share.packets_per_second));
-  share.states_per_path =
-      std::max<std::uint32_t>(1, (own_machine ? kOwnMachineStates : policy_.states_max_per_path) / processes);
+  std::uint64_t states = own_machine ? kOwnMachineStates : policy_.states_max_per_path;
+  // Nobody set a limit here but the user with the rate; it makes so many states as a filter forgets none of.
+  if (!from_rules_ && rate != 0) states = std::max(states, std::uint64_t{rate} * kStateSeconds);
+  share.states_per_path = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(states / processes, 1, 1'000'000'000));
   return share;
 }
 

@@ -14,6 +14,7 @@ bool Refusals::is_one_of(const By& by) const { return std::find(by_.begin(), by_
 void Refusals::settle() {
   std::sort(ports_.begin(), ports_.end());
   ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
+  gap_ = ports_.size() < kFewRefusals ? kGapOfFew : kGapMin;
   if (ports_.size() < 3) return;
   std::vector<std::uint32_t> gaps;
   for (std::size_t i = 1; i < ports_.size(); ++i)
@@ -22,7 +23,7 @@ void Refusals::settle() {
   std::nth_element(gaps.begin(), middle, gaps.end());
   // Gaps between random members of a range are exponentially distributed: one in a thousand is ten times the
   // median.
-  gap_ = std::max(kGapMin, 10 * *middle);
+  gap_ = std::max(gap_, 10 * *middle);
 }
 
 std::vector<std::uint16_t> Refusals::groups() const {

@@ -48,6 +48,8 @@ class Refusals {
  private:
   static constexpr std::size_t kByMax = 8;  // routers and ways to refuse that are remembered
   static constexpr std::uint32_t kGapMin = 64;
+  static constexpr std::size_t kFewRefusals = 6;  // too few to tell how far apart they lie
+  static constexpr std::uint32_t kGapOfFew = 256;
   std::vector<std::uint16_t> ports_;
   std::vector<By> by_;
   std::uint32_t gap_ = kGapMin;

@@ -50,6 +50,7 @@ Result<ScanResult> Engine::run() {
   meet_neighbours();
   opening_look();
   if (!over()) passes();
+  if (!over() && options_.witness) mark_the_end();
   passes_ended_ = Clock::now();
   if (!over()) recheck_silence();
   if (!over() && options_.locate) locate();

@@ -99,7 +99,8 @@ struct TargetState {
   bool scheduled = false;
 
   Senders senders;
-  bool reference_asked = false, answered = false;
+  bool reference_asked = false;
+  std::uint16_t answering_port = 0;  // TCP, that the target itself answered; 0: none
   Instant reference_until{};
   bool told_unknown_resets = false;
 
@@ -293,6 +294,8 @@ class Engine {
   void locate();
   void on_hop_answer(const Question& question, std::uint8_t ttl, const Address& router);
   void add_walk(Outcome& outcome, std::uint32_t state, std::uint16_t port) const;
+  /// What a witness needs to know that it could still hear us when the last port was asked.
+  void mark_the_end();
   void tell_silence();
 
   const ScanRequest& request_;

@@ -237,6 +237,21 @@ void Engine::add_walk(Outcome& outcome, std::uint32_t number, std::uint16_t port
   }
 }
 
+// --- For the witness ---------------------------------------------------------------------------------------------
+
+// In the last pass only silent ports are asked. Where they are all blocked, nothing would reach the witness after
+// them, and it could not tell "blocked" from "the cable was out".
+void Engine::mark_the_end() {
+  for (unsigned i = 0; i < 2; ++i) {
+    for (TargetState& state : states_) {
+      if (state.answering_port == 0 || over()) continue;
+      while (!bucket_.ready(Clock::now()) && !over()) turn(false);
+      ask_tcp(state, {.port = state.answering_port, .label = kLastTry}, Clock::now());
+    }
+    turns_until(Clock::now() + cooldown());
+  }
+}
+
 // --- Silence -----------------------------------------------------------------------------------------------------
 
 void Engine::tell_silence() {

@@ -162,7 +162,10 @@ void Engine::put(TargetState& state, bool is_probe, Instant now, Write&& write) 
     const std::size_t size = write(std::span(whole));
     if (size == 0) return;
     const Frame packet(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-    for (const Frame& piece : craft_fragments(packet, options_.fragment, static_cast<std::uint32_t>(random_()))) {
+    // IPv4: what errors quote of a piece still names the probe.
+    const std::uint32_t id =
+        state.source.is_ipv4() ? be16(packet.data() + 4) : static_cast<std::uint32_t>(random_());
+    for (const Frame& piece : craft_fragments(packet, options_.fragment, id)) {
       if (channel.full()) flush(hop.channel);
       const auto room = channel.room();
       if (channel.full() || piece.size() > room.size()) return;

@@ -344,11 +344,12 @@ void Engine::on_work_answer(std::uint32_t number, std::uint64_t index, const Que
   answer_[index] = static_cast<std::uint8_t>(static_cast<std::uint8_t>(heard.answer) + 1);
   ttl_[index] = heard.ttl;
   silent_.clear(index);
-  state.answered = true;
   path(state).answered(Clock::now());
   if (question.protocol == Protocol::tcp && (heard.answer == Answer::syn_ack || heard.answer == Answer::rst) &&
-      heard.label <= kLastTry)
+      heard.label <= kLastTry) {
     ++answered_in_pass_[heard.label];
+    if (state.answering_port == 0) state.answering_port = question.port;
+  }
   const Reading& row = reading(method_of(question.protocol), heard.answer,
                                heard.sender == kNobody ? ErrorSender::target : ErrorSender::other);
   if (heard.sender != kNobody && row.state == PortState::filtered) {

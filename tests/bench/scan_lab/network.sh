@@ -102,7 +102,7 @@ table netdev watch {
     ip daddr 198.51.100.192/30 tcp flags & (syn | ack) == syn counter name tcp_syn accept
     ip daddr 198.18.0.0/15 tcp flags & (syn | ack) == syn ip daddr & 0.0.0.255 > 0.0.0.165 counter name tcp_syn drop
     ip daddr 198.18.0.0/15 tcp flags & (syn | ack) == syn counter name tcp_syn accept
-    ip daddr { 198.51.100.192/30, 198.18.0.0/15 } meta l4proto tcp counter name tcp_other accept
+    ip daddr { 198.51.100.192/30, 198.18.0.0/15 } counter name tcp_other accept
     arp daddr ip 198.51.100.130 accept
     counter name outside
   }
