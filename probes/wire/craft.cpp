@@ -145,6 +145,7 @@ std::vector<Frame> craft_fragments(const Frame& packet, std::size_t payload_max,
   std::vector<Frame> out;
   for (std::size_t at = 0; at < payload.size(); at += piece) {
     IpCraft ip;
+    ip.ttl = packet[v4 ? 8 : 7];
     ip.id = id;
     ip.fragment_offset = static_cast<std::uint16_t>(at);
     ip.more_fragments = at + piece < payload.size();

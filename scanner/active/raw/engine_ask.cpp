@@ -268,6 +268,7 @@ void Engine::ask_reference(TargetState& state, Instant now) {
   const Question question{state.target.address(), Protocol::udp, kReferencePort};
   const Cookies::Probe cookie = cookies_->probe(question, label);
   ProbeIp ip{state.source, state.target.address()};
+  ip.ttl = options_.ttl;
   ip.id = cookie.id;
   ip.dont_fragment = false;
   const ByteString payload = reference_payload(question, label);
@@ -283,6 +284,7 @@ ByteString Engine::reference_payload(const Question& question, std::uint8_t labe
 void Engine::answer_with_reset(TargetState& state, std::uint16_t source_port, std::uint16_t port,
                                std::uint32_t seq) {
   ProbeIp ip{state.source, state.target.address()};
+  ip.ttl = options_.ttl;
   ProbeTcp tcp;
   tcp.source_port = source_port;
   tcp.port = port;
