@@ -285,6 +285,8 @@ class Engine {
   void on_handshake(std::uint32_t state, const PacketView& view);
   void settle_handshake(Handshake& handshake, AfterHandshake outcome);
   void note_proxies();
+  /// Forgets steps and random ports that silence on a broken way would have decided.
+  void withdraw_steps();
   void on_service(std::uint64_t index, std::optional<ServiceSeen> seen);
 
   // --- engine_after.cpp ---
@@ -357,6 +359,7 @@ class Engine {
   std::vector<CanaryState> canaries_;
   bool looking_ = false, look_opening_ = false;
   std::uint8_t look_tries_ = 0, canary_label_ = kFirstCanary;
+  unsigned look_tries_max_ = 0;
   Instant look_sent_{}, next_look_{};
   Timestamp canary_sent_{};
   Instant last_canary_told_{};

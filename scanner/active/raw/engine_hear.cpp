@@ -162,7 +162,8 @@ void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) 
     return;
   }
   const unsigned bits = cookies_->udp_port_bits() + (best.is_answer ? best.token_bits : 0);
-  if (answer_[*index] == 0 && bits < kProofBits) {
+  if (answer_[*index] != 0 && bits < kProofBits) return;  // adds nothing, and a stranger may have said it
+  if (bits < kProofBits) {
     Unproven& so_far = unproven_[*index];
     if (std::find(so_far.labels.begin(), so_far.labels.end(), label) != so_far.labels.end()) return;
     so_far.labels.push_back(label);

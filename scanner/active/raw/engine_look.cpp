@@ -96,6 +96,11 @@ void Engine::begin_look(Instant now) {
   if (looking_) return;
   looking_ = true;
   look_tries_ = 0;
+  // So many tries that a good canary is not taken for a lost one by chance. As the loss was before: a way that
+  // breaks now must not look like one that loses much.
+  const double p = std::clamp(std::max(loss(), loss_base_), 0.05, 0.7);
+  look_tries_max_ =
+      static_cast<unsigned>(std::clamp(std::ceil(std::log(kMissProbability) / std::log(p)), 4.0, 30.0));
   held_mark_ = held_.size();
   marked_ = cursor_;
   for (const TargetState& state : states_)
@@ -120,11 +125,7 @@ void Engine::look(Instant now) {
   for (const CanaryState& c : canaries_) silent += c.alive && !c.answered ? 1 : 0;
   canary_silent_ += silent;
   window_lost_ += silent;
-  // So many tries that a good canary is not taken for a lost one by chance.
-  const double p = std::clamp(std::max(loss(), loss_base_), 0.05, 0.7);
-  const auto most =
-      static_cast<unsigned>(std::clamp(std::ceil(std::log(kMissProbability) / std::log(p)), 4.0, 30.0));
-  if (look_tries_ < most) {
+  if (look_tries_ < look_tries_max_) {
     ask_canaries(now);
     judge_loss(now);
     return;
@@ -146,7 +147,12 @@ void Engine::look_ended_well(Instant now) {
   tell(held_mark_, false);
   confirmed_ = marked_;
   // What was asked before the look before this one has had its time to answer; and nothing of it waits to be told.
-  if (held_.size() == held_left_ && held_left_ == 0 && spoken_with_.empty() && previous_mark_ > told_mark_) {
+  auto before_mark = [this](std::uint64_t index) { return index < previous_mark_.index; };
+  const bool waits =
+      std::any_of(held_.begin(), held_.end(), [&](const Heard& heard) { return before_mark(heard.index); }) ||
+      std::any_of(spoken_with_.begin(), spoken_with_.end(),
+                  [&](const auto& open) { return before_mark(open.first); });
+  if (!waits && previous_mark_ > told_mark_) {
     told_mark_ = previous_mark_;
     check(sink_.on_asked(told_mark_));
   }
@@ -166,13 +172,21 @@ void Engine::canary_lost(Instant now) {
       "a canary stopped answering; {} outcomes since the last good look are withdrawn and asked again", count)));
 }
 
-/// What is held goes back to the work, and the cursor to where it was when the last look that ended well began.
+/// What is held goes back to the work, and the cursor to where it was when the last look that ended well began, or
+/// to the first that waited to be told since before then.
 void Engine::withdraw() {
   looking_ = false;
   for (const Heard& heard : held_) {
     answer_[heard.index] = 0;
     silent_.set(heard.index);
+    after_.erase(heard.index);
+    confirmed_.index = std::min(confirmed_.index, heard.index);
+    const bool counted =
+        (heard.answer == Answer::syn_ack || heard.answer == Answer::rst) && heard.label <= kLastTry;
+    if (counted && answered_in_pass_[heard.label] > 0) --answered_in_pass_[heard.label];
   }
+  unproven_.clear();  // its confirmations are forgotten as well
+  withdraw_steps();
   held_.clear();
   held_mark_ = held_left_ = 0;
   for (TargetState& state : states_) state.parked.clear();
@@ -220,7 +234,8 @@ double Engine::loss() const {
     all += k < cursor_.pass || (k == cursor_.pass && work_done_) ? answered_in_pass_[k] : 0;
     later += k > 1 && k <= cursor_.pass ? answered_in_pass_[k] : 0;
   }
-  if (cursor_.pass > 1 && all >= kLossSample)
+  // A run that was resumed did not see what answered before.
+  if (cursor_.pass > 1 && all >= kLossSample && request_.asked == AskedSoFar{})
     return static_cast<double>(later) / static_cast<double>(std::max(all, later));
   if (canary_asked_ >= kLossSample || (canary_asked_ > 0 && canary_silent_ == 0))
     return static_cast<double>(canary_silent_) / static_cast<double>(canary_asked_);

@@ -182,6 +182,26 @@ void Engine::settle_handshake(Handshake& h, AfterHandshake outcome) {
   }
 }
 
+void Engine::withdraw_steps() {
+  handshakes_.clear();
+  handshakes_waiting_.clear();
+  handshakes_begun_ = 0;
+  for (std::uint32_t number : decoys_pending_) {
+    TargetState& state = states_[number];
+    state.decoys.clear();
+    state.decoys_answered.clear();
+    state.decoy_steps.clear();
+    state.decoys_open = 0;
+    state.decoys_again = false;
+  }
+  decoys_pending_.clear();
+  for (TargetState& state : states_) {
+    state.steps_begun -= std::min(state.steps_begun, state.steps_pending);
+    state.steps_pending = 0;
+    if (state.unmasked + state.unproven == 0) state.steps_failed = false;
+  }
+}
+
 void Engine::note_proxies() {
   for (const TargetState& state : states_) {
     if (!state.answers_everything && !state.steps_failed) continue;
