@@ -85,6 +85,27 @@ void Draft::merge(const Draft& other) {
   scans = scans || other.scans;
 }
 
+void Drafts::join_services(FindingKind kind, std::size_t services_max) {
+  const auto without_service = [](DraftKey key) {
+    key.service = kNoServiceName;
+    return key;
+  };
+  std::unordered_map<DraftKey, std::size_t, DraftKeyHash> services;
+  for (const auto& [key, draft] : all_)
+    if (key.kind == kind) ++services[without_service(key)];
+  std::vector<std::pair<DraftKey, Draft>> joined;
+  for (auto at = all_.begin(); at != all_.end();) {
+    const DraftKey& key = at->first;
+    if (key.kind != kind || key.service == kNoServiceName || services[without_service(key)] <= services_max) {
+      ++at;
+      continue;
+    }
+    joined.emplace_back(without_service(key), std::move(at->second));
+    at = all_.erase(at);
+  }
+  for (const auto& [key, draft] : joined) all_[key].merge(draft);
+}
+
 std::vector<std::pair<DraftKey, Draft>> Drafts::take(std::size_t targets_max) {
   const auto coarse = [](DraftKey key) {
     key.has_initiator = key.has_target = false;

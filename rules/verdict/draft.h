@@ -84,6 +84,9 @@ struct Draft {
 class Drafts {
  public:
   Draft& at(const DraftKey& key) { return all_[key]; }
+  /// Where one target has drafts of that kind for more than `services_max` services (and the same cause), they
+  /// become one: a filter that lets everything through is one mistake.
+  void join_services(FindingKind kind, std::size_t services_max);
   /// In the order of keys. Where one kind between two zones concerns more than `targets_max` targets, they become
   /// one draft without a target: a list that long is nobody's finding.
   std::vector<std::pair<DraftKey, Draft>> take(std::size_t targets_max);

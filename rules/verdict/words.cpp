@@ -10,6 +10,8 @@ namespace demarc {
 namespace {
 
 constexpr std::size_t kTargetsMax = 2000;  // of one kind between two zones; beyond it they are one finding
+constexpr std::size_t kPassedServicesMax =
+    4;  // that reach one target where nothing listens; beyond it they are one finding
 
 std::string protocol_and_ports(Protocol protocol, const PortSet& ports, const std::vector<IcmpType>& icmp,
                                Family family) {
@@ -50,6 +52,7 @@ class Writer {
   explicit Writer(Judging& j) : j_(j) {}
 
   void run() {
+    j_.drafts.join_services(FindingKind::passed_undocumented, kPassedServicesMax);
     for (auto& [key, draft] : j_.drafts.take(kTargetsMax)) j_.verdict.findings.push_back(write(key, draft));
   }
 
