@@ -53,6 +53,7 @@
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
 #include "scanner/active/rate_limits.h"
+#include "scanner/active/raw/answers.h"
 #include "scanner/active/raw/channel.h"
 #include "scanner/active/raw/cookie.h"
 #include "scanner/active/raw/quiet_ports.h"
@@ -237,7 +238,7 @@ class Engine {
   void on_icmp_reply(const PacketView& view, std::uint32_t state, Timestamp at);
   void on_icmp_error(const PacketView& view, Timestamp at);
   std::optional<std::uint8_t> label_of_quoted_datagram(const Question& question, std::uint16_t source_port,
-                                                       Bytes transport, std::optional<std::uint16_t> id);
+                                                       const Quoted& quoted);
   void on_answer(std::uint32_t state, const Question& question, Heard heard, Timestamp at);
   void on_work_answer(std::uint32_t state, std::uint64_t index, const Question& question, Heard heard,
                       Timestamp at);

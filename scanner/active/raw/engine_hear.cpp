@@ -1,7 +1,6 @@
 // Packets that came in, and what they answer. A packet that does not bring back what only our probes carried is
 // nobody's business: counted, and forgotten.
 #include <algorithm>
-#include <cstring>
 
 #include "scanner/active/raw/engine.h"
 
@@ -13,28 +12,6 @@ namespace {
 
 constexpr unsigned kProofBits = 30;      // what a stranger has to guess before a datagram counts
 constexpr std::size_t kProofLabels = 4;  // or so many answers to as many questions, each from another port of ours
-
-/// The packet that an ICMP error quotes: transport bytes as far as they are there.
-struct Quoted {
-  Bytes transport;
-  std::optional<std::uint16_t> id;  // IPv4
-};
-
-std::optional<Quoted> quoted_of(const PacketView& view) {
-  const Bytes q = view.payload;
-  Quoted out;
-  if (view.quote.source.is_ipv4()) {
-    if (q.size() < 20) return std::nullopt;
-    const std::size_t header = (q[0] & 0x0FU) * 4U;
-    if (header < 20 || q.size() < header) return std::nullopt;
-    out.id = be16(q.data() + 4);
-    out.transport = q.subspan(header);
-  } else {
-    if (q.size() < 40 || Protocol(q[6]) != view.quote.protocol) return std::nullopt;  // extension headers: not ours
-    out.transport = q.subspan(40);
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -98,6 +75,12 @@ void Engine::on_tcp(const PacketView& view, std::uint32_t number, Timestamp at) 
   }
   const bool syn_ack = flags == (tcp_flag::syn | tcp_flag::ack);
   const bool reset = (flags & tcp_flag::rst) != 0 && (flags & tcp_flag::ack) != 0;
+  if (flags == tcp_flag::ack && cookies_->is_ours(Protocol::tcp, view.port)) {
+    // To our SYN: a connection of the same ports is left over from an earlier run. As any TCP would, we say that we
+    // know nothing of it (RFC 9293 §3.10.7.3); the next SYN is answered as it should.
+    answer_with_reset(states_[number], view.port, view.source_port, view.tcp_ack);
+    return;
+  }
   if (!syn_ack && !reset) return;
   const std::optional<std::uint8_t> label = cookies_->label_of_ack(question, view.port, view.tcp_ack);
   if (!label) {
@@ -186,18 +169,8 @@ void Engine::on_udp(const PacketView& view, std::uint32_t number, Timestamp at) 
 }
 
 void Engine::on_icmp_reply(const PacketView& view, std::uint32_t number, Timestamp at) {
-  const bool v4 = view.source.is_ipv4();
-  std::uint8_t asked = 0;
-  for (std::uint8_t query : {std::uint8_t{8}, std::uint8_t{13}, std::uint8_t{17}, std::uint8_t{128}})
-    if (icmp_reply_type(view.source.family(), query) == view.icmp_type) asked = query;
-  if (asked == 0 || view.icmp_code != 0) return;
-  const Question question{view.source, v4 ? Protocol::icmp : Protocol::icmpv6,
-                          static_cast<std::uint16_t>(asked << 8)};
-  const std::optional<std::uint8_t> label = cookies_->label_of_query(question, view.icmp_rest);
-  const bool echo = asked == 8 || asked == 128;
-  const Token token = label ? cookies_->token(question, *label) : Token{};
-  if (!label ||
-      (echo && !std::equal(view.payload.begin(), view.payload.end(), token.bytes.begin(), token.bytes.end()))) {
+  const std::optional<QuotedQuestion> query = query_of(*cookies_, view);
+  if (!query) {
     ++facts_.foreign;
     return;
   }
@@ -205,8 +178,8 @@ void Engine::on_icmp_reply(const PacketView& view, std::uint32_t number, Timesta
   Heard heard;
   heard.answer = Answer::reply;
   heard.ttl = view.ttl;
-  heard.label = *label;
-  on_answer(number, question, heard, at);
+  heard.label = query->label;
+  on_answer(number, query->question, heard, at);
 }
 
 void Engine::on_icmp_error(const PacketView& view, Timestamp at) {
@@ -215,16 +188,14 @@ void Engine::on_icmp_error(const PacketView& view, Timestamp at) {
   if (found == by_address_.end()) return;
   TargetState& state = states_[found->second];
   const std::optional<Quoted> quoted = quoted_of(view);
-  if (!quoted || view.quote.source != state.source || quoted->transport.size() < 8) return;
+  if (!quoted || view.quote.source != state.source) return;
   Question question{view.quote.destination, view.quote.protocol, view.quote.port};
   std::optional<std::uint8_t> label;
-  if (question.protocol == Protocol::tcp) {
-    label = cookies_->label_of_seq(question, view.quote.source_port, be32(quoted->transport.data() + 4));
-  } else if (question.protocol == Protocol::udp) {
-    label = label_of_quoted_datagram(question, view.quote.source_port, quoted->transport, quoted->id);
-  } else if (question.protocol.is_icmp()) {
-    question.port = static_cast<std::uint16_t>(quoted->transport[0] << 8 | quoted->transport[1]);
-    label = cookies_->label_of_query(question, be32(quoted->transport.data() + 4));
+  if (question.protocol == Protocol::udp) {
+    label = label_of_quoted_datagram(question, view.quote.source_port, *quoted);
+  } else if (auto asked = question_of(*cookies_, view, *quoted)) {
+    question = asked->question;
+    label = asked->label;
   }
   if (!label) {
     ++facts_.foreign;
@@ -244,31 +215,18 @@ void Engine::on_icmp_error(const PacketView& view, Timestamp at) {
   on_answer(found->second, question, heard, at);
 }
 
-// The quoted bytes must be those that we sent, as far as they are there: ports and length always, payload where it
-// is quoted. A translation on the way may have changed the checksum, if it left the identification as it was.
 std::optional<std::uint8_t> Engine::label_of_quoted_datagram(const Question& question, std::uint16_t source_port,
-                                                             Bytes transport, std::optional<std::uint16_t> id) {
+                                                             const Quoted& quoted) {
   const std::optional<std::uint64_t> index =
       request_.index_of(question.target, Protocol::udp, Port{question.port}, IcmpType{});
   const TargetState& state = states_[by_address_.at(question.target)];
-  std::array<std::uint8_t, 2048> scratch{};
   for (std::uint8_t label : cookies_->labels_of_port(question, source_port)) {
     const bool reference = label == kReference || label == kReference + 1;
     if (!reference && !index) continue;
     const Cookies::Probe cookie = cookies_->probe(question, label);
-    auto matches = [&](Bytes payload) {
-      const ProbeIp ip{state.source, question.target};
-      const std::size_t size = write_udp(scratch, ip, cookie.source_port, question.port, payload);
-      const std::size_t header = state.source.is_ipv4() ? 20 : 40;
-      if (size == 0) return false;
-      const Bytes sent = Bytes(scratch).subspan(header, size - header);
-      const std::size_t common = std::min(sent.size(), transport.size());
-      const bool id_right = id && *id == cookie.id;
-      const bool sum_right = std::memcmp(sent.data() + 6, transport.data() + 6, 2) == 0;
-      return std::memcmp(sent.data(), transport.data(), 6) == 0 && (id_right || sum_right) &&
-             (common >= 12 || (id_right && sum_right) || (!id && sum_right)) &&
-             std::memcmp(sent.data() + 8, transport.data() + 8, common - 8) == 0;
-    };
+    ProbeIp ip{state.source, question.target};
+    ip.id = cookie.id;
+    auto matches = [&](Bytes payload) { return is_quoted(quoted, ip, cookie.source_port, question.port, payload); };
     if (reference) {
       if (matches(reference_payload(question, label))) return label;
       continue;

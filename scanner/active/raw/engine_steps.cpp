@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "scanner/active/raw/engine.h"
 
@@ -183,11 +184,15 @@ void Engine::settle_handshake(Handshake& h, AfterHandshake outcome) {
 }
 
 void Engine::withdraw_steps() {
+  std::set<std::uint32_t> undecided(decoys_pending_.begin(), decoys_pending_.end());
+  for (const auto& [where, handshake] : handshakes_)
+    if (handshake.index == kNoIndex) undecided.insert(where.first);
   handshakes_.clear();
   handshakes_waiting_.clear();
   handshakes_begun_ = 0;
-  for (std::uint32_t number : decoys_pending_) {
+  for (std::uint32_t number : undecided) {
     TargetState& state = states_[number];
+    state.decoys_over = state.answers_everything = false;
     state.decoys.clear();
     state.decoys_answered.clear();
     state.decoy_steps.clear();
