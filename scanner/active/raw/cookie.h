@@ -6,6 +6,7 @@
 // the sequence number and in the source port, and comes back with the answer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -70,6 +71,9 @@ class Cookies {
   std::optional<std::uint8_t> label_of_query(const Question& question, std::uint32_t rest) const;
   /// The labels a datagram from that source port may have had: one of 128 for each port of ours.
   std::vector<std::uint8_t> labels_of_port(const Question& question, std::uint16_t source_port) const;
+  bool is_ours(Protocol protocol, std::uint16_t source_port) const {
+    return std::binary_search(ports(protocol).begin(), ports(protocol).end(), Port{source_port});
+  }
   /// What a stranger has to guess to name the right source port of a datagram.
   unsigned udp_port_bits() const;
 

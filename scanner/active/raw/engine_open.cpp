@@ -136,13 +136,13 @@ Result<void> Engine::open_channels() {
   QuietPorts::Wish wish;
   wish.addresses = sources;
   wish.exactly = options_.source_ports;
-  wish.seed = random_();
+  wish.seed = le64(key.data());  // not the run's: what an earlier one left open at a target must not be met again
   wish.count = kTcpPorts;
   tcp_ports_.emplace(DEMARC_TRY(QuietPorts::hold(wish)));  // canaries and decoys are TCP, whatever the work
   // Probes that find out who answers are datagrams, so there are always some ports for them.
   wish.protocol = Protocol::udp;
   wish.count = asks_udp_ ? kUdpPorts : 16;
-  wish.seed = random_();
+  wish.seed = le64(key.data() + 8);
   udp_ports_.emplace(DEMARC_TRY(QuietPorts::hold(wish)));
   cookies_.emplace(key, tcp_ports_->ports(), udp_ports_->ports());
   roll_epoch();
