@@ -334,6 +334,7 @@ int run_scan(const ScanCommand& command) {
   if (resumed) {
     request.already_answered = [&](std::uint64_t index) { return resumed->answered[order.number_at(index)]; };
     request.asked = resumed->run.asked;
+    request.earlier = resumed->run.outcomes;
   }
   request.seed = header.seed;
   request.stop = &stop;

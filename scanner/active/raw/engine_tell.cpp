@@ -38,7 +38,7 @@ bool Engine::tell_one(const Heard& heard, bool last, std::vector<ScanFound>& out
       Clock::now() < state.reference_until)
     return false;
   // A run that ends early leaves undecided resets to the one that goes on.
-  if (heard.answer == Answer::rst && last && end_ && state.senders.of_reset(heard.ttl) == Who::unknown)
+  if (heard.answer == Answer::rst && end_ && state.senders.of_reset(heard.ttl) == Who::unknown)
     return false;
   if (heard.answer != Answer::syn_ack) {
     if (heard.answer == Answer::rst && state.senders.of_reset(heard.ttl) == Who::unknown)

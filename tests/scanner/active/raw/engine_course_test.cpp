@@ -229,6 +229,26 @@ TEST_CASE("a run that resumes in a later pass does not take what it did not ask 
   CHECK(result->summary.miss_probability < 0.5);
 }
 
+TEST_CASE("a resumed run knows the filter's resets by what the run before heard of the target") {
+  FilteredHost lab;
+  DEMARC_NEEDS(lab);
+  // The open port answered before the kill; neither echoes nor errors come from this host.
+  lab.open_tcp(1000);
+  lab.filter({"ip saddr 198.51.100.2 meta l4proto icmp drop", "tcp dport 1010-1019 reject with tcp reset"});
+  LabRequest request(tcp_ports(kHost, 1000, 1039));
+  request.already_answered = [](std::uint64_t index) { return index < 5; };
+  request.own_ttl = [](const Address& target) -> std::optional<std::uint8_t> {
+    if (target == kHost) return 63;
+    return std::nullopt;
+  };
+  ToldSink sink;
+  REQUIRE(run_raw_scan(request, raw_options(), sink).has_value());
+  for (std::uint64_t i = 5; i < 40; ++i) {
+    CAPTURE(i);
+    CHECK(sink.found.at(i).outcome.passage == (i / 10 == 1 ? Passage::blocked : Passage::passed));
+  }
+}
+
 TEST_CASE("the longest runtime and a closed window end the run in order") {
   FilteredHost lab;
   DEMARC_NEEDS(lab);
