@@ -83,10 +83,8 @@ struct ScanRequest {
   std::function<std::optional<std::uint64_t>(const Address& target, Protocol protocol, Port port, IcmpType icmp)>
       index_of;
   std::function<bool(std::uint64_t index)> already_answered;  // by the journal that is resumed; empty: nothing is
-  AskedSoFar asked;  // likewise: silence up to there need not be asked again
+  AskedSoFar asked;                  // likewise: silence up to there need not be asked again
   std::span<const Outcome> earlier;  // likewise: what it found, by which later answers can be told apart
-  /// Likewise: a TTL of something that only the target itself can have sent (an open port without a doubt, a reply).
-  std::function<std::optional<std::uint8_t>(const Address& target)> own_ttl;
   std::vector<ScanCanary> canaries;
   ScanPace pace;
   bool services = true;    // speak to open ports (as far as each work item allows)

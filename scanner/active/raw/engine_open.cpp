@@ -73,11 +73,8 @@ Result<void> Engine::open() {
       silent_.set(i);
     }
   }
-  // What answered in the run that is resumed is not asked again, and resets are compared with it.
-  if (request_.own_ttl)
-    for (TargetState& state : states_)
-      if (std::optional<std::uint8_t> ttl = request_.own_ttl(state.target.address())) state.senders.opened(*ttl);
-  // Who resets is told by how far away the target's own answers came from, and an earlier part of the run saw those.
+  // Who resets is told by how far away the target's own answers came from, and an earlier part of the run saw
+  // those.
   for (const Outcome& o : request_.earlier) {
     const auto found = by_address_.find(o.target);
     if (found == by_address_.end() || o.ttl < 0 || o.doubt != Doubt::none || o.answered_by != o.target) continue;

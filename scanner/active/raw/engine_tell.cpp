@@ -38,13 +38,17 @@ bool Engine::tell_one(const Heard& heard, bool last, std::vector<ScanFound>& out
       Clock::now() < state.reference_until)
     return false;
   // A run that ends early leaves undecided resets to the one that goes on.
-  if (heard.answer == Answer::rst && end_ && state.senders.of_reset(heard.ttl) == Who::unknown)
-    return false;
+  if (heard.answer == Answer::rst && end_ && state.senders.of_reset(heard.ttl) == Who::unknown) return false;
   if (heard.answer != Answer::syn_ack) {
     if (heard.answer == Answer::rst && state.senders.of_reset(heard.ttl) == Who::unknown)
       state.told_unknown_resets = true;
     emit(found_of(heard, work, number), out);
     return true;
+  }
+  // Nor does it tell opens that had no time to prove themselves.
+  if (last && end_) {
+    const auto step = after_.find(heard.index);
+    if (!state.decoys_over || (step != after_.end() && step->second == AfterHandshake::pending)) return false;
   }
   if (!last && (!state.decoys_over || !open_is_settled(heard, work, number))) return false;
   const auto after = after_.find(heard.index);

@@ -237,10 +237,15 @@ TEST_CASE("a resumed run knows the filter's resets by what the run before heard 
   lab.filter({"ip saddr 198.51.100.2 meta l4proto icmp drop", "tcp dport 1010-1019 reject with tcp reset"});
   LabRequest request(tcp_ports(kHost, 1000, 1039));
   request.already_answered = [](std::uint64_t index) { return index < 5; };
-  request.own_ttl = [](const Address& target) -> std::optional<std::uint8_t> {
-    if (target == kHost) return 63;
-    return std::nullopt;
-  };
+  Outcome before;
+  before.target = kHost;
+  before.protocol = Protocol::tcp;
+  before.state = PortState::open;
+  before.answer = Answer::syn_ack;
+  before.answered_by = kHost;
+  before.ttl = 63;
+  const std::vector<Outcome> earlier{before};
+  request.earlier = earlier;
   ToldSink sink;
   REQUIRE(run_raw_scan(request, raw_options(), sink).has_value());
   for (std::uint64_t i = 5; i < 40; ++i) {
