@@ -450,7 +450,13 @@ class Planner {
       std::optional<Address> source = standing_.source_for(canary.address.family());
       std::vector<SeenAs> seen = source ? translator_.as_seen(canary.address, *source) : std::vector<SeenAs>{};
       if (seen.empty()) {
-        plan_.notes.push_back(fmt::format("canary {}: not asked, it cannot be addressed from here", canary.name));
+        // A host of both families is one canary; where we have one family alone, its other address is no loss.
+        const bool by_another =
+            std::any_of(vantage_.canaries.begin(), vantage_.canaries.end(), [&](const CanaryTarget& other) {
+              return other.name == canary.name && standing_.source_for(other.address.family()).has_value();
+            });
+        if (source || !by_another)
+          plan_.notes.push_back(fmt::format("canary {}: not asked, it cannot be addressed from here", canary.name));
         continue;
       }
       Port port = canary.port;
