@@ -1,4 +1,6 @@
 // After the passes: is silence only a router's ICMP limit? where does the way end? And then silence is told.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -15,6 +17,7 @@ constexpr std::uint8_t kHopsWalked = 24;
 constexpr unsigned kWalkTries = 2;
 constexpr std::size_t kWalksMax = 4096;
 constexpr unsigned kInVainMax = 3;
+constexpr std::size_t kDisagreementsNoted = 20;
 
 /// Silent ports that are asked again, one at a time for each router.
 struct Candidate {
@@ -286,11 +289,17 @@ void Engine::tell_silence() {
     emit(std::move(found), out);
   }
   write(out);
-  for (std::uint64_t index : disagreeing_) {
-    const ScanWork work = request_.work(index);
+  // Sorted, and not without end: a host that answers at random would fill the journal.
+  std::vector<std::uint64_t> disagreeing(disagreeing_.begin(), disagreeing_.end());
+  std::sort(disagreeing.begin(), disagreeing.end());
+  for (std::size_t i = 0; i < std::min(disagreeing.size(), kDisagreementsNoted); ++i) {
+    const ScanWork work = request_.work(disagreeing[i]);
     check(sink_.on_note(to_string(Endpoint{work.target.address(), work.port}) +
                         " answered two tries in two ways; the first answer stands"));
   }
+  if (disagreeing.size() > kDisagreementsNoted)
+    check(sink_.on_note(
+        fmt::format("{} more ports answered two tries in two ways", disagreeing.size() - kDisagreementsNoted)));
 }
 
 }  // namespace demarc::raw_engine
