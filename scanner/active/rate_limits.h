@@ -38,6 +38,10 @@ class Refusals {
   /// One refused port of each group of them that lie close together; after settle().
   std::vector<std::uint16_t> groups() const;
   bool is_one_of(const By& by) const;
+  /// What the same router refused on another host: rules are written for many hosts at once.
+  void add_ports_of(const Refusals& other) {
+    ports_.insert(ports_.end(), other.ports_.begin(), other.ports_.end());
+  }
   /// To be called before distance(), near() and groups(), and again after more were added.
   void settle();
   /// To the nearest refused port.
@@ -48,7 +52,7 @@ class Refusals {
  private:
   static constexpr std::size_t kByMax = 8;  // routers and ways to refuse that are remembered
   static constexpr std::uint32_t kGapMin = 64;
-  static constexpr std::size_t kFewRefusals = 6;  // too few to tell how far apart they lie
+  static constexpr std::size_t kFewRefusals = 12;  // too few to tell how far apart they lie
   static constexpr std::uint32_t kGapOfFew = 256;
   std::vector<std::uint16_t> ports_;
   std::vector<By> by_;

@@ -120,7 +120,8 @@ struct TargetState {
 
   Refusals refusals;
   LimitedWhere limited = LimitedWhere::nowhere;
-  bool rechecked = false;  // asked again, and so known
+  bool rechecked = false;           // asked again, and so known
+  std::uint32_t refused_later = 0;  // ports that were silent at first
 
   std::uint32_t datagrams_unexplained = 0;  // from a port that was asked, to one of ours that asked nothing
 };
@@ -299,6 +300,7 @@ class Engine {
   void add_walk(Outcome& outcome, std::uint32_t state, std::uint16_t port) const;
   /// What a witness needs to know that it could still hear us when the last port was asked.
   void mark_the_end();
+  bool near_a_refusal(const TargetState& state, Port port) const;
   void tell_silence();
 
   const ScanRequest& request_;
@@ -344,6 +346,7 @@ class Engine {
   std::vector<Address> senders_;
   std::unordered_map<Address, std::uint32_t> sender_numbers_;
   std::unordered_map<Address, std::uint8_t> router_hops_;
+  std::map<Address, Refusals> refused_by_;         // of all hosts together, by router; after the passes
   std::unordered_set<std::uint64_t> disagreeing_;  // found out after they were told
   std::uint32_t tag_epoch_ = 0;
 

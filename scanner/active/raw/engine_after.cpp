@@ -17,6 +17,7 @@ constexpr std::uint8_t kHopsWalked = 24;
 constexpr unsigned kWalkTries = 2;
 constexpr std::size_t kWalksMax = 4096;
 constexpr unsigned kInVainMax = 3;
+constexpr double kLossless = 0.005;
 constexpr std::size_t kDisagreementsNoted = 20;
 
 /// Silent ports that are asked again, one at a time for each router.
@@ -147,8 +148,12 @@ void Engine::on_rechecked(std::uint64_t index, const Heard& heard) {
 }
 
 /// Where nobody asked again: a router whose refusals came at the pace of a limit (a burst, and then one or two a
-/// second), not at that of our probes, left others unsaid, and silence beside them may be its.
+/// second), not at that of our probes, left others unsaid, and silence beside them may be its. So did one that
+/// refused in a later pass what it let be silent in the first, where nothing else is lost on the way.
 void Engine::infer_limits() {
+  for (const TargetState& state : states_)
+    for (const Refusals::By& by : state.refusals.by()) refused_by_[by.router].add_ports_of(state.refusals);
+  for (auto& [router, refusals] : refused_by_) refusals.settle();
   std::map<Address, std::uint64_t> said;
   for (const TargetState& state : states_)
     for (const Refusals::By& by : state.refusals.by()) said[by.router] += state.refusals.count();
@@ -156,8 +161,10 @@ void Engine::infer_limits() {
   for (TargetState& state : states_) {
     if (state.refusals.empty() || state.rechecked || state.limited != LimitedWhere::nowhere) continue;
     state.refusals.settle();
+    const bool lossless = loss() >= 0 && loss() < kLossless;
     for (const Refusals::By& by : state.refusals.by())
-      if (static_cast<double>(said[by.router]) <= 8 + 2.2 * seconds) state.limited = LimitedWhere::near_refusals;
+      if (static_cast<double>(said[by.router]) <= 8 + 2.2 * seconds || (lossless && state.refused_later >= 2))
+        state.limited = LimitedWhere::near_refusals;
   }
 }
 
@@ -257,6 +264,14 @@ void Engine::mark_the_end() {
 
 // --- Silence -----------------------------------------------------------------------------------------------------
 
+bool Engine::near_a_refusal(const TargetState& state, Port port) const {
+  if (state.refusals.near(port)) return true;
+  return std::any_of(state.refusals.by().begin(), state.refusals.by().end(), [&](const Refusals::By& by) {
+    const auto all = refused_by_.find(by.router);
+    return all != refused_by_.end() && all->second.near(port);
+  });
+}
+
 void Engine::tell_silence() {
   tell_resets_again();
   note_proxies();
@@ -280,7 +295,7 @@ void Engine::tell_silence() {
     }
     if (work.protocol == Protocol::tcp &&
         (state.limited == LimitedWhere::everywhere ||
-         (state.limited == LimitedWhere::near_refusals && state.refusals.near(work.port))))
+         (state.limited == LimitedWhere::near_refusals && near_a_refusal(state, work.port))))
       found.outcome.doubt = Doubt::icmp_rate_limited;
     // A host that says of some of its ports that nobody is there, and has no more errors to give.
     if (work.protocol == Protocol::udp && unreachables_.contains(number))

@@ -314,8 +314,10 @@ void Engine::on_work_answer(std::uint32_t number, std::uint64_t index, const Que
   if (heard.sender != kNobody && row.state == PortState::filtered) {
     const Address& router = senders_[heard.sender];
     router_hops_[router] = hops(heard.ttl);
-    if (question.protocol != Protocol::icmp && question.protocol != Protocol::icmpv6 && !ours_.contains(router))
+    if (!question.protocol.is_icmp() && !ours_.contains(router)) {
       state.refusals.add(Port{question.port}, {router, heard.answer});
+      if (heard.label > kFirstTry && heard.label <= kLastTry) ++state.refused_later;
+    }
   }
   if (question.protocol == Protocol::udp && heard.answer == Answer::icmp_port_unreachable &&
       heard.sender == kNobody)
