@@ -210,7 +210,9 @@ void Engine::turn(bool may_send) {
   wall_ = wall_now();
   const std::uint64_t before = sent_ + received_;
   if (down_since_) on_interface_down();
-  if (may_send && !end_ && !look_failed_ && !down_since_) send(now);
+  const bool way_is_good = !end_ && !look_failed_ && !down_since_;
+  if (way_is_good) send_confirmations(now);
+  if (may_send && way_is_good) send(now);
   flush();
   const std::size_t heard = listen();
   now = Clock::now();
@@ -231,19 +233,19 @@ void Engine::turn(bool may_send) {
     if (pace_.rate_max != 0) bucket_.set_rate(pace_.rate_max * backoff_.factor());
   }
   if (now - last_progress_ >= 250ms) report_progress(now, false);
-  if (heard == 0 && before == sent_ + received_) wait(now, may_send && !end_ && !look_failed_ && !down_since_);
+  if (heard == 0 && before == sent_ + received_) wait(now, may_send && way_is_good);
 }
 
 void Engine::wait(Instant now, bool wants_to_send) {
   Instant until = now + kIdleMax;
-  if (wants_to_send && (!work_done_ || parked_ > 0 || !confirmations_.empty())) {
+  if (wants_to_send && (!work_done_ || parked_ > 0)) {
     Instant next = bucket_.rate() == 0 ? now : bucket_.next();
     if ((work_done_ || parked_ >= kParkedMax) && !parked_heap_.empty())
       next = std::max(next, parked_heap_.top().first);
     until = std::min(until, next);
   }
   if (looking_ || !handshakes_.empty() || !decoys_pending_.empty()) until = std::min(until, now + 5ms);
-  if (!conversations_->empty()) until = std::min(until, now + 5ms);
+  if (!conversations_->empty() || !confirmations_.empty()) until = std::min(until, now + 5ms);
   std::vector<pollfd> watched;
   for (const Channel& channel : channels_) watched.push_back({channel.poll_fd(), POLLIN, 0});
   const auto left = std::max<Span>(until - now, 50us);

@@ -209,6 +209,7 @@ class Engine {
   bool ready(TargetState& state, Instant now) { return state.bucket.ready(now) && path(state).room(now); }
   StateWindow& path(const TargetState& state) { return paths_.at(state.path); }
   void send(Instant now);
+  void send_confirmations(Instant now);
   /// One work item as a packet (or several), under this label.
   void ask(const ScanWork& work, std::uint32_t state, std::uint64_t index, std::uint8_t label, Instant now);
   struct TcpAsk {

@@ -82,11 +82,6 @@ bool Engine::pick(Instant now, std::uint64_t& index, std::uint8_t& label) {
     }
     return true;
   }
-  if (!confirmations_.empty()) {
-    std::tie(index, label) = confirmations_.back();
-    confirmations_.pop_back();
-    return true;
-  }
   while (parked_ < kParkedMax && !work_done_) {
     const std::uint64_t next = silent_.next(cursor_.index, request_.work_count);
     if (next >= request_.work_count) {
@@ -130,6 +125,16 @@ void Engine::send(Instant now) {
     const ScanWork work = request_.work(index);
     ask(work, by_address_.at(work.target.address()), index, label, now);
     last_sent_ = now;
+  }
+}
+
+// A datagram's answer that proves too little is questioned at once, also where the work rests.
+void Engine::send_confirmations(Instant now) {
+  while (!confirmations_.empty() && bucket_.ready(now) && !down_since_) {
+    const auto [index, label] = confirmations_.back();
+    confirmations_.pop_back();
+    const ScanWork work = request_.work(index);
+    ask(work, by_address_.at(work.target.address()), index, label, now);
   }
 }
 
