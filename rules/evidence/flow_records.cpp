@@ -110,7 +110,8 @@ std::string flow_record(const ObservedFlow& flow) {
       .field("established", flow.established);
   json.key("states").begin_object();
   for (std::size_t i = 0; i < kConnStates; ++i)
-    if (flow.states[i] != 0) json.field(name(static_cast<ConnState>(i)), flow.states[i]);
+    if (const auto state = static_cast<ConnState>(i); flow.states[state] != 0)
+      json.field(name(state), flow.states[state]);
   json.end_object();
   json.field("packets_out", flow.packets_out)
       .field("packets_in", flow.packets_in)
@@ -249,7 +250,10 @@ struct FlowRecordReader::State {
     auto count = [&](std::size_t row, std::uint64_t otherwise) {
       return f.unsigned_integer(row).value_or(otherwise);
     };
-    flow.conversations = count(kConversations, 1);
+    auto count32 = [&](std::size_t row, std::uint64_t otherwise) {
+      return static_cast<std::uint32_t>(std::min<std::uint64_t>(count(row, otherwise), 0xFFFFFFFF));
+    };
+    flow.conversations = count32(kConversations, 1);
     flow.packets_out = count(kPacketsOut, 0);
     flow.packets_in = count(kPacketsIn, 0);
     flow.bytes_out = count(kBytesOut, 0);
@@ -261,13 +265,13 @@ struct FlowRecordReader::State {
     flow.source = static_cast<std::uint32_t>(source);
     std::uint64_t established = 0;
     for (std::size_t i = 0; i < kConnStates; ++i) {
-      flow.states[i] = static_cast<std::uint32_t>(std::min<std::uint64_t>(count(kStateFirst + i, 0), 0xFFFFFFFF));
       auto state = static_cast<ConnState>(i);
+      flow.states.add(state, count(kStateFirst + i, 0));
       bool both = state == ConnState::S1 || state == ConnState::SF || state == ConnState::S2 ||
                   state == ConnState::S3 || state == ConnState::RSTO || state == ConnState::RSTR;
-      if (both) established += flow.states[i];
+      if (both) established += flow.states[state];
     }
-    flow.established = count(kEstablished, established);
+    flow.established = count32(kEstablished, established);
     for (auto [row, field] : {std::pair{kFirst, &flow.first}, std::pair{kLast, &flow.last}}) {
       Result<Timestamp> time = parse_timestamp(f.text(row));
       if (!time) return wrong(line, time.error().what);

@@ -204,9 +204,9 @@ void flows(const RuleSet& rules, const Snapshot& snapshot, Explanation& e, std::
       o.file = f.source < evidence.sources.size() ? evidence.sources[f.source].file : evidence.file;
       o.sensor = f.source < evidence.sources.size() ? evidence.sources[f.source].sensor : std::string();
       for (std::size_t s = 0; s < kConnStates; ++s)
-        if (f.states[s] != 0)
-          o.states +=
-              fmt::format("{}{} {}", o.states.empty() ? "" : ", ", f.states[s], name(static_cast<ConnState>(s)));
+        if (f.states[static_cast<ConnState>(s)] != 0)
+          o.states += fmt::format("{}{} {}", o.states.empty() ? "" : ", ", f.states[static_cast<ConnState>(s)],
+                                  name(static_cast<ConnState>(s)));
       o.record = f.record;
       o.conversations = f.conversations;
       o.established = f.established;

@@ -145,8 +145,7 @@ class Flows {
         std::uint64_t used = f.established;
         // One-way services: datagrams that no unreachable answers are use.
         if (service.one_way)
-          used = f.conversations -
-                 std::min<std::uint64_t>(f.conversations, f.states[static_cast<std::size_t>(ConnState::REJ)]);
+          used = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[ConnState::REJ]);
         if (used == 0) continue;
         j_.cell(from, to, index).observed = true;
         if (facts != nullptr) {

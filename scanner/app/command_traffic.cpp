@@ -32,8 +32,8 @@ std::string service_of(const ObservedFlow& f) {
 std::string states_of(const ObservedFlow& f) {
   std::string out;
   for (std::size_t i = 0; i < kConnStates; ++i)
-    if (f.states[i] != 0)
-      out += fmt::format("{}{}:{}", out.empty() ? "" : " ", name(static_cast<ConnState>(i)), f.states[i]);
+    if (const auto state = static_cast<ConnState>(i); f.states[state] != 0)
+      out += fmt::format("{}{}:{}", out.empty() ? "" : " ", name(state), f.states[state]);
   return out;
 }
 

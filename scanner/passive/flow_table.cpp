@@ -625,7 +625,7 @@ void FlowTable::Body::record(const Conversation& c) {
   f.initiator_certain = f.initiator_certain || c.certain;
   ++f.conversations;
   f.established += established ? 1 : 0;
-  ++f.states[static_cast<std::size_t>(state)];
+  f.states.add(state);
   f.packets_out += c.packets[0];
   f.packets_in += c.packets[1];
   f.bytes_out += c.bytes[0];

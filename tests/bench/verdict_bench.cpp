@@ -126,7 +126,7 @@ Snapshot make_evidence(std::uint32_t hosts, std::uint32_t outcomes, std::uint32_
     f.port = Port{static_cast<std::uint16_t>(1000 + (random() % 4 != 0 ? h % 500 : random() % 600))};
     f.conversations = 1;
     f.established = random() % 2;
-    f.states[static_cast<std::size_t>(f.established != 0 ? ConnState::SF : ConnState::S0)] = 1;
+    f.states.add(f.established != 0 ? ConnState::SF : ConnState::S0);
     f.record = i + 1;
     f.first = *source.first + std::chrono::seconds(i % 80000);
     f.last = f.first + std::chrono::seconds(5);

@@ -28,8 +28,8 @@ FlowEvidence evidence() {
   flow.port = Port(1433);
   flow.initiator_certain = true;
   flow.conversations = 12;
-  flow.states[static_cast<std::size_t>(ConnState::SF)] = 11;
-  flow.states[static_cast<std::size_t>(ConnState::S0)] = 1;
+  flow.states.add(ConnState::SF, 11);
+  flow.states.add(ConnState::S0);
   flow.established = 11;
   flow.packets_out = 310;
   flow.bytes_in = 90110;
@@ -60,7 +60,7 @@ TEST_CASE("flow records read back as they were written") {
   REQUIRE(read->flows.size() == 2);
   const ObservedFlow& flow = read->flows[0];
   CHECK(flow.established == 11);
-  CHECK(flow.states[static_cast<std::size_t>(ConnState::S0)] == 1);
+  CHECK(flow.states[ConnState::S0] == 1);
   CHECK(flow.port == Port(1433));
   CHECK(flow.bytes_in == 90110);
   CHECK(read->flows[1].icmp == IcmpType{128, 0});

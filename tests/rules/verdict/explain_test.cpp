@@ -120,7 +120,7 @@ TEST_CASE("probes and conversations of the packet are shown, those of others are
   f.protocol = Protocol::tcp;
   f.port = Port{443};
   f.conversations = f.established = 4;
-  f.states[static_cast<std::size_t>(ConnState::SF)] = 4;
+  f.states.add(ConnState::SF, 4);
   flows.flows = {f};
   s.flows.push_back(flows);
   const Explanation e = ask(443, s);

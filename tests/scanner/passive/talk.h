@@ -107,10 +107,11 @@ class Talk {
 inline std::string states(const ObservedFlow& flow) {
   std::string out;
   for (std::size_t i = 0; i < kConnStates; ++i)
-    if (flow.states[i] != 0) {
+    if (flow.states[static_cast<ConnState>(i)] != 0) {
       if (!out.empty()) out += ' ';
       out += name(static_cast<ConnState>(i));
-      if (flow.states[i] != 1) out += "*" + std::to_string(flow.states[i]);
+      if (flow.states[static_cast<ConnState>(i)] != 1)
+        out += "*" + std::to_string(flow.states[static_cast<ConnState>(i)]);
     }
   return out;
 }
