@@ -19,7 +19,7 @@ constexpr std::size_t kStubMax = 16 * 1024;        // of an endpoint mapper's an
 constexpr std::size_t kRecordMax = 4 * 1024;       // of ONC RPC over TCP
 constexpr std::size_t kHeldMax = 8 * 1024 * 1024;  // of all conversations together
 constexpr std::size_t kQuestions = 4096, kDialogs = 4096, kParentsMax = 65536;
-constexpr unsigned kOverlongMax = 4;  // lines that never end: this is something else
+constexpr unsigned kStrangeMax = 64;  // times that it was not what it should be: this is something else
 constexpr seconds kAfresh{300};       // of silence: the same ends again are another conversation
 constexpr std::int32_t kFarBack = 1 << 20;
 
@@ -41,7 +41,7 @@ struct Talk {
   bool used = false;
   Timestamp last;
   Side sides[2];  // the initiator's, the responder's
-  unsigned overlong = 0;
+  unsigned strange = 0;
   // MSRPC: the latest calls and what they ask for; the answer of one of them so far.
   std::array<std::pair<std::uint32_t, std::uint16_t>, 8> calls{};
   unsigned call_next = 0;
@@ -204,6 +204,14 @@ class ControlTalks::Body {
     return false;
   }
 
+  /// What cannot be read is dropped up to where something can be; false: too often.
+  bool lose(Talk& talk, Side& side) {
+    side.held = {};
+    if (!side.lost) ++losses_.unread;
+    side.lost = true;
+    return ++talk.strange < kStrangeMax;
+  }
+
   static void drop_front(std::vector<std::uint8_t>& held, std::size_t count) {
     held.erase(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(std::min(count, held.size())));
     if (held.empty() && held.capacity() > 512) held = {};
@@ -241,10 +249,7 @@ class ControlTalks::Body {
     }
     drop_front(side.held, side.held.size() - rest.size());
     if (side.held.size() <= kLineMax) return true;
-    side.held = {};
-    side.lost = true;
-    ++losses_.unread;
-    return ++talk.overlong < kOverlongMax;
+    return lose(talk, side);
   }
 
   bool on_msrpc(Talk& talk, bool from_responder, Timestamp at) {
@@ -253,13 +258,7 @@ class ControlTalks::Body {
     while (side.held.size() - done >= kMsrpcHeader) {
       const Bytes rest = Bytes(side.held).subspan(done);
       const std::optional<MsrpcPdu> pdu = read_msrpc_pdu(rest);
-      if (!pdu) {  // after a gap the next segment that begins with a PDU is waited for
-        side.held = {};
-        if (side.lost) return true;
-        ++losses_.unread;
-        side.lost = true;
-        return ++talk.overlong < kOverlongMax;
-      }
+      if (!pdu) return lose(talk, side);  // the next segment that begins with a PDU is waited for
       side.lost = false;
       if (rest.size() < pdu->length) break;
       done += pdu->length;
@@ -306,13 +305,11 @@ class ControlTalks::Body {
       const std::size_t length = mark & 0x7FFFFFFF;
       const bool whole_record = (mark & 0x80000000U) != 0;
       if (length > kRecordMax || length == 0) {
-        // A dump of all programs may be long, and is not asked for. After a gap, or here: begin at the next
-        // segment.
-        side.held = {};
-        ++losses_.unread;
-        return ++talk.overlong < kOverlongMax;
+        // A dump of all programs may be long, and is not what is looked for.
+        return lose(talk, side);
       }
       if (rest.size() < 4 + length) break;
+      side.lost = false;
       // Questions and answers about one port fit a fragment; those that come in pieces are not put together.
       if (whole_record)
         on_rpc(talk.conversation, from_responder, at, rest.subspan(4, length));
@@ -332,20 +329,15 @@ class ControlTalks::Body {
       if (rest.empty()) break;
       bool more = false;
       const std::optional<SipMessage> message = read_sip_message(rest, false, more);
-      if (!message && !more) {
-        side.held = {};
-        ++losses_.unread;
-        return ++talk.overlong < kOverlongMax;
-      }
+      if (!message && !more) return lose(talk, side);
       if (!message || message->length > rest.size()) break;
+      side.lost = false;
       on_sip(talk.conversation, from_responder, at, *message);
       rest.remove_prefix(message->length);
     }
     drop_front(side.held, side.held.size() - rest.size());
     if (side.held.size() <= kMessageMax) return true;
-    side.held = {};
-    ++losses_.unread;
-    return ++talk.overlong < kOverlongMax;
+    return lose(talk, side);
   }
 
   // ---- messages ----
@@ -368,13 +360,13 @@ class ControlTalks::Body {
       if (!question) return;
       if (questions_.empty()) questions_.resize(kQuestions);
       const std::uint64_t key = question_key(conversation, question->xid);
-      questions_[key % kQuestions] = {key, *question};
+      questions_[(key >> 8) % kQuestions] = {key, *question};
       return;
     }
     const std::optional<std::uint32_t> xid = read_rpc_reply_id(message);
     if (!xid || questions_.empty()) return;
     const std::uint64_t key = question_key(conversation, *xid);
-    Question& question = questions_[key % kQuestions];
+    Question& question = questions_[(key >> 8) % kQuestions];
     if (question.key != key) return;
     question.key = 0;
     if (const std::optional<Announced> announced = read_port_answer(message, question.asked))
@@ -393,7 +385,7 @@ class ControlTalks::Body {
     const Endpoint& receiver = from_responder ? conversation.initiator : conversation.responder;
     if (dialogs_.empty()) dialogs_.resize(kDialogs);
     const std::uint64_t key = dialog_key(sender.address, receiver.address, message.call_id);
-    Dialog& dialog = dialogs_[key % kDialogs];
+    Dialog& dialog = dialogs_[(key >> 8) % kDialogs];
     if (dialog.key != key) dialog = Dialog{key, {}};
     const bool side = sender.address == receiver.address ? sender < receiver : sender.address < receiver.address;
     dialog.media[side] = message.media;
@@ -483,7 +475,7 @@ class ControlTalks::Body {
   std::vector<Talk> talks_;
   std::vector<std::uint32_t> free_;
   std::size_t held_ = 0;
-  std::size_t sweep_ = 0;
+  std::uint32_t sweep_ = 0;
   std::vector<Question> questions_;
   std::vector<Dialog> dialogs_;
   std::vector<ParentFlow> parents_;
