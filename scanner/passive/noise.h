@@ -22,7 +22,7 @@
 namespace demarc {
 
 struct NoiseOptions {
-  /// Bytes the table may take: from 256 KiB. What a conversation needs while it is held back is about 250.
+  /// Bytes the table may take, at least 2 MiB. A conversation that is held back needs about 480.
   std::size_t memory_max = std::size_t{32} << 20;
   /// Keys the hashes, so that a capture cannot aim at them. Tables that are merged need the same key.
   std::uint64_t hash_key = 0;
