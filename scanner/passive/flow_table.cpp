@@ -364,7 +364,6 @@ void FlowTable::Body::hear(std::uint32_t number, int from, const FlowPacket& pac
     if (!first && ++c.tries == kPayloadTries) c.set_asked(0), c.set_asked(1);
     if (first) {
       c.set_asked(from);
-#if DEMARC_SPEECH
       if (speech_ != nullptr && c.has_ports) {
         const Ref r = ref(open_, number);
         const Speech::Recognised heard =
@@ -373,19 +372,14 @@ void FlowTable::Body::hear(std::uint32_t number, int from, const FlowPacket& pac
         if (heard.service != kNone32) d.service = speech_->better(d.service, heard.service);
         c.listening = c.listening || heard.listen;
       }
-#endif
     }
   }
-#if DEMARC_SPEECH
   if (!c.listening) return;
   const Ref r = ref(open_, number);
   const FiveTuple tuple{
       Protocol(c.key.protocol()), {address_of(r, 0), Port(port_of(c, 0))}, {address_of(r, 1), Port(port_of(c, 1))}};
   c.listening = speech_->listen(tuple, from == 1, Timestamp(Nanoseconds(packet.at)), tcp ? p.tcp_seq : 0,
                                 Bytes(p.payload, p.payload_captured));
-#else
-  (void)packet;
-#endif
 }
 
 void FlowTable::Body::later_fragment(const FlowPacket& packet) {
@@ -463,14 +457,12 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
   }
   index_.insert(packet.hash, number);
   begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-#if DEMARC_SPEECH
   if (speech_ != nullptr && p.has_ports) {
     const Protocol protocol(p.protocol);
     d.parent = speech_->parent_of(protocol, {p.source(), Port(p.source_port)}, {p.destination(), Port(p.port)},
                                   Timestamp(Nanoseconds(packet.at)));
     c.listening = Speech::is_control(protocol, Port(p.port)) || Speech::is_control(protocol, Port(p.source_port));
   }
-#endif
   return number;
 }
 

@@ -19,6 +19,7 @@
 #include "scanner/capture/bpf.h"
 #include "scanner/files/pcap_writer.h"
 #include "scanner/passive/pipeline.h"
+#include "scanner/passive/speech.h"
 
 namespace demarc {
 
@@ -189,8 +190,9 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  std::map<std::string, FlowTable> tables;  // by sensor
   const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
   std::uint64_t bytes_total = 0;
   bool total_known = true;
@@ -200,7 +202,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     source.file = input.path == "-" ? "standard input" : input.path;
     source.sensor = input.sensor;
     evidence.sources.push_back(std::move(source));
-    tables.try_emplace(input.sensor, options);
+    tables.try_emplace(input.sensor, options, &speech);
     Stream stream(input, number);
     DEMARC_TRY(stream.look());
     total_known = total_known && stream.bytes_total() != 0;
@@ -291,6 +293,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
   pipeline.drain();
   for (auto& [sensor, table] : tables) table.finish(evidence);
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -318,7 +322,9 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   source.file = evidence.file;
   source.sensor = request.sensor;
   evidence.sources.push_back(std::move(source));
-  FlowTable table(with_key(request.flow));
+  const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  FlowTable table(options, &speech);
   Decoder decoder(table, evidence.sources[0], 0);
   Pipeline pipeline(false);
 
@@ -363,6 +369,8 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   seen.dropped = statistics.dropped;
   if (!statistics.problem.empty()) seen.problem = statistics.problem;
   table.finish(evidence);
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (writer) DEMARC_TRY(writer->close());
   evidence.complete = !disk_full && statistics.problem.empty();
   return evidence;

@@ -20,13 +20,9 @@ bool same_ends(const ObservedFlow& a, const ObservedFlow& b) {
          a.icmp == b.icmp && a.tunnel == b.tunnel && a.parent == b.parent;
 }
 
-bool same_service([[maybe_unused]] const Speech* speech, [[maybe_unused]] std::uint32_t a,
-                  [[maybe_unused]] std::uint32_t b) {
-#if DEMARC_SPEECH
+bool same_service(const Speech* speech, std::uint32_t a,
+                  std::uint32_t b) {
   return speech != nullptr && speech->same_service(a, b);
-#else
-  return false;
-#endif
 }
 
 auto order(const ObservedFlow& f) {
