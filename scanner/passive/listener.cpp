@@ -39,35 +39,40 @@ class Decoder {
   /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
   void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
     source_.packets += packets.size();
-    for (const CapturePacket& packet : packets) {
-      first_ = std::min(first_, packet.at);
-      last_ = std::max(last_, packet.at);
+    while (!packets.empty()) {
       Pipeline::Batch& batch = pipeline.filling(table_);
-      FlowPacket& p = batch.packets[batch.count];
-      p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
-      p.frame = packet.frame;
-      p.source = number_;
-      p.odd = nullptr;
-      if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
-        table_.prepare(p);
-      } else {
-        PacketView& view = batch.next_odd();
-        if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
-          --batch.odd_count;
-          uncountable(packet, view.problem);
-          continue;
-        }
-        p.odd = &view;
-      }
       if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
         batch.memory.push_back(memory);
-      ++batch.count;
+      const std::size_t some = std::min(packets.size(), Pipeline::kBatch - batch.count);
+      for (const CapturePacket& packet : packets.first(some)) add(packet, batch);
+      packets = packets.subspan(some);
     }
-    if (!packets.empty()) source_.first = first_, source_.last = last_;
+    if (first_ <= last_) source_.first = first_, source_.last = last_;
     if (memory == nullptr) pipeline.drain();
   }
 
  private:
+  void add(const CapturePacket& packet, Pipeline::Batch& batch) {
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    FlowPacket& p = batch.packets[batch.count];
+    p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
+    p.frame = packet.frame;
+    p.source = number_;
+    p.odd = nullptr;
+    if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
+      table_.prepare(p);
+    } else {
+      PacketView& view = batch.next_odd();
+      if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
+        --batch.odd_count;
+        uncountable(packet, view.problem);
+        return;
+      }
+      p.odd = &view;
+    }
+    ++batch.count;
+  }
   void uncountable(const CapturePacket& packet, DecodeProblem problem) {
     switch (problem) {
       case DecodeProblem::none:

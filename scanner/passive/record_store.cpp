@@ -20,8 +20,7 @@ bool same_ends(const ObservedFlow& a, const ObservedFlow& b) {
          a.icmp == b.icmp && a.tunnel == b.tunnel && a.parent == b.parent;
 }
 
-bool same_service(const Speech* speech, std::uint32_t a,
-                  std::uint32_t b) {
+bool same_service(const Speech* speech, std::uint32_t a, std::uint32_t b) {
   return speech != nullptr && speech->same_service(a, b);
 }
 
