@@ -58,6 +58,9 @@ TEST_CASE("once is once") {
   related.expect(expected, kNow);  // said again is not said twice
   CHECK(related.parent_of(tcp, at(kClient, 40000), at(kServer, 50000), kNow) == 5);
   CHECK(related.parent_of(tcp, at(kClient, 40001), at(kServer, 50000), kNow) == kNone32);
+  CHECK(related.parent_of(tcp, at(kClient, 40000), at(kServer, 50000), kNow) == 5);  // another sensor's view of it
+  related.expect(expected, kNow);
+  CHECK(related.parent_of(tcp, at(kClient, 40001), at(kServer, 50000), kNow) == 5);
 }
 
 TEST_CASE("either end may open where the protocol has it so") {
