@@ -476,6 +476,8 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
     const Protocol protocol(p.protocol);
     d.parent = speech_->parent_of(protocol, {p.source(), Port(p.source_port)}, {p.destination(), Port(p.port)},
                                   Timestamp(Nanoseconds(packet.at)));
+    // Announced conversations are opened by who was told: no port or number of partners knows better.
+    if (d.parent != kNone32 && p.protocol != kTcp) c.decided = c.certain = true;
     c.listening = Speech::is_control(protocol, Port(p.port)) || Speech::is_control(protocol, Port(p.source_port));
   }
   return number;
@@ -623,7 +625,8 @@ void FlowTable::Body::report(const Ref& r) {
     FlowLosses& counts = losses_of(r.d.source);
     ++(c.spoke_0 && c.spoke_1 ? counts.two_sided : counts.one_sided);
   }
-  if (noise_ && !established && !options_.per_conversation) {
+  // What was announced is no attempt: media often go one way only.
+  if (noise_ && !established && !options_.per_conversation && r.d.parent == kNone32) {
     if (is_backscatter(c)) return report_attempt(r, state, true);
     const bool attempt =
         c.key.protocol() == kTcp ? c.tcp.end[0].syn : c.spoke_0 && !c.spoke_1 && c.packets[0] <= kAttemptDatagrams;

@@ -194,9 +194,10 @@ TEST_CASE("TFTP: the server answers once, from any free port") {
   CHECK_FALSE(c.opens(at(kServer, 50001), at(kClient, 40000), udp));
   c.say(kFromClient, tftp_request(2));
   CHECK(c.opens(at(kClient, 40000), at(kServer, 50002), udp));  // the server's packets were not captured
-  c.say(kFromServer, tftp_request());
-  c.say(kFromClient, tftp_data());
-  CHECK(c.related.size() == 0);
+  Control wrong(RelatedBy::tftp, udp, 69);
+  wrong.say(kFromServer, tftp_request());
+  wrong.say(kFromClient, tftp_data());
+  CHECK(wrong.related.size() == 0);
 }
 
 TEST_CASE("the port mapper's answers over UDP and TCP, of all versions") {
