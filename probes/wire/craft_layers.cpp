@@ -41,7 +41,7 @@ Frame prism(const Frame& frame) {
 Frame pktap(const Frame& frame, std::uint32_t link) {
   Frame out;
   ByteWriter w(out, true);
-  w.u32(108).u32(1).u32(link).zeros(24).u32(1).u32(2).u32(14).u32(0).zeros(108 - 56).bytes(frame);
+  w.u32(108).u32(1).u32(link).zeros(24).u32(1).u32(2).u32(14).u32(0).zeros(108 - 52).bytes(frame);
   return out;
 }
 

@@ -38,8 +38,11 @@ DecodeProblem ip_or_ethernet(Rest rest, std::string_view otherwise, Peel& peel) 
     return frame == Guess::yes ? ethernet(rest, peel) : closed(peel, otherwise);
   }
   if (frame == Guess::yes) {
-    const bool proven = version == 4 ? checksum_holds(rest) : be16(rest.p + 4) + 40U == rest.wire;
-    if (!proven) return closed(peel, "IP or an Ethernet frame");
+    const std::uint32_t length = version == 4 ? be16(rest.p + 2) : be16(rest.p + 4) + 40U;
+    const bool proven = version == 4 ? checksum_holds(rest) : length == rest.wire;
+    // Behind an IP packet there may be a check sequence, and padding if the frame is short.
+    const bool fits = length == 0 || length + 4 >= rest.wire || rest.wire <= 50;
+    if (!proven) return fits ? closed(peel, "IP or an Ethernet frame") : ethernet(rest, peel);
   }
   return ip_of(rest, version, peel.out);
 }
