@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <memory>
 #include <optional>
@@ -83,7 +84,7 @@ class FlowTable::Body {
 
   std::vector<FlowLosses> losses;
   std::vector<ConversationTrace> traces;
-  std::uint64_t begun = 0;
+  std::atomic<std::uint64_t> begun{0};  // may be asked for by another thread
   std::size_t open() const { return index_.size(); }
 
  private:
@@ -461,7 +462,7 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
     if (!packet.from_low) std::swap(wide.low_high, wide.high_high), std::swap(wide.low_low, wide.high_low);
   }
   index_.insert(packet.hash, number);
-  ++begun;
+  begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 #if DEMARC_SPEECH
   if (speech_ != nullptr && p.has_ports) {
     const Protocol protocol(p.protocol);
@@ -848,6 +849,6 @@ void FlowTable::rotate(FlowEvidence& evidence) { body_->close(evidence, false); 
 const std::vector<FlowLosses>& FlowTable::losses() const { return body_->losses; }
 std::vector<ConversationTrace> FlowTable::take_traces() { return std::exchange(body_->traces, {}); }
 std::size_t FlowTable::open_conversations() const { return body_->open(); }
-std::uint64_t FlowTable::conversations() const { return body_->begun; }
+std::uint64_t FlowTable::conversations() const { return body_->begun.load(std::memory_order_relaxed); }
 
 }  // namespace demarc
