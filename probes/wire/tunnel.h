@@ -23,12 +23,11 @@ struct TunnelView {
 };
 
 /// Whether a packet may belong to a tunnel, by protocol and ports alone: cheap, and true for every packet of which
-/// decode_inner() finds something.
-inline bool may_be_tunnel(const IpView& v) {
-  switch (v.protocol.number()) {
+/// decode_inner() finds something. Ports are 0 where there are none.
+inline bool may_be_tunnel(std::uint8_t protocol, std::uint16_t source_port, std::uint16_t port) {
+  switch (protocol) {
     case 17:
-      if (!v.has_ports) return false;
-      switch (v.port) {
+      switch (port) {
         case 1701:
         case 2152:
         case 3544:
@@ -38,7 +37,7 @@ inline bool may_be_tunnel(const IpView& v) {
         case 6081:
         case 6635:
         case 8472: return true;
-        default: return v.source_port == 3544;
+        default: return source_port == 3544;
       }
     case 4:
     case 41:
@@ -50,6 +49,7 @@ inline bool may_be_tunnel(const IpView& v) {
     default: return false;
   }
 }
+inline bool may_be_tunnel(const IpView& v) { return may_be_tunnel(v.protocol.number(), v.source_port, v.port); }
 
 /// Opens the tunnel that `outer` (as decode() left it, its payload still in place) belongs to. True: `inner` is the
 /// packet inside, with lengths of its own. False: tunnel.found says whether there is a tunnel at all, and

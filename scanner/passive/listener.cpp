@@ -19,6 +19,7 @@
 #include "scanner/capture/bpf.h"
 #include "scanner/files/pcap_writer.h"
 #include "scanner/passive/pipeline.h"
+#include "scanner/passive/tunnel_table.h"
 
 namespace demarc {
 
@@ -32,8 +33,9 @@ constexpr std::uint64_t kProgressEvery = 65536;
 /// Decodes packets, sends them on to a flow table and keeps the source's statistics.
 class Decoder {
  public:
-  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number)
-      : table_(table), source_(source), number_(number) {}
+  /// `tunnels`: tunnels are to be opened, and this numbers them.
+  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number, TunnelTable* tunnels)
+      : table_(table), source_(source), number_(number), tunnels_(tunnels) {}
 
   /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
   void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
@@ -41,34 +43,99 @@ class Decoder {
     for (const CapturePacket& packet : packets) {
       first_ = std::min(first_, packet.at);
       last_ = std::max(last_, packet.at);
+      const Place place{packet, memory, pipeline};
       Pipeline::Batch& batch = pipeline.filling(table_);
       FlowPacket& p = batch.packets[batch.count];
-      p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
-      p.frame = packet.frame;
-      p.source = number_;
-      p.odd = nullptr;
-      if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
-        table_.prepare(p);
-      } else {
-        PacketView& view = batch.next_odd();
-        if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
-          --batch.odd_count;
-          uncountable(packet, view.problem);
-          continue;
-        }
-        p.odd = &view;
+      if (!digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
+        odd_frame(place);
+        continue;
       }
-      if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
-        batch.memory.push_back(memory);
-      ++batch.count;
+      const bool tunnel = may_be_tunnel(p.digest.protocol, p.digest.source_port, p.digest.port);
+      send(place, batch, nullptr, kNone32);
+      table_.prepare(p);
+      if (tunnel && decode(packet.link, packet.bytes, packet.wire_length, levels_[0])) look_inside(place);
     }
     if (!packets.empty()) source_.first = first_, source_.last = last_;
     if (memory == nullptr) pipeline.drain();
   }
 
  private:
-  void uncountable(const CapturePacket& packet, DecodeProblem problem) {
-    switch (problem) {
+  struct Place {
+    const CapturePacket& packet;
+    const std::shared_ptr<const void>& memory;
+    Pipeline& pipeline;
+  };
+
+  /// The next packet of the batch is ready but for what is the same for all packets of a frame.
+  void send(const Place& place, Pipeline::Batch& batch, const PacketView* odd, std::uint32_t tunnel) {
+    FlowPacket& p = batch.packets[batch.count];
+    p.at = std::max<std::int64_t>(0, place.packet.at.since_epoch().count());
+    p.frame = place.packet.frame;
+    p.source = number_;
+    p.tunnel = tunnel;
+    p.odd = odd;
+    if (place.memory != nullptr && (batch.memory.empty() || batch.memory.back() != place.memory))
+      batch.memory.push_back(place.memory);
+    ++batch.count;
+  }
+
+  /// A frame that digest() leaves to decode(): it may hold several packets, each of them counts.
+  void odd_frame(const Place& place) {
+    const CapturePacket& packet = place.packet;
+    std::uint32_t more_at = 0, more_wire = 0;
+    do {
+      Pipeline::Batch& batch = place.pipeline.filling(table_);
+      PacketView& view = batch.next_odd();
+      bool good = false;
+      if (more_at == 0) {
+        good = decode(packet.link, packet.bytes, packet.wire_length, view);
+      } else {
+        view.more_at = more_at, view.more_wire = more_wire;
+        good = decode_next(packet.bytes, view);
+      }
+      more_at = view.more_at, more_wire = view.more_wire;
+      if (!good) {
+        --batch.odd_count;
+        uncountable(packet, view);
+        continue;
+      }
+      const bool tunnel = may_be_tunnel(view);
+      if (tunnel) levels_[0] = view;
+      send(place, batch, &view, kNone32);
+      if (tunnel) look_inside(place);
+    } while (more_at != 0);
+  }
+
+  /// What the packet in levels_[0] carries, and what that carries: each level is a packet of its own.
+  void look_inside(const Place& place) {
+    std::uint32_t level = kNone32;
+    for (int depth = 0;; ++depth) {
+      const PacketView& outer = levels_[depth % 2];
+      PacketView& inner = levels_[(depth + 1) % 2];
+      TunnelView tunnel;
+      const bool good = decode_inner(outer, inner, tunnel);
+      if (!tunnel.found || inner.problem == DecodeProblem::not_ip) return;
+      if (tunnels_ == nullptr) {
+        ++source_.tunneled;
+        return;
+      }
+      if (!good) return uncountable(place.packet, inner);
+      const std::optional<std::uint32_t> number =
+          depth < kTunnelDepthMax ? tunnels_->number_of(outer, tunnel, level) : std::nullopt;
+      if (!number) {  // too deep, or too many to tell them apart
+        ++source_.undecoded;
+        return;
+      }
+      level = *number;
+      Pipeline::Batch& batch = place.pipeline.filling(table_);
+      PacketView& view = batch.next_odd();
+      view = inner;
+      send(place, batch, &view, level);
+    }
+  }
+
+  void uncountable(const CapturePacket& packet, const PacketView& view) {
+    switch (view.problem) {
       case DecodeProblem::none:
       case DecodeProblem::not_ip: break;
       case DecodeProblem::snapped: ++source_.snapped; break;
@@ -86,6 +153,8 @@ class Decoder {
   FlowTable& table_;
   FlowSource& source_;
   std::uint32_t number_;
+  TunnelTable* tunnels_;
+  std::array<PacketView, 2> levels_;
   Timestamp first_{Nanoseconds::max()}, last_{Nanoseconds::min()};
 };
 
@@ -207,10 +276,11 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     bytes_total += stream.bytes_total();
     later.push_back(std::move(stream));
   }
+  TunnelTable tunnels;
   std::vector<Decoder> decoders;
   for (std::size_t i = 0; i < evidence.sources.size(); ++i)
-    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i],
-                          static_cast<std::uint32_t>(i));
+    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i], static_cast<std::uint32_t>(i),
+                          request.open_tunnels ? &tunnels : nullptr);
   // The latest first packet stands first, so that the next file to open is at the back.
   std::sort(later.begin(), later.end(), [](const Stream& a, const Stream& b) {
     return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
@@ -291,6 +361,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
   pipeline.drain();
   for (auto& [sensor, table] : tables) table.finish(evidence);
+  evidence.tunnels = tunnels.tunnels();
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -319,7 +390,8 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   source.sensor = request.sensor;
   evidence.sources.push_back(std::move(source));
   FlowTable table(with_key(request.flow));
-  Decoder decoder(table, evidence.sources[0], 0);
+  TunnelTable tunnels;
+  Decoder decoder(table, evidence.sources[0], 0, request.open_tunnels ? &tunnels : nullptr);
   Pipeline pipeline(false);
 
   using Clock = CoarseClock;
@@ -363,6 +435,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   seen.dropped = statistics.dropped;
   if (!statistics.problem.empty()) seen.problem = statistics.problem;
   table.finish(evidence);
+  evidence.tunnels = tunnels.tunnels();
   if (writer) DEMARC_TRY(writer->close());
   evidence.complete = !disk_full && statistics.problem.empty();
   return evidence;
