@@ -219,8 +219,9 @@ TEST_CASE("small keys of Ethernet over GRE are keys, large ones a network and a 
                          Row{0x00100001, 0x1000}, Row{0x123456FF, 0x123456}}) {
     PacketView outer, inner;
     TunnelView tunnel;
-    const Frame payload = craft_gre(0x6558, craft_ethernet(inner_packets()[0].packet), {.key = row.key});
-    REQUIRE(decode(LinkType::raw, craft_ip(kLeft, kRight, Protocol::gre, payload), 0, outer));
+    const Frame packet = craft_ip(kLeft, kRight, Protocol::gre,
+                                  craft_gre(0x6558, craft_ethernet(inner_packets()[0].packet), {.key = row.key}));
+    REQUIRE(decode(LinkType::raw, packet, 0, outer));
     REQUIRE(decode_inner(outer, inner, tunnel));
     CHECK(tunnel.id == row.id);
   }
@@ -232,7 +233,8 @@ TEST_CASE("Teredo with an authentication and an origin before the packet") {
   ByteWriter(payload).u16(0).u16(0x1234).u32(0xFFFFFFFF).bytes(inner.packet);
   PacketView outer, view;
   TunnelView tunnel;
-  REQUIRE(decode(LinkType::raw, udp(3544, payload), 0, outer));
+  const Frame packet = udp(3544, payload);
+  REQUIRE(decode(LinkType::raw, packet, 0, outer));
   REQUIRE(decode_inner(outer, view, tunnel));
   check_whole(view, inner);
 }
