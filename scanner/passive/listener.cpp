@@ -19,6 +19,7 @@
 #include "scanner/capture/bpf.h"
 #include "scanner/files/pcap_writer.h"
 #include "scanner/passive/pipeline.h"
+#include "scanner/passive/speech.h"
 #include "scanner/passive/tunnel_table.h"
 
 namespace demarc {
@@ -40,22 +41,14 @@ class Decoder {
   /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
   void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
     source_.packets += packets.size();
-    for (const CapturePacket& packet : packets) {
-      first_ = std::min(first_, packet.at);
-      last_ = std::max(last_, packet.at);
-      const Place place{packet, memory, pipeline};
-      Pipeline::Batch& batch = pipeline.filling(table_);
-      FlowPacket& p = batch.packets[batch.count];
-      if (!digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
-        odd_frame(place);
-        continue;
-      }
-      const bool tunnel = may_be_tunnel(p.digest.protocol, p.digest.source_port, p.digest.port);
-      send(place, batch, nullptr, kNone32);
-      table_.prepare(p);
-      if (tunnel && decode(packet.link, packet.bytes, packet.wire_length, levels_[0])) look_inside(place);
+    while (!packets.empty()) {
+      Pipeline::Batch& batch = filling(memory, pipeline);
+      std::size_t count = 0;
+      while (count < packets.size() && !batch.full() && add_common(packets[count], batch)) ++count;
+      if (count < packets.size() && !batch.full()) odd_frame({packets[count++], memory, pipeline});
+      packets = packets.subspan(count);
     }
-    if (!packets.empty()) source_.first = first_, source_.last = last_;
+    if (first_ <= last_) source_.first = first_, source_.last = last_;
     if (memory == nullptr) pipeline.drain();
   }
 
@@ -66,25 +59,45 @@ class Decoder {
     Pipeline& pipeline;
   };
 
-  /// The next packet of the batch is ready but for what is the same for all packets of a frame.
-  void send(const Place& place, Pipeline::Batch& batch, const PacketView* odd, std::uint32_t tunnel) {
-    FlowPacket& p = batch.packets[batch.count];
-    p.at = std::max<std::int64_t>(0, place.packet.at.since_epoch().count());
-    p.frame = place.packet.frame;
-    p.source = number_;
-    p.tunnel = tunnel;
-    p.odd = odd;
-    if (place.memory != nullptr && (batch.memory.empty() || batch.memory.back() != place.memory))
-      batch.memory.push_back(place.memory);
-    ++batch.count;
+  Pipeline::Batch& filling(const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
+    Pipeline::Batch& batch = pipeline.filling(table_);
+    if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
+      batch.memory.push_back(memory);
+    return batch;
   }
 
-  /// A frame that digest() leaves to decode(): it may hold several packets, each of them counts.
+  /// The next packet of the batch but for what it says itself.
+  FlowPacket& next(const CapturePacket& packet, Pipeline::Batch& batch) {
+    FlowPacket& p = batch.packets[batch.count];
+    p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
+    p.frame = packet.frame;
+    p.source = number_;
+    p.tunnel = kNone32;
+    p.odd = nullptr;
+    return p;
+  }
+
+  /// A frame with one packet in it and nothing inside that. False: it is not one, and odd_frame() must look.
+  bool add_common(const CapturePacket& packet, Pipeline::Batch& batch) {
+    FlowPacket& p = next(packet, batch);
+    if (!digest(packet.link, packet.bytes, packet.wire_length, p.digest) ||
+        may_be_tunnel(p.digest.protocol, p.digest.source_port, p.digest.port))
+      return false;
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    table_.prepare(p);
+    ++batch.count;
+    return true;
+  }
+
+  /// Any frame: it may hold several packets, each of which counts, and tunnels.
   void odd_frame(const Place& place) {
     const CapturePacket& packet = place.packet;
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
     std::uint32_t more_at = 0, more_wire = 0;
     do {
-      Pipeline::Batch& batch = place.pipeline.filling(table_);
+      Pipeline::Batch& batch = filling(place.memory, place.pipeline);
       PacketView& view = batch.next_odd();
       bool good = false;
       if (more_at == 0) {
@@ -101,7 +114,8 @@ class Decoder {
       }
       const bool tunnel = may_be_tunnel(view);
       if (tunnel) levels_[0] = view;
-      send(place, batch, &view, kNone32);
+      next(packet, batch).odd = &view;
+      ++batch.count;
       if (tunnel) look_inside(place);
     } while (more_at != 0);
   }
@@ -127,10 +141,13 @@ class Decoder {
         return;
       }
       level = *number;
-      Pipeline::Batch& batch = place.pipeline.filling(table_);
+      Pipeline::Batch& batch = filling(place.memory, place.pipeline);
       PacketView& view = batch.next_odd();
       view = inner;
-      send(place, batch, &view, level);
+      FlowPacket& p = next(place.packet, batch);
+      p.odd = &view;
+      p.tunnel = level;
+      ++batch.count;
     }
   }
 
@@ -258,8 +275,9 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  std::map<std::string, FlowTable> tables;  // by sensor
   const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
   std::uint64_t bytes_total = 0;
   bool total_known = true;
@@ -269,7 +287,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     source.file = input.path == "-" ? "standard input" : input.path;
     source.sensor = input.sensor;
     evidence.sources.push_back(std::move(source));
-    tables.try_emplace(input.sensor, options);
+    tables.try_emplace(input.sensor, options, &speech);
     Stream stream(input, number);
     DEMARC_TRY(stream.look());
     total_known = total_known && stream.bytes_total() != 0;
@@ -362,6 +380,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   pipeline.drain();
   for (auto& [sensor, table] : tables) table.finish(evidence);
   evidence.tunnels = tunnels.tunnels();
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -389,7 +409,9 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   source.file = evidence.file;
   source.sensor = request.sensor;
   evidence.sources.push_back(std::move(source));
-  FlowTable table(with_key(request.flow));
+  const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  FlowTable table(options, &speech);
   TunnelTable tunnels;
   Decoder decoder(table, evidence.sources[0], 0, request.open_tunnels ? &tunnels : nullptr);
   Pipeline pipeline(false);
@@ -436,6 +458,8 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   if (!statistics.problem.empty()) seen.problem = statistics.problem;
   table.finish(evidence);
   evidence.tunnels = tunnels.tunnels();
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (writer) DEMARC_TRY(writer->close());
   evidence.complete = !disk_full && statistics.problem.empty();
   return evidence;

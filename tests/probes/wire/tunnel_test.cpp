@@ -203,8 +203,8 @@ TEST_CASE("a mirror that cut the frame leaves the packet's length") {
   for (const bool said : {true, false}) {
     PacketView outer, inner;
     TunnelView tunnel;
-    REQUIRE(
-        decode(LinkType::raw, craft_ip(kLeft, kRight, Protocol::gre, craft_erspan(2, 9, front, said)), 0, outer));
+    const Frame mirrored = craft_ip(kLeft, kRight, Protocol::gre, craft_erspan(2, 9, front, said));
+    REQUIRE(decode(LinkType::raw, mirrored, 0, outer));
     REQUIRE(decode_inner(outer, inner, tunnel));
     CHECK(inner.length == (said ? 1040 : 86));
     CHECK(tunnel.id == 9);
