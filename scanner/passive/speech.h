@@ -35,8 +35,9 @@ struct SpeechOptions {
 
 /// What was seen and could not be used.
 struct SpeechLosses {
-  std::uint64_t services_unnamed = 0;   // service detail given up, `services_max` was reached
-  std::uint64_t announced_dropped = 0;  // announced endpoints forgotten early
+  std::uint64_t beginnings_unlooked = 0;  // unknown beginnings, after many that were looked at in vain
+  std::uint64_t services_unnamed = 0;     // service detail given up, `services_max` was reached
+  std::uint64_t announced_dropped = 0;    // announced endpoints forgotten early
   std::uint64_t announced_refused = 0;  // that the announcing side had no right to name (ports below 1024, others)
   std::uint64_t control_unread = 0;     // control conversations of which a part was not read (gaps, bounds)
   std::uint64_t control_encrypted = 0;  // control conversations that went on inside TLS
