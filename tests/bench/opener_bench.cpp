@@ -127,17 +127,16 @@ int main(int argc, char** argv) {
   for (const auto& [kind, k] : demarc.kinds) {
     const bool missed = k.right_percent() < 99.95 || k.wrong_certain != 0;
     bad += missed ? 1 : 0;
-    if (missed ||
-        k.missing + k.state_wrong + k.use_wrong + k.packets_wrong + k.bytes_wrong + k.parent_wrong +
-                k.service_wrong !=
-            0 ||
-        k.parent_missing + k.service_missing != 0)
+    if (missed || !k.example.empty())
       fmt::print(
-          "{}: {} of {} right, {} wrong and certain, {} missing, {} states, {} uses, {} packets, {} bytes, "
-          "parents {} missing {} wrong, services {} missing {} wrong; e.g. {}\n",
-          kind, k.right, k.flows, k.wrong_certain, k.missing, k.state_wrong, k.use_wrong, k.packets_wrong,
-          k.bytes_wrong, k.parent_missing, k.parent_wrong, k.service_missing, k.service_wrong, k.example);
+          "{}: {} of {} right, {} called certain, {} of them wrongly; not as made: {} missing, {} states, {} uses, "
+          "{} packets, {} bytes, "
+          "{} parents; e.g. {}\n",
+          kind, k.right, k.flows, k.certain, k.wrong_certain, k.missing, k.state_wrong, k.use_wrong,
+          k.packets_wrong, k.bytes_wrong, k.parent_wrong, k.example);
   }
+  fmt::print("services: {} missing, {} wrong; parents: {} missing, {} wrong\n", demarc.all.service_missing,
+             demarc.all.service_wrong, demarc.all.parent_missing, demarc.all.parent_wrong);
   fmt::print("invented: {} {}\n", demarc.invented, demarc.invented_example);
   if (options->folder.empty()) std::filesystem::remove_all(folder);
   return bad == 0 ? 0 : 1;

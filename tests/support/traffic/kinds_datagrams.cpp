@@ -54,7 +54,7 @@ void udp_again(MadeCapture& capture, World& world, std::string_view name) {
 
 // After a silence the responder speaks first: no longer than a keep-alive interval that many programs use.
 void udp_resumed(MadeCapture& capture, World& world, std::string_view name) {
-  Cast cast{.initiator = world.client(), .responder = {world.server(), Port(51820)}};
+  Cast cast{.initiator = world.client(), .responder = {world.server(), Port(50012)}};
   cast.flow = add_udp(capture, name, cast.initiator, cast.responder, SF, true);
   const Timestamp at = play_udp(capture, world, cast, "><><", world.sometime());
   cast.flow = add_udp(capture, name, cast.initiator, cast.responder, SF, true, Opener::either);

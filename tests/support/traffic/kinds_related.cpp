@@ -104,8 +104,8 @@ void tftp(MadeCapture& capture, World& world, std::string_view name) {
             .responder = ask.initiator};
   data.client_lines = {std::string("\0\3\0\1", 4) + std::string(512, 'b'), std::string("\0\3\0\2", 4) + "end"};
   data.server_lines = {std::string("\0\4\0\1", 4), std::string("\0\4\0\2", 4)};
-  data.flow = add_child(capture, name, Protocol::udp, data.initiator, data.responder, SF, ask.flow, RelatedBy::tftp,
-                        Opener::either);
+  data.flow =
+      add_child(capture, name, Protocol::udp, data.initiator, data.responder, SF, ask.flow, RelatedBy::tftp);
   play_udp(capture, world, data, "><><", at);
 }
 
@@ -144,7 +144,7 @@ void sip(MadeCapture& capture, World& world, std::string_view name) {
   Cast voice{.initiator = near, .responder = far};
   voice.client_lines = voice.server_lines =
       std::vector<std::string>(8, std::string("\x80\0\0\1", 4) + std::string(168, 'v'));
-  voice.flow = add_child(capture, name, Protocol::udp, near, far, SF, call.flow, RelatedBy::sip, Opener::either);
+  voice.flow = add_child(capture, name, Protocol::udp, near, far, SF, call.flow, RelatedBy::sip);
   play_udp(capture, world, voice, "><><><", at);
 }
 

@@ -1,4 +1,5 @@
 // TCP conversations, each a script and what Zeek's documentation calls its end.
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -83,13 +84,18 @@ constexpr TcpKind kTcpKinds[] = {
     {"ports reused after a refusal", "Sr", REJ, false, Seen::both, Ports::well_known, Opener::known, seconds(40)},
     {"ports reused, server side only", "ShADdAFfA", SHR, true, Seen::responder, Ports::well_known, Opener::known,
      seconds(3)},
+    // No packet tells, and no company does: the only conversation of both its ends.
+    {"mid-stream, nothing tells, client first", "(ShADdA)DdADdA", OTH, true, Seen::both, Ports::unheard_of,
+     Opener::either},
+    {"mid-stream, nothing tells, server first", "(ShADdA)dADdADd", OTH, true, Seen::both, Ports::unheard_of,
+     Opener::either},
     // Both opened it.
     {"simultaneous open", "SsHhDdAFfA", SF, true, Seen::both, Ports::high, Opener::either},
 };
 
 void make_one(MadeCapture& capture, World& world, const TcpKind& kind, const std::string& name, Family family,
               const IpCraft& ip, std::uint16_t vlan) {
-  const Service& service = world.tcp_service(kind.ports);
+  const Service service = world.tcp_service(kind.ports);
   Cast cast{.initiator = world.client(family),
             .responder = {world.server(family), Port(service.port)},
             .seen = kind.seen,
@@ -132,7 +138,7 @@ void make_tcp_kinds(MadeCapture& capture, World& world, std::uint32_t count) {
 
 MadeCapture make_kinds(std::uint64_t seed, std::uint32_t count) {
   MadeCapture capture;
-  World world(seed);
+  World world(seed, std::clamp(count / 10, 4U, 60U));
   make_tcp_kinds(capture, world, count);
   for (const std::span<const Kind> kinds : {datagram_kinds(), related_kinds(), noise_kinds()})
     for (const Kind& kind : kinds)

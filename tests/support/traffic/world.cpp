@@ -6,7 +6,6 @@ namespace demarc::traffic {
 
 namespace {
 
-constexpr std::uint32_t kServers = 60;
 constexpr std::uint32_t kClients = 3000;
 
 constexpr Service kWellKnown[] = {
@@ -24,12 +23,14 @@ constexpr Service kHigh[] = {
 }  // namespace
 
 Address World::server(Family family) {
-  const std::uint64_t host = below(kServers);
+  // A tenth as many of IPv6, of which kinds_tcp.cpp makes a tenth.
+  const std::uint64_t host = below(family == Family::ipv4 ? servers_ : (servers_ + 9) / 10);
   return family == Family::ipv4 ? Address::ipv4(0xC000020AU + static_cast<std::uint32_t>(host))  // 192.0.2.10 ...
                                 : Address::ipv6(0x20010DB800010000U, 0x10 + host);
 }
 
-const Service& World::tcp_service(Ports ports) {
+Service World::tcp_service(Ports ports) {
+  if (ports == Ports::unheard_of) return {static_cast<std::uint16_t>(52000 + lonely_ports_++ % 9000), "", "", ""};
   return ports == Ports::well_known ? kWellKnown[below(std::size(kWellKnown))] : kHigh[below(std::size(kHigh))];
 }
 
