@@ -69,9 +69,11 @@ std::vector<SaidFlow> by_demarc(const std::string& capture) {
   return out;
 }
 
-std::string percent(const KindScore* k) {
-  if (k == nullptr || k->flows == 0) return "";
-  return fmt::format("{:.2f}", k->right_percent());
+std::string percent(const KindScore* k, bool missing_counts) {
+  if (k == nullptr || k->flows == k->missing) return "";
+  // A peer is not asked about what it does not report at all (tshark's tables hold TCP and UDP).
+  return fmt::format("{:.2f}", 100.0 * static_cast<double>(k->right) /
+                                   static_cast<double>(k->flows - (missing_counts ? 0 : k->missing)));
 }
 
 }  // namespace
@@ -108,11 +110,12 @@ int main(int argc, char** argv) {
   for (const auto& [name, s] : peers) head += " " + name + " |", line += " --- |";
   fmt::print("{}\n{}\n", head, line);
   const auto row = [&](const std::string& kind, const KindScore& k) {
-    std::string text = fmt::format("| {} | {} | {} |", kind, k.flows, percent(&k));
+    std::string text = fmt::format("| {} | {} | {} |", kind, k.flows, percent(&k, true));
     for (const auto& [name, s] : peers) {
       const auto found = s.kinds.find(kind);
       text += " " +
-              (kind == "**all**" ? percent(&s.all) : percent(found == s.kinds.end() ? nullptr : &found->second)) +
+              (kind == "**all**" ? percent(&s.all, false)
+                                 : percent(found == s.kinds.end() ? nullptr : &found->second, false)) +
               " |";
     }
     fmt::print("{}\n", text);

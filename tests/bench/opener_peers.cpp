@@ -96,7 +96,7 @@ std::optional<std::vector<SaidFlow>> by_nfdump(const std::string& capture, const
   if (!here("nfpcapd") || !here("nfdump")) return std::nullopt;
   return table(
       fmt::format(
-          "cd {1} && mkdir -p nf && nfpcapd -r {0} -w nf -e 7440,120 >/dev/null 2>&1; nfdump -R nf -B -N -q "
+          "cd {1} && mkdir -p nf && nfpcapd -r {0} -w nf -e 3600,120 >/dev/null 2>&1; nfdump -R nf -B -N -q "
           "-o 'fmt:%pr,%sa,%sp,%da,%dp,%opkt,%ipkt,%tsr' 2>/dev/null",
           capture, folder),
       ',');
