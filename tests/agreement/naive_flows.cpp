@@ -50,8 +50,8 @@ Key key_of(const Packet& p) {
     if (is_answer(p)) return {p.protocol, target(p), source(p), question(p)};
     return {p.protocol, source(p), target(p), question(p)};
   }
-  const auto [low, high] = std::minmax(source(p), target(p));
-  return {p.protocol, low, high};
+  const Endpoint a = source(p), b = target(p);
+  return b < a ? Key{p.protocol, b, a} : Key{p.protocol, a, b};
 }
 
 bool has(std::uint8_t flags, int bit) { return (flags & bit) != 0; }  // RFC 9293 §3.1: FIN 1, SYN 2, RST 4, ACK 16
@@ -70,11 +70,15 @@ std::vector<Segment> segments(const Pieces& pieces, const Endpoint& initiator) {
 
 // Who opened a TCP conversation, by its handshake.
 std::optional<Endpoint> opener(const Pieces& pieces) {
+  std::set<Endpoint> asked;
+  std::optional<Endpoint> first;
   for (const Piece& piece : pieces) {
-    if (is_syn(piece.packet)) return source(piece.packet);
-    if (is_syn_ack(piece.packet)) return target(piece.packet);
+    const Packet& p = piece.packet;
+    if (is_syn(p)) asked.insert(source(p));
+    if (!first && (is_syn(p) || is_syn_ack(p))) first = is_syn(p) ? source(p) : target(p);
   }
-  return std::nullopt;
+  if (asked.size() == 2) return std::nullopt;  // both: the handshake does not tell
+  return first;
 }
 
 // How long a conversation that stands like this is waited for (RFC 5382, 4787, 5508).
@@ -124,7 +128,7 @@ bool opens_another(const Pieces& pieces, const Piece& next) {
       own_first && *own_first - (p.seq + 1) <= 65536 && next.at - pieces.front().at <= seconds(3);
   if (is_syn_ack(p)) {
     if (!own_heard) return false;
-    if (ended || own_fin) return !same_number;
+    if (ended || (own_fin && own_syn)) return !same_number;
     return !(own_syn || peer_syn || peer_syn_ack) && !overtaken;
   }
   if (own_syn) return !same_number;

@@ -71,6 +71,7 @@ constexpr TcpKind kTcpKinds[] = {
     // What networks do to packets.
     {"retransmissions", "S.*hAD.*d.*AD*dAF.*fA", SF, true},
     {"SYN-ACK before the SYN", "Sh~ADdAFfA", SF, true},
+    {"SYN-ACK before the SYN, still open", "Sh~ADdAD", S1, true},
     {"ACK before the SYN-ACK", "ShA~DdAFfA", SF, true},
     {"data before the handshake's last ACK", "ShAD~dAFfA", SF, true},
     {"FINs in the wrong order", "ShADdAFf~A", SF, true},
