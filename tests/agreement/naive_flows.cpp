@@ -70,15 +70,11 @@ std::vector<Segment> segments(const Pieces& pieces, const Endpoint& initiator) {
 
 // Who opened a TCP conversation, by its handshake.
 std::optional<Endpoint> opener(const Pieces& pieces) {
-  std::set<Endpoint> asked;
-  std::optional<Endpoint> first;
   for (const Piece& piece : pieces) {
-    const Packet& p = piece.packet;
-    if (is_syn(p)) asked.insert(source(p));
-    if (!first && (is_syn(p) || is_syn_ack(p))) first = is_syn(p) ? source(p) : target(p);
+    if (is_syn(piece.packet)) return source(piece.packet);
+    if (is_syn_ack(piece.packet)) return target(piece.packet);
   }
-  if (asked.size() == 2) return std::nullopt;  // both: the handshake does not tell
-  return first;
+  return std::nullopt;
 }
 
 // How long a conversation that stands like this is waited for (RFC 5382, 4787, 5508).

@@ -46,6 +46,7 @@ TEST_CASE("every short history has the same state and opener in both implementat
   histories.erase(histories.begin());
   FlowOptions options;
   options.per_conversation = true;
+  options.noise = false;
   options.hash_key = 42;
   options.server_ports_tcp = PortSet{{Port{443}, Port{443}}};
   FlowTable table(options);
@@ -67,15 +68,16 @@ TEST_CASE("every short history has the same state and opener in both implementat
       packets.emplace_back(now, *naive::read_ip(packet));
     }
   }
-  std::vector<ObservedFlow> flows;
-  table.finish(flows);
+  FlowEvidence evidence;
+  evidence.sources.resize(1);
+  table.finish(evidence);
   const auto expected = naive::conversations(packets, options.server_ports_tcp, {});
   using Row = std::tuple<Timestamp, bool, ConnState, bool, std::uint64_t, std::uint64_t>;
   std::map<std::string, std::vector<Row>> ours, theirs;
   const auto history = [&](const Endpoint& a, const Endpoint& b) {
     return history_of[{a == server ? b.address : a.address, Port(40000)}];
   };
-  for (const ObservedFlow& f : flows) {
+  for (const ObservedFlow& f : evidence.flows) {
     const Endpoint initiator{f.initiator, f.initiator_port}, responder{f.responder, f.port};
     for (std::size_t s = 0; s < kConnStates; ++s)
       if (f.states[static_cast<ConnState>(s)] != 0)

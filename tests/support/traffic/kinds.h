@@ -24,6 +24,7 @@ struct Kind {
 std::span<const Kind> datagram_kinds();  // UDP, ICMP, fragments, other protocols
 std::span<const Kind> related_kinds();   // FTP, TFTP, SIP, portmapper, MSRPC
 std::span<const Kind> noise_kinds();     // scans, floods, backscatter
+bool is_noise(std::string_view kind);
 
 /// One conversation for each TCP kind, `count` times.
 void make_tcp_kinds(MadeCapture& capture, World& world, std::uint32_t count);

@@ -1,4 +1,6 @@
 // Packets that are not use: scans, floods, and answers to questions that nobody here asked.
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "tests/support/traffic/kinds.h"
@@ -72,5 +74,7 @@ const Kind kNoise[] = {
 }  // namespace
 
 std::span<const Kind> noise_kinds() { return kNoise; }
+
+bool is_noise(std::string_view kind) { return std::ranges::find(kNoise, kind, &Kind::name) != std::end(kNoise); }
 
 }  // namespace demarc::traffic
