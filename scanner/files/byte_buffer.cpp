@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace demarc {
 
@@ -13,14 +14,28 @@ void ByteBuffer::read_some() {
   read_ += count;
 }
 
+void ByteBuffer::to_the_front() {
+  const std::uint8_t* rest = bytes_.get() + begin_;
+  if (bytes_.use_count() != 1) {
+    const auto free = std::find_if(kept_.begin(), kept_.end(), [](const Memory& m) { return m.use_count() == 1; });
+    if (free != kept_.end()) {
+      std::swap(*free, bytes_);
+      std::memcpy(bytes_.get(), rest, end_ - begin_);
+    } else {
+      kept_.push_back(std::exchange(bytes_, fresh()));
+      std::memcpy(bytes_.get(), rest, end_ - begin_);
+    }
+  } else {
+    std::memmove(bytes_.get(), rest, end_ - begin_);
+  }
+  end_ -= begin_;
+  begin_ = 0;
+}
+
 bool ByteBuffer::want(std::size_t count) {
   if (end_ - begin_ >= count) return true;
   if (count > kWindowMax) return false;
-  if (begin_ != 0) {
-    std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
+  if (begin_ != 0) to_the_front();
   while (end_ < count && !at_end_) read_some();
   return end_ >= count;
 }

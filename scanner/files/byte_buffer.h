@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "scanner/files/byte_source.h"
 
@@ -15,11 +16,13 @@ class ByteBuffer {
   /// No more than this can be asked for at once.
   static constexpr std::size_t kWindowMax = kPiece;
 
-  explicit ByteBuffer(std::unique_ptr<ByteSource> source)
-      : source_(std::move(source)), bytes_(std::make_unique_for_overwrite<std::uint8_t[]>(kSize)) {}
+  explicit ByteBuffer(std::unique_ptr<ByteSource> source) : source_(std::move(source)), bytes_(fresh()) {}
 
   /// What is there without reading. Valid until the next want() or skip() that reads.
   Bytes ready() const { return Bytes(bytes_.get() + begin_, end_ - begin_); }
+  /// The memory that ready() lies in. As long as somebody holds it nothing in it changes: the window goes on in other
+  /// memory, which is taken as needed and used again. Not for other threads to let go of.
+  std::shared_ptr<const void> keep() const { return bytes_; }
   /// Reads until `count` bytes are there; false if the stream ends before. Moves what ready() gave.
   bool want(std::size_t count);
   /// Forgets bytes that are ready.
@@ -33,10 +36,15 @@ class ByteBuffer {
   std::string problem() const { return source_->problem(); }
 
  private:
-  void read_some();
-  std::unique_ptr<ByteSource> source_;
+  using Memory = std::shared_ptr<std::uint8_t[]>;
   static constexpr std::size_t kSize = kWindowMax + kPiece;
-  std::unique_ptr<std::uint8_t[]> bytes_;  // left as it is: zeroing two megabytes for each small file is dear
+  // Left as it is: zeroing two megabytes for each small file is dear.
+  static Memory fresh() { return Memory(new std::uint8_t[kSize]); }
+  void read_some();
+  void to_the_front();
+  std::unique_ptr<ByteSource> source_;
+  Memory bytes_;
+  std::vector<Memory> kept_;  // by somebody when the window moved on
   std::size_t begin_ = 0, end_ = 0;
   std::uint64_t read_ = 0;
   bool at_end_ = false;

@@ -43,6 +43,9 @@ class CaptureReader {
   /// ahead.
   virtual std::size_t read(std::span<CapturePacket> out) = 0;
   virtual const CaptureStatistics& statistics() = 0;
+  /// The memory of the packets that the last read() gave: they stay as they are for as long as somebody holds it.
+  /// Null: they do not outlive the next read(). To be let go of by the thread that reads.
+  virtual std::shared_ptr<const void> keep() const { return nullptr; }
 };
 
 /// What a file is, by its first bytes.

@@ -14,6 +14,7 @@ class PcapReader : public CaptureReader {
 
   std::size_t read(std::span<CapturePacket> out) override;
   const CaptureStatistics& statistics() override;
+  std::shared_ptr<const void> keep() const override { return buffer_.keep(); }
 
  private:
   struct Shape {

@@ -19,6 +19,7 @@ class PcapngReader : public CaptureReader {
 
   std::size_t read(std::span<CapturePacket> out) override;
   const CaptureStatistics& statistics() override;
+  std::shared_ptr<const void> keep() const override { return buffer_.keep(); }
 
  private:
   struct Interface {
