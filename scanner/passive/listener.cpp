@@ -18,6 +18,7 @@
 #include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
 #include "scanner/files/pcap_writer.h"
+#include "scanner/passive/nat_join.h"
 #include "scanner/passive/pipeline.h"
 #include "scanner/passive/speech.h"
 
@@ -195,7 +196,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  const FlowOptions options = with_key(request.flow);
+  FlowOptions options = with_key(request.flow);
+  const auto another = [&](const CaptureInput& input) { return input.sensor != request.captures[0].sensor; };
+  if (options.traces_max == 0 && std::any_of(request.captures.begin(), request.captures.end(), another))
+    options.traces_max = static_cast<std::uint32_t>(options.memory_max / 16 / sizeof(ConversationTrace));
   Speech speech({.hash_key = options.hash_key});
   std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
@@ -297,7 +301,12 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   }
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
   pipeline.drain();
-  for (auto& [sensor, table] : tables) table.finish(evidence);
+  std::vector<std::vector<ConversationTrace>> traces;
+  for (auto& [sensor, table] : tables) {
+    table.finish(evidence);
+    traces.push_back(table.take_traces());
+  }
+  join_sensors(traces, evidence);
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
