@@ -34,6 +34,9 @@ struct ObserveRequest {
   std::string filter;             // BPF; empty: all
   std::uint64_t packets_max = 0;  // -c; 0: all. Counts what the filter lets by
   unsigned threads = 0;           // 1 or 2; 0: two for large captures where there are two processors
+  /// What tunnels carry is followed too: as flows whose `tunnel` says which, beside the outer ones. False: it is
+  /// counted in FlowSource::tunneled.
+  bool open_tunnels = false;
   FlowOptions flow;
 };
 
@@ -50,6 +53,7 @@ struct LiveRequest {
   bool write_only = false;                    // do not follow conversations, only write
   std::uint64_t packets_max = 0;              // -c; 0: until stopped
   std::chrono::milliseconds duration_max{0};  // 0: until stopped
+  bool open_tunnels = false;                  // as in ObserveRequest
   FlowOptions flow;
 };
 
