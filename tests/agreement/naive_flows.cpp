@@ -18,7 +18,7 @@ namespace {
 using std::chrono::seconds;
 
 struct Piece {  // a packet, and the later fragments of the same datagram
-  Timestamp at;
+  Timestamp at, last;
   Packet packet;
   std::uint64_t packets = 1, bytes = 0;
 };
@@ -181,6 +181,24 @@ std::set<Endpoint> announced(const std::map<Key, Pieces>& by_key) {
   return out;
 }
 
+// RFC 4566: where media will be expected, announced in session descriptions over SIP.
+std::set<Endpoint> media(const std::map<Key, Pieces>& by_key) {
+  std::set<Endpoint> out;
+  for (const auto& [key, pieces] : by_key) {
+    if (key.low.port != Port(5060) && key.high.port != Port(5060)) continue;
+    for (const Piece& piece : pieces) {
+      const std::string& text = piece.packet.text;
+      const std::size_t where = text.find("c=IN IP4 "), what = text.find("m=audio ");
+      if (where == std::string::npos || what == std::string::npos) continue;
+      const auto address = parse_address(text.substr(where + 9, text.find('\r', where) - where - 9));
+      unsigned port = 0;
+      if (address && std::sscanf(text.c_str() + what, "m=audio %u", &port) == 1)
+        out.insert({*address, Port(static_cast<std::uint16_t>(port))});
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Conversation> conversations(const std::vector<std::pair<Timestamp, Packet>>& packets,
@@ -204,14 +222,15 @@ std::vector<Conversation> conversations(const std::vector<std::pair<Timestamp, P
       if (quoted && !quoted->later_fragment) refusals[key_of(*quoted)].push_back({at, *quoted});
       continue;
     }
-    Piece piece{.at = at, .packet = p, .bytes = p.length};
+    Piece piece{.at = at, .last = at, .packet = p, .bytes = p.length};
     if (p.fragment)
       if (const auto found = later.find({p.source, p.destination, p.protocol, p.fragment_id}); found != later.end())
         for (const auto& [when, length] : found->second)
-          if ((when > at ? when - at : at - when) <= seconds(60)) ++piece.packets, piece.bytes += length;
+          if ((when > at ? when - at : at - when) <= seconds(60))
+            ++piece.packets, piece.bytes += length, piece.last = std::max(piece.last, when);
     by_key[key_of(p)].push_back(std::move(piece));
   }
-  const std::set<Endpoint> data_ends = announced(by_key);
+  const std::set<Endpoint> data_ends = announced(by_key), media_ends = media(by_key);
 
   struct Open {
     Key key;
@@ -239,8 +258,10 @@ std::vector<Conversation> conversations(const std::vector<std::pair<Timestamp, P
       c.told = c.key.low;
     } else if (classify(target(c.pieces[0].packet).address) == AddressClass::multicast) {
       c.told = source(c.pieces[0].packet);
-    } else if (c.key.protocol == Protocol::udp && is_server(c.key.low) != is_server(c.key.high)) {
-      c.told = is_server(c.key.low) ? c.key.high : c.key.low;
+    } else if (const Packet& p = c.pieces[0].packet; c.key.protocol == Protocol::udp) {
+      // A request to a server's port; and media go between announced ends, whoever begins.
+      if (is_server(target(p)) && !is_server(source(p))) c.told = source(p);
+      if (media_ends.contains(c.key.low) || media_ends.contains(c.key.high)) c.told = source(p);
     }
     for (const Endpoint& e : {c.key.low, c.key.high})
       if (!c.told || *c.told != e) ++partners[{c.key.protocol, e}];
@@ -277,7 +298,7 @@ std::vector<Conversation> conversations(const std::vector<std::pair<Timestamp, P
       const bool from_initiator = is_icmp(p) ? !is_answer(p) : source(p) == initiator;
       (from_initiator ? v.packets_out : v.packets_in) += piece.packets;
       (from_initiator ? v.bytes_out : v.bytes_in) += piece.bytes;
-      v.last = std::max(v.last, piece.at);
+      v.last = std::max(v.last, piece.last);
       if (has(p.flags, 16) && !has(p.flags, 4) && !has(p.flags, 2)) acknowledged[source(p)].insert(p.ack);
       if (is_syn(p) && who_asked.insert(source(p)).second) ++askers;
     }

@@ -45,7 +45,7 @@ Endpoint World::client(Family family) {
 }
 
 Endpoint World::another_port(const Address& client) {
-  return {client, Port(static_cast<std::uint16_t>(1024 + clients_++ % 31000))};
+  return {client, Port(static_cast<std::uint16_t>(10'000 + clients_++ % 22'000))};
 }
 
 Address World::stranger(Family family) {
