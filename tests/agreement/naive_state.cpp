@@ -65,7 +65,10 @@ Stands stands(const Segments& all, bool initiator) {
   if (!own) return Stands::silent;
   if (initiator && asked(all, true)) {
     const auto peer_syn = by(false, all, is_syn);
-    return peer_syn && peer_syn == peer ? Stands::open : Stands::asking;
+    // Answered, before or behind the question; but who had ended before it answers no question.
+    const bool answers =
+        peer_syn && peer_syn == peer && !before(by(false, all, is_fin), by(true, all, is_question));
+    return answers ? Stands::open : Stands::asking;
   }
   if (!initiator && by(false, all, is_syn) == own) return Stands::open;
   // The handshake's last segment, of which we missed the first.
