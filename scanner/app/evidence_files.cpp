@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
 #include "rules/evidence/readers/nmap_xml.h"
