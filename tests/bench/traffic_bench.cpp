@@ -26,7 +26,7 @@ struct Measured {
 Measured walk(const std::string& path, bool decoding) {
   auto reader = open_capture(path);
   if (!reader) std::exit(2);
-  std::array<CapturePacket, 32> batch;
+  std::array<CapturePacket, kPacketBatch> batch;
   Measured out;
   std::uint64_t used = 0;
   PacketView view;
