@@ -14,6 +14,7 @@
 #include <random>
 
 #include "probes/wire/decode.h"
+#include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
 #include "scanner/files/pcap_writer.h"
 
@@ -31,31 +32,41 @@ class Decoder {
       : table_(table), source_(source), number_(number) {}
 
   void feed(std::span<const CapturePacket> packets) {
-    // In passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
-    std::array<std::uint32_t, kBatch> tickets;
-    std::size_t decoded = 0;
-    for (std::size_t i = 0; i < packets.size(); ++i)
-      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i]))
-        tickets[decoded++] = table_.prefetch(views_[i]);
-    for (std::size_t i = 0; i < decoded; ++i) table_.prefetch_conversation(tickets[i]);
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      const CapturePacket& packet = packets[i];
+    std::size_t count = 0, odd = 0;
+    for (const CapturePacket& packet : packets) {
       ++source_.packets;
       if (!source_.first || packet.at < *source_.first) source_.first = packet.at;
       if (!source_.last || packet.at > *source_.last) source_.last = packet.at;
-      switch (views_[i].problem) {
-        case DecodeProblem::none: table_.on_packet(packet.at, views_[i], {number_, packet.frame}); break;
-        case DecodeProblem::not_ip: break;
-        case DecodeProblem::snapped: ++source_.snapped; break;
-        case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
-        case DecodeProblem::encapsulated:
-        case DecodeProblem::malformed:
-        case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
+      FlowPacket& p = packets_[count];
+      p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
+      p.frame = packet.frame;
+      p.source = number_;
+      p.odd = nullptr;
+      if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
+        table_.prepare(p);
+        ++count;
+      } else if (decode(packet.link, packet.bytes, packet.wire_length, views_[odd])) {
+        p.odd = &views_[odd++];
+        ++count;
+      } else {
+        uncountable(packet, views_[odd].problem);
       }
     }
+    table_.on_packets(std::span(packets_).first(count));
   }
 
  private:
+  void uncountable(const CapturePacket& packet, DecodeProblem problem) {
+    switch (problem) {
+      case DecodeProblem::none:
+      case DecodeProblem::not_ip: break;
+      case DecodeProblem::snapped: ++source_.snapped; break;
+      case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
+      case DecodeProblem::encapsulated:
+      case DecodeProblem::malformed:
+      case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
+    }
+  }
   void unknown_link(const CapturePacket& packet) {
     if (!source_.problem.empty()) return;
     source_.problem = fmt::format("link type {} at frame {} is not one that is read",
@@ -64,6 +75,7 @@ class Decoder {
   FlowTable& table_;
   FlowSource& source_;
   std::uint32_t number_;
+  std::array<FlowPacket, kBatch> packets_;
   std::array<PacketView, kBatch> views_;
 };
 
@@ -78,7 +90,7 @@ class Stream {
     if (!opened) return opened;
     fill();
     first_ = count_ == 0 ? Timestamp{} : batch_[0].at;
-    struct stat status{};
+    struct stat status {};
     if (path_ != "-" && ::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       bytes_total_ = static_cast<std::uint64_t>(status.st_size);
       reader_.reset();
@@ -146,13 +158,6 @@ struct CoarseClock {
     return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
   }
 };
-
-void add_losses(const FlowTable& table, std::vector<FlowSource>& sources) {
-  for (std::size_t i = 0; i < table.losses().size() && i < sources.size(); ++i) {
-    sources[i].aggregated += table.losses()[i].aggregated + table.losses()[i].split;
-    sources[i].undecoded += table.losses()[i].orphans;
-  }
-}
 
 }  // namespace
 
@@ -260,10 +265,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     }
   }
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
-  for (auto& [sensor, table] : tables) {
-    table.finish(evidence.flows);
-    add_losses(table, evidence.sources);
-  }
+  for (auto& [sensor, table] : tables) table.finish(evidence);
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -334,8 +336,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   const CaptureStatistics& statistics = live->statistics();
   seen.dropped = statistics.dropped;
   if (!statistics.problem.empty()) seen.problem = statistics.problem;
-  table.finish(evidence.flows);
-  add_losses(table, evidence.sources);
+  table.finish(evidence);
   if (writer) DEMARC_TRY(writer->close());
   evidence.complete = !disk_full && statistics.problem.empty();
   return evidence;
