@@ -22,9 +22,9 @@ namespace demarc {
 
 struct FollowOptions {
   /// Files, directories, patterns; "-" alone: standard input, which ends when its writer does.
-  std::vector<std::string> words;
+  std::vector<std::string> words = {};
   /// Asked while nothing comes, at least four times a second; false: enough, end in order.
-  std::function<bool()> go_on;
+  std::function<bool()> go_on = {};
   /// Waits by poll(2) alone, as where inotify(7) has no watch to give.
   bool poll_only = false;
 };
