@@ -10,14 +10,14 @@
 namespace demarc {
 
 namespace {
-struct Result {
+struct Plain {
   std::uint64_t bytes = 0, sum = 0;
   std::string problem;
-  bool operator==(const Result&) const = default;
+  bool operator==(const Plain&) const = default;
 };
 
-Result plain_of(Bytes packed, std::size_t piece, std::size_t room) {
-  Result out;
+Plain plain_of(Bytes packed, std::size_t piece, std::size_t room) {
+  Plain out;
   UnpackLimits limits;
   limits.free_bytes = 1U << 20;
   auto source = unpack(std::make_unique<MemorySource>(packed, piece), "fuzz", false, limits);
@@ -42,10 +42,10 @@ Result plain_of(Bytes packed, std::size_t piece, std::size_t room) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace demarc;
   const Bytes packed(data, size);
-  const Result whole = plain_of(packed, SIZE_MAX, 65536);
+  const Plain whole = plain_of(packed, SIZE_MAX, 65536);
   // Where a bomb is given up depends on the pieces.
   if (whole.bytes <= (1U << 20)) {
-    const Result tiny = plain_of(packed, 3, 4096);
+    const Plain tiny = plain_of(packed, 3, 4096);
     if (tiny.bytes != whole.bytes || tiny.sum != whole.sum || tiny.problem.empty() != whole.problem.empty())
       std::abort();
   }
