@@ -50,7 +50,7 @@ void DistinctCount::enter(std::uint64_t fingerprint) {
 void DistinctCount::grow() {
   registers_.assign(kRegisters, 0);
   for (const std::uint64_t fingerprint : few_) enter(fingerprint);
-  few_ = {};
+  few_ = std::vector<std::uint64_t>();  // `= {}` would keep the memory
 }
 
 void DistinctCount::add(std::uint64_t fingerprint) {
@@ -99,7 +99,7 @@ void PortBits::add(std::uint16_t port) {
   all_ = std::make_unique<std::bitset<65536>>();
   for (const std::uint16_t p : few_) all_->set(p);
   all_->set(port);
-  few_ = {};
+  few_ = std::vector<std::uint16_t>();
 }
 
 void PortBits::add(const PortBits& other) {
@@ -108,7 +108,7 @@ void PortBits::add(const PortBits& other) {
   if (!all_) {
     all_ = std::make_unique<std::bitset<65536>>();
     for (const std::uint16_t port : few_) all_->set(port);
-    few_ = {};
+    few_ = std::vector<std::uint16_t>();
   }
   *all_ |= *other.all_;
 }

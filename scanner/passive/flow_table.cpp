@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <memory>
 #include <optional>
@@ -83,7 +84,7 @@ class FlowTable::Body {
 
   std::vector<FlowLosses> losses;
   std::vector<ConversationTrace> traces;
-  std::uint64_t begun = 0;
+  std::atomic<std::uint64_t> begun{0};  // may be asked for by another thread
   std::size_t open() const { return index_.size(); }
 
  private:
@@ -105,7 +106,8 @@ class FlowTable::Body {
 
   void prepare(FlowPacket& packet, const PacketDigest& digest) const;
   std::uint32_t find(const FlowPacket& packet, const PacketDigest& digest) const;
-  std::uint32_t follow(const FlowPacket& packet, const PacketDigest& digest);
+  /// `guess`: the number that the index names, before it was asked in earnest.
+  std::uint32_t follow(const FlowPacket& packet, const PacketDigest& digest, std::uint32_t guess);
   void segment(std::uint32_t number, int& from, const PacketDigest& digest);
   void hear(std::uint32_t number, int from, const FlowPacket& packet, const PacketDigest& digest);
   std::uint32_t begin(const FlowPacket& packet, const PacketDigest& digest);
@@ -231,27 +233,38 @@ void FlowTable::Body::prepare(FlowPacket& packet, const PacketDigest& p) const {
   packet.hash = hash_(packet.key.addresses, packet.key.rest);
 }
 
+// Four steps apart, so that every line of memory is on its way to the cache while other packets are dealt with: the
+// slot of the index, the conversation it names, the conversation's detail where this packet will need it.
 void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
-  // In passes, so that a conversation is on its way to the cache while others are dealt with.
-  constexpr std::size_t kAhead = 32;
-  for (std::size_t begin = 0; begin < packets.size(); begin += kAhead) {
-    const std::span<const FlowPacket> some = packets.subspan(begin, std::min(kAhead, packets.size() - begin));
-    for (const FlowPacket& p : some)
-      if (p.odd == nullptr) index_.prefetch(p.hash);
-    for (const FlowPacket& p : some) {
-      if (p.odd != nullptr) continue;
-      const std::uint32_t number = index_.likely(p.hash);
-      if (number == HashIndex::kNone) continue;
-      __builtin_prefetch(&open_[number], 1);
-      if (p.digest.tcp_flags & tcp_flag::syn) __builtin_prefetch(&open_.detail(number), 1);
-      if (p.digest.ipv6) __builtin_prefetch(open_.wide_if_any(number));
-    }
-    for (const FlowPacket& p : some) {
-      if (p.odd == nullptr) {
-        follow(p, p.digest);
-      } else {
-        FlowPacket odd = p;
-        on_view(odd);
+  constexpr std::size_t kSome = 256, kApart = 8;
+  std::array<std::uint32_t, kSome> numbers;
+  for (; !packets.empty(); packets = packets.subspan(std::min(kSome, packets.size()))) {
+    const std::size_t count = std::min(kSome, packets.size());
+    for (std::size_t step = 0; step < count + 3 * kApart; ++step) {
+      if (step < count && packets[step].odd == nullptr) index_.prefetch(packets[step].hash);
+      if (const std::size_t i = step - kApart; i < count) {  // a step before 0 is a very large number
+        const FlowPacket& p = packets[i];
+        numbers[i] = p.odd == nullptr ? index_.likely(p.hash) : HashIndex::kNone;
+        if (numbers[i] != HashIndex::kNone) {
+          __builtin_prefetch(&open_[numbers[i]], 1);
+          if (p.digest.ipv6) __builtin_prefetch(open_.wide_if_any(numbers[i]));
+        }
+      }
+      if (const std::size_t i = step - 2 * kApart; i < count && numbers[i] != HashIndex::kNone) {
+        const PacketDigest& p = packets[i].digest;
+        const Conversation& c = open_[numbers[i]];
+        const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
+        if (!c.spoke(from) || (p.tcp_flags & tcp_flag::syn) ||
+            (hooks_ && p.payload_captured != 0 && !c.asked(from)))
+          __builtin_prefetch(&open_.detail(numbers[i]), 1);
+      }
+      if (const std::size_t i = step - 3 * kApart; i < count) {
+        if (packets[i].odd == nullptr) {
+          follow(packets[i], packets[i].digest, numbers[i]);
+        } else {
+          FlowPacket odd = packets[i];
+          on_view(odd);
+        }
       }
     }
   }
@@ -266,7 +279,7 @@ void FlowTable::Body::on_view(FlowPacket& packet) {
     return icmp_error(packet);
   const PacketDigest digest = digest_of(view);
   prepare(packet, digest);
-  const std::uint32_t number = follow(packet, digest);
+  const std::uint32_t number = follow(packet, digest, HashIndex::kNone);
   if (!view.fragment) return;
   Conversation& c = open_[number];
   const int from = packet.from_low == c.initiator_is_low ? 0 : 1;
@@ -288,11 +301,14 @@ std::uint32_t FlowTable::Body::find(const FlowPacket& packet, const PacketDigest
                      [&](std::uint32_t i) { return open_[i].key == packet.key && open_.wide(i) == wide; });
 }
 
-std::uint32_t FlowTable::Body::follow(const FlowPacket& packet, const PacketDigest& p) {
+std::uint32_t FlowTable::Body::follow(const FlowPacket& packet, const PacketDigest& p, std::uint32_t guess) {
   const std::int64_t at = packet.at;
   if (started_ < 0) started_ = at;
   if (++packets_to_tick_ == kTickPackets) tick(at);
-  std::uint32_t number = find(packet, p);
+  // No two open conversations have the same key, so one that has it is the right one, whatever happened since.
+  const bool guessed =
+      guess != HashIndex::kNone && !p.ipv6 && open_[guess].in_use && open_[guess].key == packet.key;
+  std::uint32_t number = guessed ? guess : find(packet, p);
   const bool tcp = p.protocol == kTcp;
   if (number != HashIndex::kNone) {
     const Conversation& c = open_[number];
@@ -363,7 +379,6 @@ void FlowTable::Body::hear(std::uint32_t number, int from, const FlowPacket& pac
     if (!first && ++c.tries == kPayloadTries) c.set_asked(0), c.set_asked(1);
     if (first) {
       c.set_asked(from);
-#if DEMARC_SPEECH
       if (speech_ != nullptr && c.has_ports) {
         const Ref r = ref(open_, number);
         const Speech::Recognised heard =
@@ -372,19 +387,14 @@ void FlowTable::Body::hear(std::uint32_t number, int from, const FlowPacket& pac
         if (heard.service != kNone32) d.service = speech_->better(d.service, heard.service);
         c.listening = c.listening || heard.listen;
       }
-#endif
     }
   }
-#if DEMARC_SPEECH
   if (!c.listening) return;
   const Ref r = ref(open_, number);
   const FiveTuple tuple{
       Protocol(c.key.protocol()), {address_of(r, 0), Port(port_of(c, 0))}, {address_of(r, 1), Port(port_of(c, 1))}};
   c.listening = speech_->listen(tuple, from == 1, Timestamp(Nanoseconds(packet.at)), tcp ? p.tcp_seq : 0,
                                 Bytes(p.payload, p.payload_captured));
-#else
-  (void)packet;
-#endif
 }
 
 void FlowTable::Body::later_fragment(const FlowPacket& packet) {
@@ -461,15 +471,13 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
     if (!packet.from_low) std::swap(wide.low_high, wide.high_high), std::swap(wide.low_low, wide.high_low);
   }
   index_.insert(packet.hash, number);
-  ++begun;
-#if DEMARC_SPEECH
+  begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (speech_ != nullptr && p.has_ports) {
     const Protocol protocol(p.protocol);
     d.parent = speech_->parent_of(protocol, {p.source(), Port(p.source_port)}, {p.destination(), Port(p.port)},
                                   Timestamp(Nanoseconds(packet.at)));
     c.listening = Speech::is_control(protocol, Port(p.port)) || Speech::is_control(protocol, Port(p.source_port));
   }
-#endif
   return number;
 }
 
@@ -848,6 +856,6 @@ void FlowTable::rotate(FlowEvidence& evidence) { body_->close(evidence, false); 
 const std::vector<FlowLosses>& FlowTable::losses() const { return body_->losses; }
 std::vector<ConversationTrace> FlowTable::take_traces() { return std::exchange(body_->traces, {}); }
 std::size_t FlowTable::open_conversations() const { return body_->open(); }
-std::uint64_t FlowTable::conversations() const { return body_->begun; }
+std::uint64_t FlowTable::conversations() const { return body_->begun.load(std::memory_order_relaxed); }
 
 }  // namespace demarc

@@ -104,7 +104,7 @@ class FlowTable {
   std::vector<ConversationTrace> take_traces();
   /// Conversations that are being followed now.
   std::size_t open_conversations() const;
-  /// Conversations begun so far.
+  /// Conversations begun so far. May be asked while another thread is in on_packets().
   std::uint64_t conversations() const;
 
  private:

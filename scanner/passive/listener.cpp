@@ -11,50 +11,67 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <thread>
 
 #include "probes/wire/decode.h"
 #include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
+#include "scanner/passive/pipeline.h"
+#include "scanner/passive/speech.h"
 #include "scanner/passive/watch.h"
 
 namespace demarc {
 
 namespace {
 
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kBatch = 256;
+/// Below that a second thread takes longer to begin than it saves.
+constexpr std::uint64_t kTwoThreadsFrom = 4 << 20;
 constexpr std::uint64_t kProgressEvery = 65536;
 
-/// Decodes packets, feeds a flow table and keeps the source's statistics.
+/// Decodes packets, sends them on to a flow table and keeps the source's statistics.
 class Decoder {
  public:
   Decoder(FlowTable& table, FlowSource& source, std::uint32_t number)
       : table_(table), source_(source), number_(number) {}
 
-  void feed(std::span<const CapturePacket> packets) {
-    std::size_t count = 0, odd = 0;
-    for (const CapturePacket& packet : packets) {
-      ++source_.packets;
-      if (!source_.first || packet.at < *source_.first) source_.first = packet.at;
-      if (!source_.last || packet.at > *source_.last) source_.last = packet.at;
-      FlowPacket& p = packets_[count];
-      p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
-      p.frame = packet.frame;
-      p.source = number_;
-      p.odd = nullptr;
-      if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
-        table_.prepare(p);
-        ++count;
-      } else if (decode(packet.link, packet.bytes, packet.wire_length, views_[odd])) {
-        p.odd = &views_[odd++];
-        ++count;
-      } else {
-        uncountable(packet, views_[odd].problem);
-      }
+  /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
+  void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
+    source_.packets += packets.size();
+    while (!packets.empty()) {
+      Pipeline::Batch& batch = pipeline.filling(table_);
+      if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
+        batch.memory.push_back(memory);
+      const std::size_t some = std::min(packets.size(), Pipeline::kBatch - batch.count);
+      for (const CapturePacket& packet : packets.first(some)) add(packet, batch);
+      packets = packets.subspan(some);
     }
-    table_.on_packets(std::span(packets_).first(count));
+    if (first_ <= last_) source_.first = first_, source_.last = last_;
+    if (memory == nullptr) pipeline.drain();
   }
 
  private:
+  void add(const CapturePacket& packet, Pipeline::Batch& batch) {
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    FlowPacket& p = batch.packets[batch.count];
+    p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
+    p.frame = packet.frame;
+    p.source = number_;
+    p.odd = nullptr;
+    if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
+      table_.prepare(p);
+    } else {
+      PacketView& view = batch.next_odd();
+      if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
+        --batch.odd_count;
+        uncountable(packet, view.problem);
+        return;
+      }
+      p.odd = &view;
+    }
+    ++batch.count;
+  }
   void uncountable(const CapturePacket& packet, DecodeProblem problem) {
     switch (problem) {
       case DecodeProblem::none:
@@ -74,8 +91,7 @@ class Decoder {
   FlowTable& table_;
   FlowSource& source_;
   std::uint32_t number_;
-  std::array<FlowPacket, kBatch> packets_;
-  std::array<PacketView, kBatch> views_;
+  Timestamp first_{Nanoseconds::max()}, last_{Nanoseconds::min()};
 };
 
 /// One capture on its way through.
@@ -93,6 +109,7 @@ class Stream {
     if (path_ != "-" && ::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       bytes_total_ = static_cast<std::uint64_t>(status.st_size);
       reader_.reset();
+      batch_ = {};
       count_ = 0;
     }
     return {};
@@ -100,14 +117,19 @@ class Stream {
   Result<void> open() {
     if (reader_) return {};
     reader_ = DEMARC_TRY(open_capture(path_));
+    batch_.resize(kBatch);
     return {};
   }
   /// The next packets, if the last ones are used up.
   void fill() {
     if (next_ < count_) return;
     next_ = 0;
+    memory_ = nullptr;  // else the reader could not use it again
     count_ = reader_->read(batch_);
+    memory_ = reader_->keep();
   }
+  /// Of the waiting packets.
+  const std::shared_ptr<const void>& memory() const { return memory_; }
   bool has_packet() const { return next_ < count_; }
   Timestamp at() const { return batch_[next_].at; }
   std::span<const CapturePacket> waiting() const { return std::span(batch_).subspan(next_, count_ - next_); }
@@ -125,6 +147,8 @@ class Stream {
     if (!s.problem.empty()) source.problem = s.problem;
     bytes_read_ = s.bytes_read;
     reader_.reset();
+    batch_ = {};
+    memory_ = nullptr;
   }
   std::uint64_t bytes_read() { return reader_ ? reader_->statistics().bytes_read : bytes_read_; }
 
@@ -132,7 +156,8 @@ class Stream {
   std::string path_;
   std::uint32_t number_;
   std::unique_ptr<CaptureReader> reader_;
-  std::array<CapturePacket, kBatch> batch_;
+  std::vector<CapturePacket> batch_;
+  std::shared_ptr<const void> memory_;
   std::size_t next_ = 0, count_ = 0;
   Timestamp first_;
   std::uint64_t bytes_total_ = 0, bytes_read_ = 0;
@@ -157,8 +182,9 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  std::map<std::string, FlowTable> tables;  // by sensor
   const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
   std::uint64_t bytes_total = 0;
   bool total_known = true;
@@ -168,7 +194,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     source.file = input.path == "-" ? "standard input" : input.path;
     source.sensor = input.sensor;
     evidence.sources.push_back(std::move(source));
-    tables.try_emplace(input.sensor, options);
+    tables.try_emplace(input.sensor, options, &speech);
     Stream stream(input, number);
     DEMARC_TRY(stream.look());
     total_known = total_known && stream.bytes_total() != 0;
@@ -184,6 +210,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
   });
 
+  const bool two_threads =
+      request.threads == 2 || (request.threads == 0 && std::thread::hardware_concurrency() > 1 &&
+                               (!total_known || bytes_total >= kTwoThreadsFrom));
+  Pipeline pipeline(two_threads);
   std::vector<Stream> active;
   ObserveProgress so_far;
   so_far.bytes_total = total_known ? bytes_total : 0;
@@ -237,7 +267,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
       enough = request.packets_max != 0 && kept == request.packets_max;
       run = std::span(passing).first(count);
     }
-    decoders[stream.number()].feed(run);
+    decoders[stream.number()].feed(run, stream.memory(), pipeline);
+    if (!two_threads) pipeline.pass();
     so_far.packets += length;
     stream.take(length);
     stream.fill();
@@ -252,7 +283,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     }
   }
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
+  pipeline.drain();
   for (auto& [sensor, table] : tables) table.finish(evidence);
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -267,16 +301,28 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
                                   const ObserveCallback& progress, const std::function<void()>& ready) {
   FlowSource source;
-  FlowTable flows(with_key(request.flow));
-  Decoder decoder(flows, source, 0);
+  const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  FlowTable flows(options, &speech);
+  std::optional<Decoder> decoder;
+  Pipeline pipeline(false);
   WatchTable table;
   table.source = &source;
   table.feed = [&](std::span<const CapturePacket> packets) {
-    for (std::size_t i = 0; i < packets.size(); i += kBatch)
-      decoder.feed(packets.subspan(i, std::min(kBatch, packets.size() - i)));
+    if (!decoder) decoder.emplace(flows, source, 0);
+    decoder->feed(packets, nullptr, pipeline);
   };
-  table.rotate = [&](FlowEvidence& evidence) { flows.rotate(evidence); };
-  table.finish = [&](FlowEvidence& evidence) { flows.finish(evidence); };
+  table.rotate = [&](FlowEvidence& evidence) {
+    flows.rotate(evidence);
+    evidence.services = speech.services();
+    evidence.parents = speech.parents();
+    decoder.reset();
+  };
+  table.finish = [&](FlowEvidence& evidence) {
+    flows.finish(evidence);
+    evidence.services = speech.take_services();
+    evidence.parents = speech.take_parents();
+  };
   table.conversations = [&] { return flows.conversations(); };
   table.open_conversations = [&] { return flows.open_conversations(); };
   return watch(request, stop, progress, ready, std::move(table));

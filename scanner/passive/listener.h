@@ -33,6 +33,7 @@ struct ObserveRequest {
   std::vector<CaptureInput> captures;
   std::string filter;             // BPF; empty: all
   std::uint64_t packets_max = 0;  // -c; 0: all. Counts what the filter lets by
+  unsigned threads = 0;           // 1 or 2; 0: two for large captures where there are two processors
   FlowOptions flow;
 };
 

@@ -1,7 +1,8 @@
-// Two stores. *Held* conversations, one for each (initiator, responder, protocol, port, tunnel), are chained into
-// up to three groups each: the ports of a pair of hosts, the responders of an initiator's port, the initiators of a
-// responder's port. *Sinks* are records that conversations have folded into; a sink that is closed takes everything
-// of its group from then on, so that a flood costs three look-ups a conversation and no memory.
+// Two stores and a doorkeeper. *Held* conversations, one for each (initiator, responder, protocol, port, tunnel),
+// are chained into up to three groups each: the ports of a pair of hosts, the responders of an initiator's port,
+// the initiators of a responder's port. *Sinks* are records that conversations have folded into; a sink that is
+// closed takes everything of its group from then on, so that a flood costs three look-ups a conversation and no
+// memory.
 //
 // When the held ones are too many, half of them fold away, in the manner of Misra and Gries' frequent items: each
 // is worth the size of its largest group, less what it has aged; what the median is worth is taken from all.
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <deque>
 #include <limits>
 #include <tuple>
@@ -138,6 +140,34 @@ struct Sink {
   std::size_t heap() const { return initiators.heap() + responders.heap() + ports.heap(); }
 };
 
+// Whether a hash was seen lately: forgets everything when a sixteenth of its bits are set.
+class Doorkeeper {
+ public:
+  void resize(std::size_t bytes) { words_.assign(std::bit_floor(std::max<std::size_t>(bytes, 4096)) / 8, 0); }
+  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&words_[word(hash)], 1); }
+  bool seen(std::uint32_t hash) {
+    std::uint64_t& word_ = words_[word(hash)];
+    const std::uint64_t bit = std::uint64_t{1} << (hash & 63);
+    if (word_ & bit) return true;
+    word_ |= bit;
+    ++set_;
+    return false;
+  }
+  void tidy() {
+    if (set_ >= words_.size() * 4) clear();
+  }
+  void clear() {
+    std::fill(words_.begin(), words_.end(), 0);
+    set_ = 0;
+  }
+  std::size_t bytes() const { return words_.size() * 8; }
+
+ private:
+  std::size_t word(std::uint32_t hash) const { return (hash >> 6) & (words_.size() - 1); }
+  std::vector<std::uint64_t> words_;
+  std::size_t set_ = 0;
+};
+
 class HeldStore {  // grows without moving what is there
  public:
   Held& operator[](std::uint32_t i) { return chunks_[i >> kBits][i & (kSize - 1)]; }
@@ -175,7 +205,8 @@ constexpr std::uint32_t kTogether = 8;
 class NoiseTable::Body {
  public:
   explicit Body(const NoiseOptions& options) : hash_(options.hash_key) {
-    const std::size_t room = std::max(options.memory_max, kMemoryMin) - kBytesRest;
+    doorkeeper_.resize(std::max(options.memory_max, kMemoryMin) / 64);
+    const std::size_t room = std::max(options.memory_max, kMemoryMin) - kBytesRest - doorkeeper_.bytes();
     held_max_ = static_cast<std::uint32_t>(std::min<std::size_t>(room / 5 * 3 / kBytesHeld, 1U << 28));
     sinks_bytes_max_ = room / 5 * 2;
   }
@@ -192,7 +223,7 @@ class NoiseTable::Body {
               std::vector<TrafficNoise>& noise);
   std::size_t memory() const {
     return held_.bytes() + groups_.capacity() * sizeof(Group) + sinks_bytes_ + groups_index_.size() * 26 +
-           held_index_.size() * 26;
+           held_index_.size() * 26 + doorkeeper_.bytes();
   }
 
   std::vector<std::uint64_t> given_up;
@@ -264,6 +295,7 @@ class NoiseTable::Body {
   void drop_sinks();
   std::uint32_t rest_of(NoiseKind kind, std::uint8_t protocol);
   std::uint32_t closed_sink_of(const Ends& e) const;
+  std::uint32_t sink_at_once(const Ends& e);
   NoiseKind kind_of(const Sink& s) const;
   TrafficNoise noise_of(const Sink& s) const;
   void clear();
@@ -272,6 +304,7 @@ class NoiseTable::Body {
   std::uint32_t held_max_ = 0;
   std::size_t sinks_bytes_max_ = 0;
 
+  Doorkeeper doorkeeper_;
   HeldStore held_;
   std::vector<std::uint32_t> free_held_;
   HashIndex held_index_;
@@ -299,9 +332,42 @@ std::uint32_t NoiseTable::Body::closed_sink_of(const Ends& e) const {
   return kNone;
 }
 
+// Where a conversation goes that is worth no place of its own; kNone: it is worth one, or there is room.
+std::uint32_t NoiseTable::Body::sink_at_once(const Ends& e) {
+  if (clock_ == 0 || held_index_.size() * 2 < held_max_) return kNone;
+  bool known = false;
+  std::uint32_t sink = kNone;
+  for (const Level level : {Level::pair, Level::host_port, Level::server, Level::initiator, Level::responder}) {
+    if (level == Level::pair && !e.has_ports()) continue;
+    const Ends at = e.at(level);
+    const std::uint32_t hash = hash_of(at, level);
+    const std::uint32_t group = find_group(at, level, hash);
+    if (group != kNone) {
+      // A record that already takes what nobody has room for; one of an initiator's scans alone takes nothing.
+      const std::uint32_t open = groups_[group].sink;
+      if (open == kNone) {
+        known = true;
+        continue;
+      }
+      if (sinks_[open].totals.attempts != 0) {
+        if (sink == kNone) sink = open;
+        continue;
+      }
+    }
+    known = doorkeeper_.seen(hash) || known;
+  }
+  doorkeeper_.tidy();
+  if (known) return kNone;
+  return sink != kNone ? sink : rest_of(NoiseKind::attempts, e.protocol);
+}
+
 void NoiseTable::Body::attempt(const Attempt& a) {
   const Ends e = Ends::of(a);
-  const std::uint32_t sink = closed_sink_of(e);
+  std::uint32_t sink = closed_sink_of(e);
+  if (sink == kNone) {
+    sink = sink_at_once(e);
+    if (sink != kNone) give_up(a.source, a.conversations);
+  }
   if (sink != kNone)
     take(sink, e,
          {a.conversations, a.packets_out + a.packets_in, a.bytes_out + a.bytes_in, a.first.since_epoch().count(),
@@ -446,7 +512,7 @@ void NoiseTable::Body::fold_half() {
     else
       going.push_back(w.number);
   }
-  all = {};
+  all = std::vector<Worth>();
   for (const Level level : {Level::initiator, Level::responder}) {
     std::sort(going.begin(), going.end(), [&](std::uint32_t a, std::uint32_t b) {
       const Ends ends_a = held_[a].ends.at(level), ends_b = held_[b].ends.at(level);
@@ -625,8 +691,8 @@ void NoiseTable::Body::drop_sinks() {
         Sink& initiator = sinks_[w.number];
         sinks_bytes_ -= initiator.heap();
         initiator.totals = {};
-        initiator.responders = {};
-        initiator.ports = {};
+        initiator.responders = DistinctCount();
+        initiator.ports = PortBits();
         continue;
       }
       if (s.level == Level::pair || s.level == Level::host_port) {
@@ -813,17 +879,18 @@ void NoiseTable::Body::finish(std::span<const ObservedFlow> records, std::vector
 
 void NoiseTable::Body::clear() {
   held_.clear();
-  free_held_ = {};
+  free_held_ = std::vector<std::uint32_t>();  // `= {}` would keep the memory
   held_index_.clear();
-  groups_ = {};
-  free_groups_ = {};
+  groups_ = std::vector<Group>();
+  free_groups_ = std::vector<std::uint32_t>();
   groups_index_.clear();
   sinks_.clear();
-  free_sinks_ = {};
+  free_sinks_ = std::vector<std::uint32_t>();
   sinks_bytes_ = 0;
   sinks_clock_ = 0;
+  doorkeeper_.clear();
   serial_ = clock_ = 0;
-  given_up = {};
+  given_up.clear();
 }
 
 // ---------------------------------------------------------------- the outside

@@ -20,13 +20,8 @@ bool same_ends(const ObservedFlow& a, const ObservedFlow& b) {
          a.icmp == b.icmp && a.tunnel == b.tunnel && a.parent == b.parent;
 }
 
-bool same_service([[maybe_unused]] const Speech* speech, [[maybe_unused]] std::uint32_t a,
-                  [[maybe_unused]] std::uint32_t b) {
-#if DEMARC_SPEECH
+bool same_service(const Speech* speech, std::uint32_t a, std::uint32_t b) {
   return speech != nullptr && speech->same_service(a, b);
-#else
-  return false;
-#endif
 }
 
 auto order(const ObservedFlow& f) {
@@ -36,7 +31,7 @@ auto order(const ObservedFlow& f) {
 
 // The front of that order as a number: nearly always enough, so that sorting does not touch the records. All of
 // IPv4 fits, of IPv6 the initiator and most of the responder's upper half do not.
-struct SortKey {
+struct [[gnu::packed]] SortKey {
   std::uint64_t front, back;
   std::uint32_t index;
 };
@@ -52,6 +47,11 @@ SortKey key_of(const ObservedFlow& f, std::uint32_t index) {
               (f.icmp.code ? std::uint64_t{*f.icmp.code} + 1 : 0) << 22 |
               std::uint64_t{f.initiator_port.number()} << 6,
           index};
+}
+
+void prefetch(const ObservedFlow& f) {
+  const char* lines = reinterpret_cast<const char*>(&f);
+  for (std::size_t at = 0; at < sizeof f; at += 64) __builtin_prefetch(lines + at, 1);
 }
 
 }  // namespace
@@ -164,21 +164,29 @@ void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* p
     if (a.back != b.back) return a.back < b.back;
     return order(records[a.index]) < order(records[b.index]);
   });
-  // Every record goes where it belongs along the cycles of the permutation, so that no second copy is needed.
+  std::vector<std::uint32_t> from(count);  // whose record belongs here
   for (std::uint32_t i = 0; i < count; ++i) {
+    from[i] = keys[i].index;
     if (positions != nullptr) (*positions)[keys[i].index] = i;
   }
+  keys = {};
+  // Every record goes where it belongs along the cycles of the permutation, so that no second copy is needed. Some
+  // steps ahead of it goes somebody who only asks for the memory.
+  constexpr int kAhead = 6;
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (keys[i].index == i) continue;
+    if (from[i] == i) continue;
     ObservedFlow held = std::move(records[i]);
-    std::uint32_t to = i;
-    for (;;) {
-      const std::uint32_t from = std::exchange(keys[to].index, to);
-      if (from == i) break;
-      records[to] = std::move(records[from]);
-      to = from;
+    std::uint32_t to = i, ahead = i;
+    for (int step = 0; step < kAhead; ++step) prefetch(records[ahead = from[ahead]]);
+    while (from[to] != i) {
+      prefetch(records[ahead = from[ahead]]);
+      const std::uint32_t next = from[to];
+      records[to] = std::move(records[next]);
+      from[to] = to;
+      to = next;
     }
     records[to] = std::move(held);
+    from[to] = to;
   }
 }
 

@@ -25,15 +25,15 @@ struct SpeechOptions {
   std::uint32_t servers_max = 65'536;
   /// Different services told apart; beyond that they are told by their name only.
   std::uint32_t services_max = 65'536;
-  /// Announced endpoints waited for. The one that would end soonest goes early when there are more.
+  /// Announced endpoints waited for. When there are more, the one of a few that would end soonest goes early.
   std::uint32_t announced_max = 262'144;
-  /// Control conversations read at a time; of the longest silent one the rest is not read when there are more.
+  /// Control conversations read at a time. When there are more, one of the longest silent ones is given up.
   std::uint32_t control_max = 4'096;
   /// Keys the hashes, as FlowOptions::hash_key.
   std::uint64_t hash_key = 0;
 };
 
-/// Announcements that could not be used; for the notes of the evidence.
+/// What was seen and could not be used.
 struct SpeechLosses {
   std::uint64_t services_unnamed = 0;   // service detail given up, `services_max` was reached
   std::uint64_t announced_dropped = 0;  // announced endpoints forgotten early
@@ -79,10 +79,13 @@ class Speech {
   /// announced it, or kNone32. One look at a small table where nothing is announced.
   std::uint32_t parent_of(Protocol protocol, const Endpoint& initiator, const Endpoint& responder, Timestamp at);
 
+  /// So far: what the indices mean. A service may still learn its certificate.
+  const std::vector<ServiceSeen>& services() const;
+  const std::vector<ParentFlow>& parents() const;
   /// At the end. The indices given so far stay valid for these lists; nothing may be asked afterwards.
   std::vector<ServiceSeen> take_services();
   std::vector<ParentFlow> take_parents();
-  const SpeechLosses& losses() const;
+  SpeechLosses losses() const;
 
  private:
   class Body;
