@@ -131,7 +131,6 @@ Result<Times> parse_times(const TrafficCommand& command) {
     if (text->empty()) continue;
     Result<std::chrono::seconds> parsed = parse_duration(*text);
     if (!parsed) return failure(fmt::format("{}: {}", option, parsed.error().what), parsed.error().hint);
-    if (parsed->count() == 0) return failure(fmt::format("{} {}: no time at all", option, *text), "for example 5m");
     *value = *parsed;
   }
   return times;
