@@ -92,7 +92,7 @@ bool is_tftp_request(Bytes datagram);
 
 /// One media line: where its sender wants to receive.
 struct MediaLine {
-  Protocol protocol;
+  Protocol protocol = Protocol::udp;
   std::optional<Address> address;  // none: unspecified (on hold) or a name
   std::uint16_t port = 0;          // 0: refused
   std::uint16_t control_port = 0;  // RTCP; 0: none

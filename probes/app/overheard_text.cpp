@@ -72,7 +72,7 @@ Seen hear_ssh(Bytes first) {  // RFC 4253 §4.2: the client's version has the sa
 
 Seen hear_http(Bytes first) {
   const std::string_view text = text_of(first);
-  if (text.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n")) return speaks("http", "client: HTTP/2 (RFC 9113 §3.4)");
+  if (text.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n")) return speaks("http", "client: HTTP/2");  // RFC 9113 §3.4
   // A long target may run out of the first segment, or of what the capture kept: a method that only HTTP has, and
   // a path, are enough.
   bool whole = false;

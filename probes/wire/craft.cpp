@@ -166,29 +166,4 @@ Frame craft_ethernet(const Frame& packet, std::initializer_list<std::uint16_t> v
   return frame;
 }
 
-Frame craft_frame(LinkType link, const Frame& packet) {
-  const bool v6 = !packet.empty() && (packet[0] >> 4) == 6;
-  const unsigned ethertype = v6 ? 0x86DDU : 0x0800U;
-  Frame frame;
-  ByteWriter w(frame);
-  switch (link) {
-    case LinkType::ethernet: return craft_ethernet(packet);
-    case LinkType::null:
-      frame = {static_cast<std::uint8_t>(v6 ? 10 : 2), 0, 0, 0};
-      break;  // as a little-endian Linux writes it
-    case LinkType::loop: w.u32(v6 ? 24 : 2); break;
-    case LinkType::linux_cooked: w.u16(0).u16(1).u16(6).u16(0x0200).u32(0x5E000001).u16(0).u16(ethertype); break;
-    case LinkType::linux_cooked2:
-      w.u16(ethertype).u16(0).u32(2).u16(1).u8(0).u8(6).u16(0x0200).u32(0x5E000001).u16(0);
-      break;
-    case LinkType::raw_bsd:
-    case LinkType::raw_openbsd:
-    case LinkType::raw:
-    case LinkType::ipv4:
-    case LinkType::ipv6: break;
-  }
-  w.bytes(packet);
-  return frame;
-}
-
 }  // namespace demarc

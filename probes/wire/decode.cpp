@@ -1,52 +1,20 @@
-// Frames come in layers: link, VLAN tags, IP with its options or extension headers, transport. Each step below
-// takes what is left of the captured bytes and of the wire length; the two differ when a snap length cut the frame,
-// and the difference decides whether a missing header is the capture's fault (snapped) or the packet's (malformed).
+// Frames come in layers: link, tags, IP with its options or extension headers, transport. Here is what nearly every
+// packet passes through: Ethernet, IP, transport; everything rarer is in link_layers.cpp, wifi.cpp and tunnel.cpp.
 #include "probes/wire/decode.h"
 
 #include <algorithm>
+
+#include "probes/wire/layers.h"
 
 namespace demarc {
 
 namespace {
 
-// What is left of a frame: the bytes that were captured, and how many there were on the wire (never fewer).
-struct Rest {
-  const std::uint8_t* p;
-  std::uint32_t captured;
-  std::uint32_t wire;
-  void advance(std::uint32_t n) { p += n, captured -= n, wire -= n; }
-};
-
-DecodeProblem missing(const Rest& rest, std::uint32_t needed) {
-  return rest.wire >= needed ? DecodeProblem::snapped : DecodeProblem::malformed;
-}
-
-// Ethertypes (IANA "IEEE 802 Numbers").
-constexpr std::uint16_t kIpv4 = 0x0800, kIpv6 = 0x86DD;
-
-bool is_vlan_tag(std::uint16_t ethertype) {
-  return ethertype == 0x8100 || ethertype == 0x88A8 || ethertype == 0x9100 ||
-         ethertype == 0x9200;  // 802.1Q, 802.1ad, older QinQ
-}
-// Encapsulations that may carry IP and that we do not open: skipping them as "not IP" would hide traffic.
-bool may_carry_ip(std::uint16_t ethertype) {
-  switch (ethertype) {
-    case 0x8847:
-    case 0x8848:  // MPLS
-    case 0x8864:  // PPPoE session
-    case 0x880B:  // PPP
-    case 0x88E5:  // MACsec
-    case 0x88E7:  // provider backbone bridging
-    case 0x6558:  // transparent Ethernet bridging
-    case 0x894F:  // network service header
-    case 0x8926:  // VN-Tag
-      return true;
-    default: return false;
-  }
-}
+using layers::missing;
+using layers::Rest;
 
 DecodeProblem transport(Rest ip, IpView& v, Bytes* payload, PacketView* outer);
-DecodeProblem network(Rest rest, IpView& v, Bytes* payload, PacketView* outer);
+DecodeProblem ip_packet(Rest rest, IpView& v, Bytes* payload, PacketView* outer);
 
 // RFC 791 §3.1.
 DecodeProblem ipv4(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
@@ -80,7 +48,28 @@ DecodeProblem ipv4(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   return transport(rest, v, payload, outer);
 }
 
-// RFC 8200 §3 and §4. The chain is walked to the transport header; AH counts as part of it (RFC 4302 §3.1.1).
+// RFC 2675 §2: the length of a jumbogram stands in an option of the hop-by-hop header. 0: there is none.
+std::uint32_t jumbo_length(const Rest& rest) {
+  if (rest.captured < 8) return 0;
+  const std::uint32_t size = std::min(rest.captured, (rest.p[1] + 1U) * 8U);
+  for (std::uint32_t i = 2; i < size;) {
+    if (rest.p[i] == 0) {  // Pad1
+      ++i;
+      continue;
+    }
+    if (i + 2 > size || i + 2 + rest.p[i + 1] > size) return 0;
+    if (rest.p[i] == 0xC2 && rest.p[i + 1] == 4) return be32(rest.p + i + 2);
+    i += 2U + rest.p[i + 1];
+  }
+  return 0;
+}
+
+// The IPv6 headers that may stand before the transport header, in units of eight bytes.
+constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAh = 51, kNoNext = 59, kDestination = 60,
+                       kMobility = 135, kHip = 139, kShim6 = 140;
+
+// RFC 8200 §3 and §4. The chain is walked to the transport header; AH counts as part of it (RFC 4302 §3.1.1), ESP
+// is opaque.
 DecodeProblem ipv6(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   if (rest.captured < 40) return missing(rest, 40);
   const std::uint8_t* h = rest.p;
@@ -88,50 +77,50 @@ DecodeProblem ipv6(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   v.destination = Address::from_ipv6_bytes(h + 24);
   v.ttl = h[7];
   std::uint8_t next = h[6];
-  std::uint32_t total = std::uint32_t{be16(h + 4)} + 40;
-  // 0 is a jumbogram (RFC 2675 §2), or segmentation offload, unless nothing follows the header (§4.7).
-  if ((total == 40 && next != 59) || total > rest.wire) total = rest.wire;
-  v.length = total;
-  rest.wire = total;
-  rest.captured = std::min(rest.captured, total);
+  const std::uint32_t claimed = be16(h + 4);
+  std::uint32_t total = claimed + 40;
   rest.advance(40);
+  // 0 is a jumbogram (RFC 2675), or segmentation offload, unless nothing follows the header (§4.7).
+  if (claimed == 0 && next != kNoNext) {
+    const std::uint32_t jumbo = next == kHopByHop ? jumbo_length(rest) : 0;
+    total = jumbo > 0xFFFFFFFF - 40 || jumbo == 0 ? 0xFFFFFFFF : jumbo + 40;
+  }
+  total = std::min(total - 40, rest.wire) + 40;
+  v.length = total;
+  rest.bound(total - 40);
   for (int headers = 0;; ++headers) {
-    std::uint32_t size = 0;
     switch (next) {
-      case 0:
-      case 43:
-      case 60:
-      case 51:
-      case 44: {  // hop-by-hop, routing, destination options, AH, fragment
-        if (headers == 16) return DecodeProblem::malformed;
-        if (rest.captured < 8) {
-          v.protocol = Protocol(next);
-          return missing(rest, 8);
-        }
-        size = next == 44 ? 8U : next == 51 ? (rest.p[1] + 2U) * 4U : (rest.p[1] + 1U) * 8U;
-        if (size < 8 || size > rest.wire) return DecodeProblem::malformed;
-        if (next == 44) {
-          const std::uint16_t offset = be16(rest.p + 2);
-          v.fragment = (offset & 0xFFF9) != 0;  // an "atomic fragment" (RFC 6946) is whole
-          v.later_fragment = (offset & 0xFFF8) != 0;
-          v.fragment_id = be32(rest.p + 4);
-        }
-        next = rest.p[0];
-        if (size > rest.captured) {
-          v.protocol = Protocol(next);
-          return DecodeProblem::snapped;
-        }
-        rest.advance(size);
-        if (v.later_fragment) {
-          v.protocol = Protocol(next);
-          return transport(rest, v, payload, outer);
-        }
-        continue;
-      }
-      default: break;
+      case kHopByHop:
+      case kRouting:
+      case kDestination:
+      case kAh:
+      case kFragment:
+      case kMobility:
+      case kHip:
+      case kShim6: break;
+      default: v.protocol = Protocol(next); return transport(rest, v, payload, outer);
     }
     v.protocol = Protocol(next);
-    return transport(rest, v, payload, outer);
+    if (headers == 16) return DecodeProblem::malformed;
+    // What a first fragment lacks is in a later one.
+    const DecodeProblem absent = v.fragment ? DecodeProblem::tiny_fragment : DecodeProblem::malformed;
+    if (rest.captured < 8) return rest.wire >= 8 ? DecodeProblem::snapped : absent;
+    const std::uint32_t size = next == kFragment ? 8U : next == kAh ? (rest.p[1] + 2U) * 4U : (rest.p[1] + 1U) * 8U;
+    if (size < 8) return DecodeProblem::malformed;
+    if (size > rest.wire) return absent;
+    // Nothing follows a mobility (RFC 6275 §6.1.1) or HIP header (RFC 7401 §5.1): then it is the protocol itself,
+    // as a filter sees it.
+    if (next >= kMobility && rest.p[0] == kNoNext) return transport(rest, v, payload, outer);
+    if (next == kFragment) {
+      const std::uint16_t offset = be16(rest.p + 2);
+      if ((offset & 0xFFF9) != 0) v.fragment = true, v.fragment_id = be32(rest.p + 4);
+      v.later_fragment = (offset & 0xFFF8) != 0;  // an "atomic fragment" (RFC 6946), alone and first, is whole
+    }
+    next = rest.p[0];
+    v.protocol = Protocol(next);
+    if (size > rest.captured) return DecodeProblem::snapped;
+    rest.advance(size);
+    if (v.later_fragment) return transport(rest, v, payload, outer);
   }
 }
 
@@ -187,6 +176,12 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
     v.source_port = be16(rest.p), v.port = be16(rest.p + 2), v.has_ports = true;
     if (v.protocol == Protocol::udp) {
       if (rest.wire < 8 && whole && outer != nullptr) return DecodeProblem::malformed;
+      // What lies behind the datagram's own length is no payload (RFC 768; options of RFC 9868 may stand there). A
+      // length below 8 is a jumbogram's 0 or a lie, one beyond the packet a first fragment's.
+      if (rest.captured >= 6) {
+        const std::uint32_t datagram = be16(rest.p + 4);
+        if (datagram >= 8 && datagram < rest.wire) rest.bound(datagram), v.payload_length = datagram;
+      }
       take(std::min<std::uint32_t>(8, rest.wire));
     }
     return DecodeProblem::none;
@@ -207,13 +202,13 @@ DecodeProblem transport(Rest rest, IpView& v, Bytes* payload, PacketView* outer)
       Rest inside{rest.p + 8, rest.captured - 8, rest.wire - 8};
       outer->quote = IpView{};
       const bool same_family = (inside.p[0] >> 4) == (v4 ? 4 : 6);
-      outer->has_quote = same_family && network(inside, outer->quote, nullptr, nullptr) == DecodeProblem::none;
+      outer->has_quote = same_family && ip_packet(inside, outer->quote, nullptr, nullptr) == DecodeProblem::none;
     }
   }
   return DecodeProblem::none;
 }
 
-DecodeProblem network(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
+DecodeProblem ip_packet(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   if (rest.captured == 0) return missing(rest, 1);
   switch (rest.p[0] >> 4) {
     case 4: return ipv4(rest, v, payload, outer);
@@ -222,87 +217,21 @@ DecodeProblem network(Rest rest, IpView& v, Bytes* payload, PacketView* outer) {
   }
 }
 
-DecodeProblem ip_of(Rest rest, unsigned version, PacketView& out) {
-  if (rest.captured != 0 && (rest.p[0] >> 4) != version) return DecodeProblem::malformed;
-  return network(rest, out, &out.payload, &out);
-}
-
-// From the ethertype on: tags, then IP or something else.
-DecodeProblem ethertype(Rest rest, std::uint16_t type, PacketView& out) {
-  for (int tags = 0; is_vlan_tag(type); ++tags) {
-    if (tags == 8) return DecodeProblem::malformed;
-    if (rest.captured < 4) return missing(rest, 4);
-    out.vlan = be16(rest.p) & 0x0FFF;  // 802.1Q-2018 §9.6: priority, drop eligible, id
-    type = be16(rest.p + 2);
-    rest.advance(4);
-  }
-  if (type <= 1500) {  // a length: IEEE 802.2 follows; IP only behind SNAP (RFC 1042)
-    if (rest.captured < 8) return DecodeProblem::not_ip;
-    const std::uint8_t* h = rest.p;
-    const bool snap = h[0] == 0xAA && h[1] == 0xAA && h[2] == 0x03 && h[3] == 0 && h[4] == 0 && h[5] == 0;
-    if (!snap) return DecodeProblem::not_ip;
-    type = be16(h + 6);
-    rest.advance(8);
-  }
-  if (type == kIpv4) return ip_of(rest, 4, out);
-  if (type == kIpv6) return ip_of(rest, 6, out);
-  return may_carry_ip(type) ? DecodeProblem::encapsulated : DecodeProblem::not_ip;
-}
-
-// The address family of BSD loopback frames: AF_INET is 2 everywhere, AF_INET6 differs by system.
-DecodeProblem bsd_loopback(Rest rest, std::uint32_t family, PacketView& out) {
-  rest.advance(4);
-  switch (family) {
-    case 2: return ip_of(rest, 4, out);
-    case 10:
-    case 24:
-    case 28:
-    case 30: return ip_of(rest, 6, out);  // Linux, NetBSD and OpenBSD, FreeBSD, Darwin
-    default: return DecodeProblem::not_ip;
-  }
-}
-
-DecodeProblem frame(LinkType link, Rest rest, PacketView& out) {
-  switch (link) {
-    case LinkType::ethernet: {
-      if (rest.captured < 14) return missing(rest, 14);
-      const std::uint16_t type = be16(rest.p + 12);
-      rest.advance(14);
-      return ethertype(rest, type, out);
-    }
-    case LinkType::raw:
-    case LinkType::raw_bsd:
-    case LinkType::raw_openbsd: return network(rest, out, &out.payload, &out);
-    case LinkType::ipv4: return ip_of(rest, 4, out);
-    case LinkType::ipv6: return ip_of(rest, 6, out);
-    case LinkType::null: {
-      if (rest.captured < 4) return missing(rest, 4);
-      const std::uint32_t family = be32(rest.p);  // of either byte order; families are small numbers
-      return bsd_loopback(rest, family > 0xFFFF ? le32(rest.p) : family, out);
-    }
-    case LinkType::loop:
-      if (rest.captured < 4) return missing(rest, 4);
-      return bsd_loopback(rest, be32(rest.p), out);
-    case LinkType::linux_cooked: {
-      if (rest.captured < 16) return missing(rest, 16);
-      const std::uint16_t type = be16(rest.p + 14);
-      rest.advance(16);
-      return ethertype(rest, type, out);
-    }
-    case LinkType::linux_cooked2: {
-      if (rest.captured < 20) return missing(rest, 20);
-      const std::uint16_t type = be16(rest.p);
-      rest.advance(20);
-      return ethertype(rest, type, out);
-    }
-  }
-  return DecodeProblem::link_unknown;
-}
-
 Rest rest_of(Bytes bytes, std::uint32_t wire_length) {
   // No frame is longer than what 32 bits count; a longer span is cut, a shorter wire length is a lie.
   const auto captured = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), 0xFFFFFFFF));
   return {bytes.data(), captured, std::max(captured, wire_length)};
+}
+
+}  // namespace
+
+namespace layers {
+
+DecodeProblem network(Rest rest, PacketView& out) { return ip_packet(rest, out, &out.payload, &out); }
+
+DecodeProblem ip_of(Rest rest, unsigned version, PacketView& out) {
+  if (rest.captured != 0 && (rest.p[0] >> 4) != version) return DecodeProblem::malformed;
+  return ip_packet(rest, out, &out.payload, &out);
 }
 
 void reset(PacketView& out) {
@@ -311,25 +240,25 @@ void reset(PacketView& out) {
   out.vlan = 0;
   out.payload = {};
   out.tcp_options = {};
+  out.more_at = 0;
 }
 
-}  // namespace
+}  // namespace layers
 
-std::string_view name(LinkType type) {
-  switch (type) {
-    case LinkType::null: return "BSD loopback";
-    case LinkType::ethernet: return "Ethernet";
-    case LinkType::raw_bsd:
-    case LinkType::raw_openbsd:
-    case LinkType::raw: return "raw IP";
-    case LinkType::loop: return "OpenBSD loopback";
-    case LinkType::linux_cooked: return "Linux cooked";
-    case LinkType::ipv4: return "raw IPv4";
-    case LinkType::ipv6: return "raw IPv6";
-    case LinkType::linux_cooked2: return "Linux cooked v2";
+namespace {
+DecodeProblem frame(LinkType link, Rest rest, PacketView& out) {
+  // The plain case of Ethernet; the one way to read it wrong would be to read it twice.
+  if (link == LinkType::ethernet && rest.captured >= 14) {
+    const std::uint16_t type = be16(rest.p + 12);
+    if (type == 0x0800 || type == 0x86DD) {
+      rest.advance(14);
+      return layers::ip_of(rest, type == 0x0800 ? 4 : 6, out);
+    }
   }
-  return "";
+  layers::Peel peel{out, rest.p};
+  return layers::link_layer(link, rest, peel);
 }
+}  // namespace
 
 std::string_view name(DecodeProblem problem) {
   switch (problem) {
@@ -362,14 +291,26 @@ std::optional<std::uint32_t> tcp_timestamp(Bytes options) {
 }
 
 bool decode(LinkType link, Bytes bytes, std::uint32_t wire_length, PacketView& out) {
-  reset(out);
+  layers::reset(out);
   out.problem = frame(link, rest_of(bytes, wire_length), out);
   return out.problem == DecodeProblem::none;
 }
 
+bool decode_next(Bytes bytes, PacketView& out) {
+  const std::uint32_t at = out.more_at, wire = out.more_wire;
+  layers::reset(out);
+  Rest rest = rest_of(bytes, 0);
+  rest.advance(std::min(at, rest.captured));
+  rest.captured = std::min(rest.captured, wire);
+  rest.wire = wire;
+  layers::Peel peel{out, bytes.data()};
+  out.problem = at == 0 ? DecodeProblem::not_ip : layers::amsdu(rest, peel);
+  return out.problem == DecodeProblem::none;
+}
+
 bool decode_ip(Bytes packet, std::uint32_t wire_length, PacketView& out) {
-  reset(out);
-  out.problem = network(rest_of(packet, wire_length), out, &out.payload, &out);
+  layers::reset(out);
+  out.problem = layers::network(rest_of(packet, wire_length), out);
   return out.problem == DecodeProblem::none;
 }
 

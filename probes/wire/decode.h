@@ -16,7 +16,7 @@ namespace demarc {
 enum class DecodeProblem : std::uint8_t {
   none,
   not_ip,         // ARP, spanning tree, LLDP, ...: no packet of the IP layer, nothing to count
-  encapsulated,   // MPLS, PPPoE, MACsec, ...: may carry IP that we do not open
+  encapsulated,   // encrypted, compressed or not understood: may carry IP that cannot be opened; PacketView::closed
   link_unknown,   // a link type that we do not read
   snapped,        // the capture kept too few bytes to tell the ports
   malformed,      // the packet contradicts itself
@@ -51,19 +51,27 @@ struct IpView {
 
 struct PacketView : IpView {
   DecodeProblem problem = DecodeProblem::none;
-  bool has_quote = false;  // an ICMP error whose quoted packet can be told
-  std::uint16_t vlan = 0;  // the innermost VLAN id; 0: none
-  Bytes payload;           // what was captured behind the transport header
-  Bytes tcp_options;       // what was captured of them
-  IpView quote;            // valid if has_quote
+  bool has_quote = false;   // an ICMP error whose quoted packet can be told
+  std::uint16_t vlan = 0;   // the innermost VLAN id; 0: none
+  Bytes payload;            // what was captured behind the transport header
+  Bytes tcp_options;        // what was captured of them
+  IpView quote;             // valid if has_quote
+  std::string_view closed;  // "MACsec, encrypted": what cannot be opened; valid if the problem is `encapsulated`
+  // A link frame may hold several packets (A-MSDU, IEEE 802.11-2020 section 9.3.2.2): where the next one begins,
+  // from the front of the frame, and how long the rest is on the wire. 0: this was the last. See decode_next().
+  std::uint32_t more_at = 0, more_wire = 0;
 };
 
 /// TSval of the timestamps option (RFC 7323 §3.2), looked for only when somebody asks.
 std::optional<std::uint32_t> tcp_timestamp(Bytes tcp_options);
 
 /// Decodes a frame. `wire_length` is how long the frame was on the wire; a number below bytes.size() counts as
-/// bytes.size(). False: out.problem says why, and nothing else in `out` counts.
+/// bytes.size(). False: out.problem says why, and nothing else in `out` counts but `closed` and `more_at`.
 bool decode(LinkType link, Bytes frame, std::uint32_t wire_length, PacketView& out);
+
+/// The next packet of the same frame, of which `out` is the one before. To be called while out.more_at is not 0,
+/// whether or not the one before could be read; it ends, because every call takes at least 14 bytes.
+bool decode_next(Bytes frame, PacketView& out);
 
 /// The same from the IP header on.
 bool decode_ip(Bytes packet, std::uint32_t wire_length, PacketView& out);

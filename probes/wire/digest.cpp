@@ -21,6 +21,10 @@ bool transport(const std::uint8_t* p, std::uint32_t captured, std::uint32_t wire
     out.tcp_flags = p[13];
   } else if (out.protocol == Protocol::udp.number()) {
     if (captured < 4 || wire < 8) return false;
+    if (captured >= 6) {  // what lies behind the datagram's own length is no payload: see decode.cpp
+      const std::uint32_t datagram = be16(p + 4);
+      if (datagram >= 8 && datagram < wire) wire = datagram, captured = std::min(captured, datagram);
+    }
     out.tcp_seq = out.tcp_ack = 0;
     out.tcp_flags = 0;
   } else {

@@ -103,7 +103,7 @@ std::optional<TunnelKind> parse_tunnel_kind(std::string_view text);
 struct Tunnel {
   TunnelKind kind = TunnelKind::gre;
   Address low, high;     // the ends, the smaller address first
-  std::uint32_t id = 0;  // VNI, GRE key, TEID, ERSPAN session; 0: it has none
+  std::uint32_t id = 0;  // VNI, GRE key, ERSPAN session; 0: it has none, or each direction its own (TEID, call)
   auto operator<=>(const Tunnel&) const = default;
 };
 
@@ -151,6 +151,7 @@ struct FlowSource {
   std::uint64_t aggregated = 0;  // conversations whose detail was given up to bound memory
   std::uint64_t one_sided = 0;   // TCP conversations of which only one direction was seen, though both took part
   std::uint64_t two_sided = 0;   // and those of which both were seen
+  std::uint64_t tunneled = 0;    // packets of tunnels that nobody asked to open: what they carry is not counted
   bool truncated = false;        // the file ends in the middle of a packet
   std::string problem;           // what went wrong while reading, in words; empty: nothing
   std::optional<Timestamp> first, last;

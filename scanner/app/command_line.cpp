@@ -271,6 +271,8 @@ int run_command_line(int argc, char** argv) {
   traffic_app->add_flag("--promiscuous", traffic.promiscuous, "Also packets for other machines");
   traffic_app->add_flag("--conversations", traffic.conversations,
                         "One record for each conversation, with the initiator's port");
+  const char* const tunnels = "Also what tunnels carry (GRE, IP in IP, VXLAN, GENEVE, ERSPAN, GTP-U, ...)";
+  traffic_app->add_flag("--tunnels", traffic.tunnels, tunnels);
   traffic_app->add_option("--fail-on", traffic.fail_on, "Exit 1 at this severity or above (default low)")
       ->type_name("SEVERITY")
       ->take_all()
@@ -326,6 +328,7 @@ int run_command_line(int argc, char** argv) {
       ->add_option("--baseline", verify.baseline, "A saved verdict: findings are marked new, unchanged or gone")
       ->type_name("VERDICT");
   verify_app->add_flag("--new-only", verify.new_only, "Only new findings fail");
+  verify_app->add_flag("--tunnels", verify.tunnels, tunnels);
   verify_app->add_option("--require", verify.require, "passage: an undetermined passage is a gap")
       ->type_name("WHAT");
   verify_app->add_option("--by", verify.by, "Group the findings by application, zone, owner or tag")

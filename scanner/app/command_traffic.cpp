@@ -56,6 +56,13 @@ std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
   return order;
 }
 
+/// What carried the flow: " in vxlan 77"; "" on the outside.
+std::string tunnel_of(const FlowEvidence& evidence, const ObservedFlow& flow) {
+  if (flow.tunnel >= evidence.tunnels.size()) return "";
+  const Tunnel& tunnel = evidence.tunnels[flow.tunnel];
+  return fmt::format(" in {}{}", name(tunnel.kind), tunnel.id != 0 ? fmt::format(" {}", tunnel.id) : "");
+}
+
 std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
   std::string out;
   for (const FlowSource& s : evidence.sources) {
@@ -67,6 +74,7 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
     if (s.undecoded != 0) out += fmt::format(", {} not decoded", grouped_number(s.undecoded));
     if (s.snapped != 0) out += fmt::format(", {} cut too short", grouped_number(s.snapped));
     if (s.aggregated != 0) out += fmt::format(", {} conversations without detail", grouped_number(s.aggregated));
+    if (s.tunneled != 0) out += fmt::format(", {} of tunnels not opened (--tunnels)", grouped_number(s.tunneled));
     out += '\n';
     if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
   }
@@ -75,7 +83,7 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
   for (const ObservedFlow* f : by_use(evidence)) {
     out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
-                       service_of(*f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in);
+                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in);
   }
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
@@ -284,6 +292,7 @@ int run_traffic(const TrafficCommand& command) {
     request.sensor = command.sensor;
     request.write_to = command.write_file;
     request.packets_max = command.count;
+    request.open_tunnels = command.tunnels;
     request.duration_max = times->duration;
     request.idle_max = times->idle;
     request.flow = flow;
@@ -341,6 +350,7 @@ int run_traffic(const TrafficCommand& command) {
              kCouldNotRun;
     request.filter = command.filter;
     request.packets_max = command.count;
+    request.open_tunnels = command.tunnels;
     request.flow = flow;
     for (const CaptureInput& input : request.captures) {
       if (input.path == "-" || flows_only) continue;  // only a verdict names its evidence

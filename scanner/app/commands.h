@@ -102,7 +102,7 @@ struct TrafficCommand {
   std::string interface_name, write_file, sensor, filter, duration, idle, every, prometheus;
   std::uint64_t count = 0;
   std::uint32_t snaplen = 262144, buffer_mib = 64, keep = 0;
-  bool promiscuous = false, conversations = false, follow = false;
+  bool promiscuous = false, conversations = false, tunnels = false, follow = false;
   std::vector<std::string> fail_on;
 };
 
@@ -119,7 +119,7 @@ struct VerifyCommand {
   std::vector<std::string> evidence;
   std::string sensor, vantage, baseline, require, by = "none";
   std::vector<std::string> fail_on;
-  bool new_only = false;
+  bool new_only = false, tunnels = false;
 };
 
 struct ExplainCommand {

@@ -11,6 +11,7 @@
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/catalogue.h"
 #include "rules/policy/translation.h"
+#include "rules/text/number.h"
 #include "rules/text/sha256.h"
 #include "scanner/app/console.h"
 #include "scanner/app/progress.h"
@@ -208,6 +209,11 @@ Result<EvidenceKind> evidence_kind(const std::string& file) {
       "evidence is a scan journal, flow records, a witness's record, a pcap or pcapng capture, or nmap XML");
 }
 
+std::string tunnels_note(const FlowSource& source) {
+  return fmt::format("{}: {} packets of tunnels were not opened; --tunnels does", source.file,
+                     grouped_number(source.tunneled));
+}
+
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options) {
   Snapshot snapshot;
   ObserveRequest observe_request;
@@ -255,6 +261,7 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
   }
   if (!observe_request.captures.empty()) {
     server_ports(request.rules, observe_request.flow.server_ports_tcp, observe_request.flow.server_ports_udp);
+    observe_request.open_tunnels = request.open_tunnels;
     Progress progress(options, "reading captures", "packets/s");
     auto started = std::chrono::steady_clock::now();
     FlowEvidence flows = DEMARC_TRY(observe(
@@ -269,6 +276,7 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
         },
         &stop_on_signals()));
     for (const FlowSource& source : flows.sources) {
+      if (source.tunneled != 0) say_note(tunnels_note(source));
       if (source.problem.empty()) continue;
       say_warning(fmt::format("{}: {}", source.file, source.problem));
       for (std::size_t i : capture_rows)

@@ -18,10 +18,14 @@ struct EvidenceRequest {
   std::vector<std::string> files;
   std::string vantage, sensor;  // for all files that do not say themselves
   const RuleSet* rules = nullptr;
+  bool open_tunnels = false;  // in captures
 };
 
 /// Everything, or the first file that cannot be read at all. Damage inside a file is in the snapshot's notes.
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options);
+
+/// That a capture shows tunnels which nobody asked to open.
+std::string tunnels_note(const FlowSource& source);
 
 /// What a file is, by its first bytes. The error says that it is none of ours.
 Result<EvidenceKind> evidence_kind(const std::string& file);

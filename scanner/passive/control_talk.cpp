@@ -396,23 +396,26 @@ class ControlTalks::Body {
       const MediaLine other = i < others.size() ? others[i] : MediaLine{};
       if (mine.port == 0) continue;
       // RFC 3264 §5.1: media comes to the announced address from the other side of the call, or from what that
-      // side announced; and nobody sends what the other refused.
-      media_between(mine, sender.address, receiver.address, parent, at);
+      // side announced; and nobody sends what the other refused. As long as only one side has spoken, it may open
+      // from what it announced.
+      const bool alone = others.empty();
+      media_between(mine, sender.address, receiver.address, alone, parent, at);
       if (other.port == 0 || other.protocol != mine.protocol) continue;
       const Address here = mine.address.value_or(sender.address), there = other.address.value_or(receiver.address);
-      if (there != receiver.address) media_between(mine, sender.address, there, parent, at);
-      media_between(other, receiver.address, here, parent, at);
+      if (there != receiver.address) media_between(mine, sender.address, there, false, parent, at);
+      media_between(other, receiver.address, sender.address, false, parent, at);
+      if (here != sender.address) media_between(other, receiver.address, here, false, parent, at);
     }
   }
 
-  void media_between(const MediaLine& media, const Address& its_side, const Address& peer, std::uint32_t parent,
-                     Timestamp at) {
+  void media_between(const MediaLine& media, const Address& its_side, const Address& peer, bool either_opens,
+                     std::uint32_t parent, Timestamp at) {
     for (const std::uint16_t port : {media.port, media.control_port})
       if (port != 0)
         expect({.protocol = media.protocol,
                 .at = {media.address.value_or(its_side), Port{port}},
                 .peer = peer,
-                .either_opens = true,
+                .either_opens = either_opens,
                 .parent = parent,
                 .life = kLife},
                at);

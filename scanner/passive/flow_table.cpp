@@ -140,7 +140,7 @@ class FlowTable::Body {
   void report(const Ref& r);
   void report_flow(const Ref& r, ConnState state, bool established);
   void report_attempt(const Ref& r, ConnState state, bool backscatter);
-  void trace(const Ref& r, Pending& pending) const;
+  void trace(const Ref& r, ConnState state, Pending& pending) const;
   void flush_pending();
   FlowLosses& losses_of(std::uint32_t source) {
     if (losses_now_.size() <= source) losses_now_.resize(std::size_t{source} + 1);
@@ -476,6 +476,8 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
     const Protocol protocol(p.protocol);
     d.parent = speech_->parent_of(protocol, {p.source(), Port(p.source_port)}, {p.destination(), Port(p.port)},
                                   Timestamp(Nanoseconds(packet.at)));
+    // Announced conversations are opened by who was told: no port or number of partners knows better.
+    if (d.parent != kNone32 && p.protocol != kTcp) c.decided = c.certain = true;
     c.listening = Speech::is_control(protocol, Port(p.port)) || Speech::is_control(protocol, Port(p.source_port));
   }
   return number;
@@ -623,7 +625,8 @@ void FlowTable::Body::report(const Ref& r) {
     FlowLosses& counts = losses_of(r.d.source);
     ++(c.spoke_0 && c.spoke_1 ? counts.two_sided : counts.one_sided);
   }
-  if (noise_ && !established && !options_.per_conversation) {
+  // What was announced is no attempt: media often go one way only.
+  if (noise_ && !established && !options_.per_conversation && r.d.parent == kNone32) {
     if (is_backscatter(c)) return report_attempt(r, state, true);
     const bool attempt =
         c.key.protocol() == kTcp ? c.tcp.end[0].syn : c.spoke_0 && !c.spoke_1 && c.packets[0] <= kAttemptDatagrams;
@@ -661,7 +664,7 @@ void FlowTable::Body::report_flow(const Ref& r, ConnState state, bool establishe
   f.states.add(state);
   pending.hash = records_->hash_of(f);
   records_->prefetch(pending.hash);
-  trace(r, pending);
+  trace(r, state, pending);
 }
 
 void FlowTable::Body::report_attempt(const Ref& r, ConnState state, bool backscatter) {
@@ -687,7 +690,7 @@ void FlowTable::Body::report_attempt(const Ref& r, ConnState state, bool backsca
   noise_->prefetch(a);
 }
 
-void FlowTable::Body::trace(const Ref& r, Pending& pending) const {
+void FlowTable::Body::trace(const Ref& r, ConnState state, Pending& pending) const {
   pending.traced = false;
   if (options_.traces_max == 0) return;
   const Conversation& c = r.c;
@@ -705,7 +708,14 @@ void FlowTable::Body::trace(const Ref& r, Pending& pending) const {
                    .mark = half[0] << 32 | half[1],
                    .first = pending.flow.first,
                    .ttl_out = r.d.ttl[0],
-                   .ttl_in = r.d.ttl[1]};
+                   .ttl_in = r.d.ttl[1],
+                   .last = pending.flow.last,
+                   .packets_out = pending.flow.packets_out,
+                   .packets_in = pending.flow.packets_in,
+                   .bytes_out = pending.flow.bytes_out,
+                   .bytes_in = pending.flow.bytes_in,
+                   .established = pending.flow.established != 0,
+                   .state = state};
 }
 
 void FlowTable::Body::flush_pending() {

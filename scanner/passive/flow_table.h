@@ -72,6 +72,12 @@ struct ConversationTrace {
   std::uint64_t mark = 0;
   Timestamp first;
   std::uint8_t ttl_out = 0, ttl_in = 0;  // of the first packet from and to the initiator; 0: there was none
+  // What it added to its flow, so that it can be taken out again.
+  Timestamp last;
+  std::uint64_t packets_out = 0, packets_in = 0;
+  std::uint64_t bytes_out = 0, bytes_in = 0;
+  bool established = false;
+  ConnState state = ConnState::OTH;
 };
 
 class FlowTable {

@@ -16,8 +16,10 @@
 #include "probes/wire/decode.h"
 #include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
+#include "scanner/passive/nat_join.h"
 #include "scanner/passive/pipeline.h"
 #include "scanner/passive/speech.h"
+#include "scanner/passive/tunnel_table.h"
 #include "scanner/passive/watch.h"
 
 namespace demarc {
@@ -32,48 +34,125 @@ constexpr std::uint64_t kProgressEvery = 65536;
 /// Decodes packets, sends them on to a flow table and keeps the source's statistics.
 class Decoder {
  public:
-  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number)
-      : table_(table), source_(source), number_(number) {}
+  /// `tunnels`: tunnels are to be opened, and this numbers them.
+  Decoder(FlowTable& table, FlowSource& source, std::uint32_t number, TunnelTable* tunnels)
+      : table_(table), source_(source), number_(number), tunnels_(tunnels) {}
 
   /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
   void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
     source_.packets += packets.size();
     while (!packets.empty()) {
-      Pipeline::Batch& batch = pipeline.filling(table_);
-      if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
-        batch.memory.push_back(memory);
-      const std::size_t some = std::min(packets.size(), Pipeline::kBatch - batch.count);
-      for (const CapturePacket& packet : packets.first(some)) add(packet, batch);
-      packets = packets.subspan(some);
+      Pipeline::Batch& batch = filling(memory, pipeline);
+      std::size_t count = 0;
+      while (count < packets.size() && !batch.full() && add_common(packets[count], batch)) ++count;
+      if (count < packets.size() && !batch.full()) odd_frame({packets[count++], memory, pipeline});
+      packets = packets.subspan(count);
     }
     if (first_ <= last_) source_.first = first_, source_.last = last_;
     if (memory == nullptr) pipeline.drain();
   }
 
  private:
-  void add(const CapturePacket& packet, Pipeline::Batch& batch) {
-    first_ = std::min(first_, packet.at);
-    last_ = std::max(last_, packet.at);
+  struct Place {
+    const CapturePacket& packet;
+    const std::shared_ptr<const void>& memory;
+    Pipeline& pipeline;
+  };
+
+  Pipeline::Batch& filling(const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
+    Pipeline::Batch& batch = pipeline.filling(table_);
+    if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
+      batch.memory.push_back(memory);
+    return batch;
+  }
+
+  /// The next packet of the batch but for what it says itself.
+  FlowPacket& next(const CapturePacket& packet, Pipeline::Batch& batch) {
     FlowPacket& p = batch.packets[batch.count];
     p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
     p.frame = packet.frame;
     p.source = number_;
+    p.tunnel = kNone32;
     p.odd = nullptr;
-    if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
-      table_.prepare(p);
-    } else {
+    return p;
+  }
+
+  /// A frame with one packet in it and nothing inside that. False: it is not one, and odd_frame() must look.
+  bool add_common(const CapturePacket& packet, Pipeline::Batch& batch) {
+    FlowPacket& p = next(packet, batch);
+    if (!digest(packet.link, packet.bytes, packet.wire_length, p.digest) ||
+        may_be_tunnel(p.digest.protocol, p.digest.source_port, p.digest.port))
+      return false;
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    table_.prepare(p);
+    ++batch.count;
+    return true;
+  }
+
+  /// Any frame: it may hold several packets, each of which counts, and tunnels.
+  void odd_frame(const Place& place) {
+    const CapturePacket& packet = place.packet;
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    std::uint32_t more_at = 0, more_wire = 0;
+    do {
+      Pipeline::Batch& batch = filling(place.memory, place.pipeline);
       PacketView& view = batch.next_odd();
-      if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
+      bool good = false;
+      if (more_at == 0) {
+        good = decode(packet.link, packet.bytes, packet.wire_length, view);
+      } else {
+        view.more_at = more_at, view.more_wire = more_wire;
+        good = decode_next(packet.bytes, view);
+      }
+      more_at = view.more_at, more_wire = view.more_wire;
+      if (!good) {
         --batch.odd_count;
-        uncountable(packet, view.problem);
+        uncountable(packet, view);
+        continue;
+      }
+      const bool tunnel = may_be_tunnel(view);
+      if (tunnel) levels_[0] = view;
+      next(packet, batch).odd = &view;
+      ++batch.count;
+      if (tunnel) look_inside(place);
+    } while (more_at != 0);
+  }
+
+  /// What the packet in levels_[0] carries, and what that carries: each level is a packet of its own.
+  void look_inside(const Place& place) {
+    std::uint32_t level = kNone32;
+    for (int depth = 0;; ++depth) {
+      const PacketView& outer = levels_[depth % 2];
+      PacketView& inner = levels_[(depth + 1) % 2];
+      TunnelView tunnel;
+      const bool good = decode_inner(outer, inner, tunnel);
+      if (!tunnel.found || inner.problem == DecodeProblem::not_ip) return;
+      if (tunnels_ == nullptr) {
+        ++source_.tunneled;
         return;
       }
+      if (!good) return uncountable(place.packet, inner);
+      const std::optional<std::uint32_t> number =
+          depth < kTunnelDepthMax ? tunnels_->number_of(outer, tunnel, level) : std::nullopt;
+      if (!number) {  // too deep, or too many to tell them apart
+        ++source_.undecoded;
+        return;
+      }
+      level = *number;
+      Pipeline::Batch& batch = filling(place.memory, place.pipeline);
+      PacketView& view = batch.next_odd();
+      view = inner;
+      FlowPacket& p = next(place.packet, batch);
       p.odd = &view;
+      p.tunnel = level;
+      ++batch.count;
     }
-    ++batch.count;
   }
-  void uncountable(const CapturePacket& packet, DecodeProblem problem) {
-    switch (problem) {
+
+  void uncountable(const CapturePacket& packet, const PacketView& view) {
+    switch (view.problem) {
       case DecodeProblem::none:
       case DecodeProblem::not_ip: break;
       case DecodeProblem::snapped: ++source_.snapped; break;
@@ -91,6 +170,8 @@ class Decoder {
   FlowTable& table_;
   FlowSource& source_;
   std::uint32_t number_;
+  TunnelTable* tunnels_;
+  std::array<PacketView, 2> levels_;
   Timestamp first_{Nanoseconds::max()}, last_{Nanoseconds::min()};
 };
 
@@ -182,7 +263,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  const FlowOptions options = with_key(request.flow);
+  FlowOptions options = with_key(request.flow);
+  const auto another = [&](const CaptureInput& input) { return input.sensor != request.captures[0].sensor; };
+  if (options.traces_max == 0 && std::any_of(request.captures.begin(), request.captures.end(), another))
+    options.traces_max = static_cast<std::uint32_t>(options.memory_max / 16 / sizeof(ConversationTrace));
   Speech speech({.hash_key = options.hash_key});
   std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
@@ -201,10 +285,11 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     bytes_total += stream.bytes_total();
     later.push_back(std::move(stream));
   }
+  TunnelTable tunnels;
   std::vector<Decoder> decoders;
   for (std::size_t i = 0; i < evidence.sources.size(); ++i)
-    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i],
-                          static_cast<std::uint32_t>(i));
+    decoders.emplace_back(tables.at(evidence.sources[i].sensor), evidence.sources[i], static_cast<std::uint32_t>(i),
+                          request.open_tunnels ? &tunnels : nullptr);
   // The latest first packet stands first, so that the next file to open is at the back.
   std::sort(later.begin(), later.end(), [](const Stream& a, const Stream& b) {
     return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
@@ -284,7 +369,13 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   }
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
   pipeline.drain();
-  for (auto& [sensor, table] : tables) table.finish(evidence);
+  std::vector<std::vector<ConversationTrace>> traces;
+  for (auto& [sensor, table] : tables) {
+    table.finish(evidence);
+    traces.push_back(table.take_traces());
+  }
+  join_sensors(traces, evidence);
+  evidence.tunnels = tunnels.tunnels();
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
@@ -304,22 +395,25 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   const FlowOptions options = with_key(request.flow);
   Speech speech({.hash_key = options.hash_key});
   FlowTable flows(options, &speech);
+  TunnelTable tunnels;
   std::optional<Decoder> decoder;
   Pipeline pipeline(false);
   WatchTable table;
   table.source = &source;
   table.feed = [&](std::span<const CapturePacket> packets) {
-    if (!decoder) decoder.emplace(flows, source, 0);
+    if (!decoder) decoder.emplace(flows, source, 0, request.open_tunnels ? &tunnels : nullptr);
     decoder->feed(packets, nullptr, pipeline);
   };
   table.rotate = [&](FlowEvidence& evidence) {
     flows.rotate(evidence);
     evidence.services = speech.services();
     evidence.parents = speech.parents();
+    evidence.tunnels = tunnels.tunnels();
     decoder.reset();
   };
   table.finish = [&](FlowEvidence& evidence) {
     flows.finish(evidence);
+    evidence.tunnels = tunnels.tunnels();
     evidence.services = speech.take_services();
     evidence.parents = speech.take_parents();
   };

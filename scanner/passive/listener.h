@@ -34,6 +34,9 @@ struct ObserveRequest {
   std::string filter;             // BPF; empty: all
   std::uint64_t packets_max = 0;  // -c; 0: all. Counts what the filter lets by
   unsigned threads = 0;           // 1 or 2; 0: two for large captures where there are two processors
+  /// What tunnels carry is followed too: as flows whose `tunnel` says which, beside the outer ones. False: it is
+  /// counted in FlowSource::tunneled.
+  bool open_tunnels = false;
   FlowOptions flow;
 };
 
@@ -64,15 +67,16 @@ struct LiveRequest {
   std::uint64_t packets_max = 0;              // -c; 0: until stopped
   std::chrono::milliseconds duration_max{0};  // 0: until stopped
   std::chrono::milliseconds idle_max{0};      // ends when nothing came for so long; 0: never
-  /// Tells what was seen in intervals of this length, which begin at its multiples, and the rest at the end. 0: never;
-  /// then all of it is the result.
+  /// Tells what was seen in intervals of this length, which begin at its multiples, and the rest at the end. 0:
+  /// never; then all of it is the result.
   std::chrono::seconds every{0};
   std::function<bool(LiveInterval&)> on_interval;  // with `every`; false ends the watch
+  bool open_tunnels = false;                       // as in ObserveRequest
   FlowOptions flow;
 };
 
-/// `ready` is called once the interface is open and packets are being kept. With `every` the result has no flows: they
-/// have been told.
+/// `ready` is called once the interface is open and packets are being kept. With `every` the result has no flows:
+/// they have been told.
 Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
                                   const ObserveCallback& progress = {}, const std::function<void()>& ready = {});
 

@@ -44,7 +44,7 @@ Related::Taken Related::expect(const Expected& expected, Timestamp at) {
     if (waiting.empty()) waiting.assign(65536, 0);
     ++waiting[expected.at.port.number()];
   }
-  entries_[number] = {expected, later(at, expected.life), true};
+  entries_[number] = {expected, later(at, expected.life), true, false, Port{}};
   return Taken::yes;
 }
 
@@ -80,15 +80,6 @@ void Related::erase(std::uint32_t number) {
   free_.push_back(number);
 }
 
-std::uint32_t Related::use(std::uint32_t number, Timestamp at) {
-  const std::uint32_t parent = entries_[number].expected.parent;
-  if (entries_[number].expected.once)
-    erase(number);
-  else
-    entries_[number].ends = std::max(entries_[number].ends, later(at, entries_[number].expected.life));
-  return parent;
-}
-
 std::uint32_t Related::parent_of(Protocol protocol, const Endpoint& initiator, const Endpoint& responder,
                                  Timestamp at) {
   if (protocol != Protocol::tcp && protocol != Protocol::udp) return kNone32;
@@ -98,14 +89,24 @@ std::uint32_t Related::parent_of(Protocol protocol, const Endpoint& initiator, c
     if (waiting[announced.port.number()] == 0) return kNone32;
     const std::uint32_t number = find(protocol, announced, other.address, hash(protocol, announced, other.address));
     if (number == HashIndex::kNone) return kNone32;
-    const Expected& e = entries_[number].expected;
+    Entry& entry = entries_[number];
+    const Expected& e = entry.expected;
     if (opens && !e.either_opens) return kNone32;
     if (!e.low_source && other.port.number() < kFirstFree && other.port.number() != kFtpData) return kNone32;
-    if (entries_[number].ends < at) {
+    if (entry.ends < at) {
       erase(number);
       return kNone32;
     }
-    return use(number, at);
+    const std::uint32_t parent = e.parent;
+    if (!e.once) {
+      entry.ends = std::max(entry.ends, later(at, e.life));
+    } else if (!entry.taken) {
+      entry.taken = true;
+      entry.taken_by = other.port;
+    } else if (entry.taken_by != other.port) {
+      return kNone32;
+    }
+    return parent;
   };
   const std::uint32_t parent = look(responder, initiator, false);
   return parent != kNone32 ? parent : look(initiator, responder, true);

@@ -53,12 +53,13 @@ class Related {
   struct Entry {
     Expected expected;
     Timestamp ends;
-    bool used = false;  // the place is
+    bool used = false;   // the place is
+    bool taken = false;  // once, by whoever came from that port; another sensor may show the same conversation
+    Port taken_by{};
   };
   static constexpr std::size_t slot(Protocol protocol) { return protocol == Protocol::tcp ? 0 : 1; }
   std::uint32_t hash(Protocol protocol, const Endpoint& at, const Address& peer) const;
   std::uint32_t find(Protocol protocol, const Endpoint& at, const Address& peer, std::uint32_t hashed) const;
-  std::uint32_t use(std::uint32_t number, Timestamp at);
   void erase(std::uint32_t number);
   std::uint32_t place(Timestamp at);
 

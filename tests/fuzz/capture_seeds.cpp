@@ -3,12 +3,15 @@
 //   capture_seeds tests/fuzz/corpus
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "probes/wire/craft.h"
+#include "probes/wire/craft_layers.h"
+#include "probes/wire/craft_tunnels.h"
 #include "probes/wire/decode.h"
 #include "scanner/files/pcap_writer.h"
 #include "scanner/files/pcapng_writer.h"
@@ -74,6 +77,34 @@ void frames(const std::filesystem::path& folder) {
       seed.insert(seed.end(), frame.begin(), frame.end());
       write(folder / fmt::format("{:02}", number++), seed);
     }
+  const Frame packet = packets(false)[0], packet6 = packets(true)[5];
+  std::uint8_t choice = 9;  // as frame_fuzz counts
+  for (const LayerCraft& layer : layer_crafts()) {
+    Frame seed{choice++, 0, 0};
+    ByteWriter(seed).bytes(layer.frame(choice % 2 == 0 ? packet : packet6));
+    std::string file(layer.name);
+    std::replace(file.begin(), file.end(), ' ', '-');
+    write(folder / ("layer-" + file), seed);
+  }
+  for (const TunnelCraft& tunnel : tunnel_crafts())
+    for (const bool v4 : {true, false})
+      for (const Frame* inner : {&packet, &packet6}) {
+        if (!can_carry(tunnel, v4, *inner) || (v4 == (inner == &packet6) && can_carry(tunnel, true, packet)))
+          continue;
+        Frame seed{1, 0, 0};
+        ByteWriter(seed).bytes(
+            craft_ethernet(tunnel.packet(v4 ? kRouter : kRouter6, v4 ? kServer : kServer6, *inner, 77), {42}));
+        std::string file(tunnel.name);
+        std::replace(file.begin(), file.end(), ' ', '-');
+        write(folder / fmt::format("tunnel-{}{}", file, v4 ? "" : "-v6"), seed);
+      }
+  Frame several{9, 0, 0};
+  for (const LayerCraft& layer : layer_crafts()) {
+    if (layer.link == LinkType::wifi) break;
+    ++several[0];
+  }
+  ByteWriter(several).bytes(craft_amsdu({packet, packet6, packets(false)[5]}));
+  write(folder / "amsdu", several);
   Frame tagged{1, 0, 0};
   const Frame frame = craft_ethernet(packets(false)[0], {7, 300});
   tagged.insert(tagged.end(), frame.begin(), frame.end());

@@ -25,7 +25,7 @@ TEST_CASE("different things are counted exactly up to 1,024") {
 }
 
 TEST_CASE("above that they are estimated within 3 percent") {
-  for (const std::uint64_t many : {1'100, 2'000, 5'000, 20'000, 50'000, 300'000, 3'000'000}) {
+  for (const std::uint64_t many : std::initializer_list<std::uint64_t>{1'100, 2'000, 5'000, 20'000, 50'000, 300'000, 3'000'000}) {
     std::mt19937_64 random(many);
     DistinctCount count;
     for (std::uint64_t i = 0; i < many; ++i) {
@@ -41,7 +41,7 @@ TEST_CASE("above that they are estimated within 3 percent") {
 
 TEST_CASE("two counts added together count what both saw once") {
   std::mt19937_64 random(3);
-  for (const std::uint64_t many : {300, 900, 4'000}) {
+  for (const std::uint64_t many : std::initializer_list<std::uint64_t>{300, 900, 4'000}) {
     DistinctCount one, two, both;
     for (std::uint64_t i = 0; i < many; ++i) {
       const std::uint64_t thing = random();

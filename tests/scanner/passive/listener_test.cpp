@@ -134,7 +134,7 @@ TEST_CASE("a cut capture: what is whole counts, the rest is said") {
 TEST_CASE("what cannot be counted is counted as such") {
   const Folder folder;
   PcapngBytes file;
-  file.section().interface({.link = LinkType::ethernet}).interface({.link = static_cast<LinkType>(105)});
+  file.section().interface({.link = LinkType::ethernet}).interface({.link = static_cast<LinkType>(147)});
   Frame arp, mpls;
   ByteWriter(arp).zeros(12).u16(0x0806).zeros(46);
   ByteWriter(mpls).zeros(12).u16(0x8847).zeros(46);
