@@ -28,7 +28,8 @@ class ByteBuffer {
   std::uint64_t skip(std::uint64_t count);
   /// Bytes taken since the start.
   std::uint64_t offset() const { return read_ - (end_ - begin_); }
-  std::uint64_t bytes_read() const { return read_; }
+  /// Of the file: compressed bytes, where it is compressed.
+  std::uint64_t bytes_read() const { return source_->bytes_of_file().value_or(read_); }
   bool at_end() const { return at_end_ && begin_ == end_; }
   std::string problem() const { return source_->problem(); }
 

@@ -67,7 +67,7 @@ std::size_t PcapReader::read(std::span<CapturePacket> out) {
       const std::string read_error = buffer_.problem();
       const std::uint64_t frame = statistics_.packets + 1;
       if (!read_error.empty())
-        stop(fmt::format("{} after frame {}", read_error, frame - 1));
+        stop(fmt::format("{}, after frame {}", read_error, frame - 1));
       else if (buffer_.ready().empty())
         stop("");
       else

@@ -51,7 +51,7 @@ void PcapngReader::stop(std::string problem) {
 
 void PcapngReader::cut(std::size_t needed) {
   if (const std::string error = buffer_.problem(); !error.empty())
-    return stop(fmt::format("{} after frame {}", error, records_));
+    return stop(fmt::format("{}, after frame {}", error, records_));
   if (buffer_.ready().empty()) return stop("");
   stop(fmt::format("the file ends in the middle of a block behind frame {}, at byte {}: {} of {} bytes are there",
                    records_, buffer_.offset(), buffer_.ready().size(), needed));
