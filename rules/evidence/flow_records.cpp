@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <iterator>
 #include <set>
 #include <tuple>
 #include <type_traits>
@@ -592,6 +593,35 @@ Result<FlowEvidence> read_flow_records(std::string file, std::string_view text) 
   FlowRecordReader reader(std::move(file));
   DEMARC_TRY(reader.feed(text));
   return reader.finish();
+}
+
+void append_flows(FlowEvidence& to, FlowEvidence from) {
+  if (to.sources.empty() && to.flows.empty() && to.noise.empty()) {
+    to = std::move(from);
+    return;
+  }
+  const auto shift = [](std::uint32_t& index, std::size_t by) {
+    if (index != kNone32) index += static_cast<std::uint32_t>(by);
+  };
+  for (ObservedFlow& f : from.flows) {
+    shift(f.source, to.sources.size());
+    shift(f.service, to.services.size());
+    shift(f.parent, to.parents.size());
+    shift(f.tunnel, to.tunnels.size());
+    shift(f.real, to.real_ends.size());
+  }
+  for (TrafficNoise& n : from.noise) shift(n.source, to.sources.size());
+  const auto move_all = [](auto& into, auto& list) {
+    into.insert(into.end(), std::make_move_iterator(list.begin()), std::make_move_iterator(list.end()));
+  };
+  move_all(to.sources, from.sources);
+  move_all(to.flows, from.flows);
+  move_all(to.noise, from.noise);
+  move_all(to.services, from.services);
+  move_all(to.parents, from.parents);
+  move_all(to.tunnels, from.tunnels);
+  move_all(to.real_ends, from.real_ends);
+  to.complete = to.complete && from.complete;
 }
 
 }  // namespace demarc

@@ -37,6 +37,9 @@ class FlowRecordReader {
 
 Result<FlowEvidence> read_flow_records(std::string file, std::string_view text);
 
+/// Puts the records of `from` behind those of `to`: one evidence of all their sources.
+void append_flows(FlowEvidence& to, FlowEvidence from);
+
 /// draft-07 JSON Schema of one line of a flow file.
 std::string flows_json_schema();
 

@@ -108,7 +108,8 @@ void add_selection(CLI::App& app, Selection& s, std::vector<std::string>* vantag
                  "How many vantage points scan at the same time: they share scope.max_rate")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
-  app.add_flag_callback("-n", [] {}, "Names are never resolved; accepted for habit's sake");
+  app.add_flag_callback(
+      "-n", [] {}, "Names are never resolved; accepted for habit's sake");
 }
 
 std::string report_formats_text() { return fmt::format("{}", fmt::join(report_format_names(), ", ")); }
@@ -227,10 +228,12 @@ int run_command_line(int argc, char** argv) {
 
   TrafficCommand traffic;
   CLI::App* traffic_app = app.add_subcommand(
-      "traffic", "Conversations of captures or an interface, judged by the rules if there are any");
+      "traffic", "Conversations of captures, flow records or an interface, judged by the rules if there are any");
   add_common(*traffic_app, traffic.common, "text, jsonl (flow records), csv; with a rule set also " + reports);
   traffic_app
-      ->add_option("captures", traffic.words, "Capture files, - for standard input; with -i a BPF expression")
+      ->add_option("captures", traffic.words,
+                   "Captures and flow records, SENSOR=FILE where one was made; - for standard input; with -i a BPF "
+                   "expression")
       ->type_name("CAPTURE");
   traffic_app->add_option("-r", traffic.captures, "A capture file; - is standard input")
       ->type_name("FILE")
@@ -242,6 +245,8 @@ int run_command_line(int argc, char** argv) {
       ->type_name("NAME");
   traffic_app->add_option("-f,--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
   traffic_app->add_option("-c,--count", traffic.count, "Stop after this many packets")->type_name("N");
+  traffic_app->add_option("--sampling", traffic.sampling, "Flow records: their sensor saw one packet in N")
+      ->type_name("N");
   traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")
       ->type_name("TIME");
   traffic_app->add_option("-s,--snaplen", traffic.snaplen, "Bytes kept of each packet (default all)")
@@ -297,7 +302,9 @@ int run_command_line(int argc, char** argv) {
       ->type_name("EVIDENCE");
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
-  verify_app->add_option("--sensor", verify.sensor, "Where captures were made")->type_name("NAME");
+  verify_app->add_option("--sensor", verify.sensor, "Where captures and flow records were made")->type_name("NAME");
+  verify_app->add_option("--sampling", verify.sampling, "Flow records: their sensor saw one packet in N")
+      ->type_name("N");
   verify_app
       ->add_option("--fail-on", verify.fail_on,
                    "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")

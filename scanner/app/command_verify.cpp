@@ -57,7 +57,7 @@ int run_verify(const VerifyCommand& command) {
     baseline = std::move(*read);
   }
   Result<Snapshot> snapshot =
-      read_evidence({command.evidence, command.vantage, command.sensor, &rules}, command.common);
+      read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.sampling}, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   if (stop_on_signals())
     return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;

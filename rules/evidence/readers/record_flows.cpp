@@ -48,12 +48,11 @@ class Keyed {
 
 class Index {
  public:
-  Index() : slots_(1024) {}
   template <typename Predicate>
   std::uint32_t find(std::uint32_t hash, Predicate&& is_it) const {
     for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      if (slots_[i].second == kNone) return kNone;
-      if (slots_[i].first == hash && is_it(slots_[i].second)) return slots_[i].second;
+      if (slots_[i].number == kNone) return kNone;
+      if (slots_[i].hash == hash && is_it(slots_[i].number)) return slots_[i].number;
     }
   }
   void insert(std::uint32_t hash, std::uint32_t number) {
@@ -63,37 +62,38 @@ class Index {
   }
   void erase(std::uint32_t hash, std::uint32_t number) {
     std::size_t hole = hash & mask();
-    while (slots_[hole].second != number) {
-      if (slots_[hole].second == kNone) return;
+    while (slots_[hole].number != number) {
+      if (slots_[hole].number == kNone) return;
       hole = (hole + 1) & mask();
     }
-    for (std::size_t i = (hole + 1) & mask(); slots_[i].second != kNone; i = (i + 1) & mask()) {
-      const std::size_t home = slots_[i].first & mask();
+    for (std::size_t i = (hole + 1) & mask(); slots_[i].number != kNone; i = (i + 1) & mask()) {
+      const std::size_t home = slots_[i].hash & mask();
       if (((i - home) & mask()) >= ((i - hole) & mask())) {
         slots_[hole] = slots_[i];
         hole = i;
       }
     }
-    slots_[hole] = {0, kNone};
+    slots_[hole] = Slot{};
     --size_;
   }
 
  private:
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t number = kNone;
+  };
   std::size_t mask() const { return slots_.size() - 1; }
   void place(std::uint32_t hash, std::uint32_t number) {
     std::size_t i = hash & mask();
-    while (slots_[i].second != kNone) i = (i + 1) & mask();
+    while (slots_[i].number != kNone) i = (i + 1) & mask();
     slots_[i] = {hash, number};
   }
   void grow() {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> old = std::exchange(slots_, Slots(slots_.size() * 2));
-    for (const auto& [hash, number] : old)
-      if (number != kNone) place(hash, number);
+    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots_.size() * 2));
+    for (const Slot& slot : old)
+      if (slot.number != kNone) place(slot.hash, slot.number);
   }
-  struct Slots : std::vector<std::pair<std::uint32_t, std::uint32_t>> {
-    explicit Slots(std::size_t n) : vector(n, {0, kNone}) {}
-  };
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> slots_ = Slots(1024);
+  std::vector<Slot> slots_ = std::vector<Slot>(1024);
   std::size_t size_ = 0;
 };
 
