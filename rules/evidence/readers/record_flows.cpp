@@ -17,7 +17,7 @@ namespace {
 using namespace record_flag;
 
 constexpr std::uint32_t kNone = 0xFFFFFFFF;
-constexpr std::size_t kNamedMax = 65536;  // different services, tunnels and translations; more are counted
+constexpr std::size_t kNamedMax = 1'000'000;  // different services, tunnels and translations each; more are counted
 
 // The same two structures as the flow table's (scanner/passive/hash_index.h), which this layer may not use: a keyed
 // hash, and open addressing with eight bytes a slot that erases by shifting back.
@@ -187,7 +187,9 @@ Judged judge_tcp(const RecordDirection& i, const RecordDirection& r, FlagKind ki
 
 class RecordFlows::Body {
  public:
-  explicit Body(const RecordFlowOptions& options) : options_(options), hash_(options.hash_key) {}
+  explicit Body(const RecordFlowOptions& options) : options_(options), hash_(options.hash_key) {
+    options_.conversations_max = std::max(options_.conversations_max, 1U);
+  }
 
   bool add(const FlowPiece& p);
   FlowEvidence finish();
@@ -198,6 +200,7 @@ class RecordFlows::Body {
   std::map<Tunnel, std::uint32_t> tunnels_;
   std::map<RealEnds, std::uint32_t> real_ends_;
   std::uint64_t seen_twice_ = 0;
+  std::uint64_t unnamed_ = 0;  // what found no place in the three lists
 
  private:
   Nanoseconds patience(const Talk& t) const;
@@ -254,23 +257,21 @@ bool RecordFlows::Body::add(const FlowPiece& given) {
     const Family family = p.source.family();
     p.protocol = family == Family::ipv6 ? Protocol::icmpv6 : Protocol::icmp;
     p.source_port = p.destination_port = Port(0);
-    IcmpType type = p.icmp.value_or(IcmpType{});
-    if (p.icmp && is_icmp_error(family, type.type)) return false;
-    if (p.icmp) {
-      p.opener_known = true;
-      certain = icmp_reply_type(family, type.type).has_value();
-      bool is_answer = false;
-      for (unsigned query = 0; query < 256 && !certain && !is_answer; ++query) {
-        const auto q = static_cast<std::uint8_t>(query);
-        if (icmp_reply_type(family, q) != type.type) continue;
-        // An answer: the conversation is its query's.
-        std::swap(p.source, p.destination);
-        std::swap(p.out, p.in);
-        type = {q, type.code};
-        is_answer = true;
-        if (p.state == ConnState::S0 || p.state == ConnState::SHR)
-          p.state = p.state == ConnState::S0 ? ConnState::SHR : ConnState::S0;
-      }
+    if (!p.icmp || is_icmp_error(family, p.icmp->type)) return false;
+    IcmpType type = *p.icmp;
+    p.opener_known = true;
+    certain = icmp_reply_type(family, type.type).has_value();
+    bool is_answer = false;
+    for (unsigned query = 0; query < 256 && !certain && !is_answer; ++query) {
+      const auto q = static_cast<std::uint8_t>(query);
+      if (icmp_reply_type(family, q) != type.type) continue;
+      // An answer: the conversation is its query's.
+      std::swap(p.source, p.destination);
+      std::swap(p.out, p.in);
+      type = {q, type.code};
+      is_answer = true;
+      if (p.state == ConnState::S0 || p.state == ConnState::SHR)
+        p.state = p.state == ConnState::S0 ? ConnState::SHR : ConnState::S0;
     }
     p.icmp = type;
   }
@@ -585,6 +586,12 @@ FlowEvidence RecordFlows::Body::finish() {
   for (std::uint32_t i = 0; i < open_.size(); ++i)
     if (open_[i].in_use) end(i);
   for (Talk& t : undecided_) decide(t);
+  if (unnamed_ != 0 && !evidence_.sources.empty()) {
+    std::string& problem = evidence_.sources.front().problem;
+    problem +=
+        fmt::format("{}the service or translation of {} records was given up: there are too many different ones",
+                    problem.empty() ? "" : "; ", grouped_number(unnamed_));
+  }
   for (FlowSource& source : evidence_.sources) source.sampling = std::max(source.sampling, options_.sampling);
   std::sort(evidence_.flows.begin(), evidence_.flows.end(), [](const ObservedFlow& a, const ObservedFlow& b) {
     const auto key = [](const ObservedFlow& f) {
@@ -613,7 +620,7 @@ FlowSource& RecordFlows::source(std::uint32_t index) { return body_->evidence_.s
 std::uint32_t RecordFlows::service(std::string_view name, std::string_view evidence) {
   const auto found = body_->services_.find(name);
   if (found != body_->services_.end()) return found->second;
-  if (body_->services_.size() >= kNamedMax) return kNone32;
+  if (body_->services_.size() >= kNamedMax) return ++body_->unnamed_, kNone32;
   const auto index = static_cast<std::uint32_t>(body_->evidence_.services.size());
   ServiceSeen& seen = body_->evidence_.services.emplace_back();
   seen.name = name;
@@ -624,10 +631,11 @@ std::uint32_t RecordFlows::service(std::string_view name, std::string_view evide
 
 namespace {
 template <typename T>
-std::uint32_t index_of(std::map<T, std::uint32_t>& known, std::vector<T>& list, const T& value) {
+std::uint32_t index_of(std::map<T, std::uint32_t>& known, std::vector<T>& list, const T& value,
+                       std::uint64_t& unnamed) {
   const auto found = known.find(value);
   if (found != known.end()) return found->second;
-  if (known.size() >= kNamedMax) return kNone32;
+  if (known.size() >= kNamedMax) return ++unnamed, kNone32;
   const auto index = static_cast<std::uint32_t>(list.size());
   list.push_back(value);
   known.emplace(value, index);
@@ -636,10 +644,10 @@ std::uint32_t index_of(std::map<T, std::uint32_t>& known, std::vector<T>& list, 
 }  // namespace
 
 std::uint32_t RecordFlows::tunnel(const Tunnel& tunnel) {
-  return index_of(body_->tunnels_, body_->evidence_.tunnels, tunnel);
+  return index_of(body_->tunnels_, body_->evidence_.tunnels, tunnel, body_->unnamed_);
 }
 std::uint32_t RecordFlows::real(const RealEnds& ends) {
-  return index_of(body_->real_ends_, body_->evidence_.real_ends, ends);
+  return index_of(body_->real_ends_, body_->evidence_.real_ends, ends, body_->unnamed_);
 }
 bool RecordFlows::add(const FlowPiece& piece) { return body_->add(piece); }
 void RecordFlows::interrupted() { body_->evidence_.complete = false; }

@@ -100,13 +100,15 @@ class RecordFlows {
   std::uint32_t add_source(std::string file, std::string sensor);
   /// Valid until the next add_source().
   FlowSource& source(std::uint32_t index);
-  /// Names what pieces refer to; equal ones share an index. kNone32 when there are too many (they are counted).
+  /// Names what pieces refer to; equal ones share an index. kNone32 when there are too many (counted, and said by
+  /// finish()).
   std::uint32_t service(std::string_view name, std::string_view evidence);
   std::uint32_t tunnel(const Tunnel& tunnel);
   /// `initiator` stands for the piece's source, `responder` for its destination, `port` for the latter's.
   std::uint32_t real(const RealEnds& ends);
 
-  /// False: it is about nothing that could be a conversation (an ICMP error), and was left out.
+  /// False: it is about nothing that could be a conversation (an ICMP error, ICMP of an unknown type), and was left
+  /// out.
   bool add(const FlowPiece& piece);
   void interrupted();  // a file ends early: the evidence is not complete
   const RecordFlowOptions& options() const;

@@ -54,6 +54,7 @@ void RecordReader::add(FlowPiece& piece, std::uint64_t line) {
     ++taken_;
   else
     ++skipped_;
+  if (piece.protocol.is_icmp() && !piece.icmp) ++untyped_;
 }
 
 void RecordReader::flaw(std::string what) {
@@ -73,6 +74,9 @@ Result<std::string> RecordReader::finish() {
     flaw(fmt::format("{} unreadable record{}, the first in line {}, column {}: {}", grouped_number(unreadable_),
                      unreadable_ == 1 ? "" : "s", first_->where.line, first_->where.column, first_->what));
   }
+  if (untyped_ != 0)
+    flaw(fmt::format("{} record{} of ICMP without its type {} left out", grouped_number(untyped_),
+                     untyped_ == 1 ? "" : "s", untyped_ == 1 ? "was" : "were"));
   if (cut_) {
     s.truncated = true;
     flows_.interrupted();

@@ -48,7 +48,7 @@ class RecordReader {
   RecordFlows& flows_;
   std::uint32_t index_;
   std::string kind_;
-  std::uint64_t taken_ = 0, skipped_ = 0, unreadable_ = 0;
+  std::uint64_t taken_ = 0, skipped_ = 0, unreadable_ = 0, untyped_ = 0;
   bool cut_ = false;
   std::optional<Error> first_;
   std::string flaws_;

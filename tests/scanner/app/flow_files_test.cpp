@@ -160,8 +160,10 @@ Snapshot evidence_of(const RuleSet& rules, std::vector<std::string> files) {
 }
 
 std::set<std::string> findings(const RuleSet& rules, const Snapshot& snapshot) {
-  const Verdict verdict =
-      judge(rules, snapshot, {.as_of = kStart + std::chrono::hours(1), .judge_rule_set = false});
+  JudgeOptions options;
+  options.as_of = kStart + std::chrono::hours(1);
+  options.judge_rule_set = false;
+  const Verdict verdict = judge(rules, snapshot, options);
   std::set<std::string> out;
   for (const Finding& f : verdict.findings) out.insert(f.id + " " + f.title);
   return out;
