@@ -43,7 +43,7 @@ name: flows
 timezone: UTC
 zones:
   internet: { any: true }
-  dmz: { cidrs: [192.0.2.0/24], trust: dmz }
+  dmz: { cidrs: [192.0.2.0/24] }
 hosts:
   web: { addresses: [192.0.2.10] }
 services:
