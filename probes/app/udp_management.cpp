@@ -152,8 +152,9 @@ UdpHeard read_udp_snmp_community(Bytes reply, const Token& token) {
     if (value->tag == 0x04 && said.empty()) said = word_of(text_of(value->content));
     if (value->tag == 0x06) enterprise = enterprise_of(value->content);
   }
-  is_answer(heard, "snmp",
-            *status != 0 ? fmt::format("community public: {}", snmp_error(*status)) : "community public: " + said);
+  // In answer to others it is their community, and stays theirs.
+  const std::string who = was_asked(token) ? "community public: " : "response: ";
+  is_answer(heard, "snmp", who + (*status != 0 ? std::string(snmp_error(*status)) : said));
   heard.seen->product = enterprise_name(enterprise);
   heard.seen->version = *version == 0 ? "SNMPv1" : "SNMPv2c";
   return heard;

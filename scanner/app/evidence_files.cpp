@@ -21,6 +21,7 @@
 #include "scanner/app/progress.h"
 #include "scanner/app/world.h"
 #include "scanner/files/byte_source.h"
+#include "scanner/files/capture_list.h"
 #include "scanner/files/capture_reader.h"
 #include "scanner/files/file.h"
 #include "scanner/files/open_source.h"
@@ -253,6 +254,35 @@ NamedFile take_apart(const std::string& value, const RuleSet* rules) {
   return known ? NamedFile{value.substr(equals + 1), name} : NamedFile{value, {}};
 }
 
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules) {
+  EvidenceList list;
+  std::size_t left_out = 0;
+  std::string first_left_out;
+  for (const std::string& word : words) {
+    const NamedFile named = take_apart(word, rules);
+    std::vector<std::string> files{named.file};
+    if (named.file != "-") files = DEMARC_TRY(files_of(named.file));
+    if (files.size() == 1 && files.front() == named.file) {
+      list.files.push_back(named);
+      continue;
+    }
+    std::size_t found = 0;
+    for (std::string& file : files) {
+      if (!evidence_kind(file)) {
+        if (left_out++ == 0) first_left_out = file;
+        continue;
+      }
+      ++found;
+      list.files.push_back({std::move(file), named.place});
+    }
+    if (found == 0) return file_failure(named.file, "there is no evidence here", std::string(kKinds));
+  }
+  if (left_out != 0)
+    say_note(fmt::format("{} file{} no evidence and {} left out, {} the first", left_out,
+                         left_out == 1 ? " is" : "s are", left_out == 1 ? "was" : "were", first_left_out));
+  return list;
+}
+
 Result<EvidenceKind> evidence_kind(const std::string& file) {
   const Sniffed sniffed = DEMARC_TRY(sniff(file));
   return sniffed.kind;
@@ -301,8 +331,8 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
   ObserveRequest observe_request;
   std::vector<std::size_t> capture_rows;
   std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
-  for (const std::string& value : request.files) {
-    NamedFile named = take_apart(value, request.rules);
+  EvidenceList list = DEMARC_TRY(list_evidence(request.files, request.rules));
+  for (NamedFile& named : list.files) {
     EvidenceFile row;
     row.name = named.file;
     row.kind = DEMARC_TRY(evidence_kind(named.file));

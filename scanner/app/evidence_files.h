@@ -35,6 +35,13 @@ struct NamedFile {
 };
 NamedFile take_apart(const std::string& value, const RuleSet* rules);
 
+/// The files of such words: directories and quoted patterns stand for the files in them, by name, of which those
+/// that are no evidence are left out, and that is said. The error names the word that stands for nothing.
+struct EvidenceList {
+  std::vector<NamedFile> files;
+};
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules);
+
 /// Reads flow records, demarc's own and other sensors', and appends to `flows`. What one sensor wrote in another's
 /// format, in however many files, is one FlowEvidence: a conversation may begin in one file and end in the next.
 /// `rows`: one for each file, in the same order, with name and kind set; gets digest, size and note.

@@ -22,6 +22,7 @@ class FragmentTable {
     Address source, destination;
     Protocol protocol;
     std::uint32_t id = 0;
+    std::uint32_t tunnel = 0xFFFFFFFF;  // outer and inner datagrams are never mixed
     bool operator==(const Datagram&) const = default;
   };
   struct Waiting {
@@ -79,8 +80,8 @@ class FragmentTable {
   template <typename Lost>
   Place& place_for(const Datagram& d, std::int64_t at, Lost&& lost) {
     if (buckets_.empty()) buckets_.resize(kBuckets);
-    const std::size_t hash =
-        std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 + d.id * 0x9E3779B1U;
+    const std::size_t hash = std::hash<Address>{}(d.source) * 31 + std::hash<Address>{}(d.destination) * 17 +
+                             (d.id ^ d.tunnel) * 0x9E3779B1U;
     std::unique_ptr<Bucket>& bucket = buckets_[(hash ^ (hash >> 16)) % kBuckets];
     if (bucket == nullptr) bucket = std::make_unique<Bucket>();
     Place* oldest = bucket->data();

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -12,50 +11,78 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <thread>
 
 #include "probes/wire/decode.h"
+#include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
-#include "scanner/files/pcap_writer.h"
+#include "scanner/passive/pipeline.h"
+#include "scanner/passive/speech.h"
+#include "scanner/passive/watch.h"
 
 namespace demarc {
 
 namespace {
 
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kBatch = 256;
+/// Below that a second thread takes longer to begin than it saves.
+constexpr std::uint64_t kTwoThreadsFrom = 4 << 20;
 constexpr std::uint64_t kProgressEvery = 65536;
 
-/// Decodes packets, feeds a flow table and keeps the source's statistics.
+/// Decodes packets, sends them on to a flow table and keeps the source's statistics.
 class Decoder {
  public:
   Decoder(FlowTable& table, FlowSource& source, std::uint32_t number)
       : table_(table), source_(source), number_(number) {}
 
-  void feed(std::span<const CapturePacket> packets) {
-    // In passes, so that the table's places are on their way to the cache while the rest of the batch is decoded.
-    std::array<std::uint32_t, kBatch> tickets;
-    std::size_t decoded = 0;
-    for (std::size_t i = 0; i < packets.size(); ++i)
-      if (decode(packets[i].link, packets[i].bytes, packets[i].wire_length, views_[i]))
-        tickets[decoded++] = table_.prefetch(views_[i]);
-    for (std::size_t i = 0; i < decoded; ++i) table_.prefetch_conversation(tickets[i]);
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      const CapturePacket& packet = packets[i];
-      ++source_.packets;
-      if (!source_.first || packet.at < *source_.first) source_.first = packet.at;
-      if (!source_.last || packet.at > *source_.last) source_.last = packet.at;
-      switch (views_[i].problem) {
-        case DecodeProblem::none: table_.on_packet(packet.at, views_[i], {number_, packet.frame}); break;
-        case DecodeProblem::not_ip: break;
-        case DecodeProblem::snapped: ++source_.snapped; break;
-        case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
-        case DecodeProblem::encapsulated:
-        case DecodeProblem::malformed:
-        case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
-      }
+  /// `memory`: what keeps the packets as they are (CaptureReader::keep()); without it they are through on return.
+  void feed(std::span<const CapturePacket> packets, const std::shared_ptr<const void>& memory, Pipeline& pipeline) {
+    source_.packets += packets.size();
+    while (!packets.empty()) {
+      Pipeline::Batch& batch = pipeline.filling(table_);
+      if (memory != nullptr && (batch.memory.empty() || batch.memory.back() != memory))
+        batch.memory.push_back(memory);
+      const std::size_t some = std::min(packets.size(), Pipeline::kBatch - batch.count);
+      for (const CapturePacket& packet : packets.first(some)) add(packet, batch);
+      packets = packets.subspan(some);
     }
+    if (first_ <= last_) source_.first = first_, source_.last = last_;
+    if (memory == nullptr) pipeline.drain();
   }
 
  private:
+  void add(const CapturePacket& packet, Pipeline::Batch& batch) {
+    first_ = std::min(first_, packet.at);
+    last_ = std::max(last_, packet.at);
+    FlowPacket& p = batch.packets[batch.count];
+    p.at = std::max<std::int64_t>(0, packet.at.since_epoch().count());
+    p.frame = packet.frame;
+    p.source = number_;
+    p.odd = nullptr;
+    if (digest(packet.link, packet.bytes, packet.wire_length, p.digest)) {
+      table_.prepare(p);
+    } else {
+      PacketView& view = batch.next_odd();
+      if (!decode(packet.link, packet.bytes, packet.wire_length, view)) {
+        --batch.odd_count;
+        uncountable(packet, view.problem);
+        return;
+      }
+      p.odd = &view;
+    }
+    ++batch.count;
+  }
+  void uncountable(const CapturePacket& packet, DecodeProblem problem) {
+    switch (problem) {
+      case DecodeProblem::none:
+      case DecodeProblem::not_ip: break;
+      case DecodeProblem::snapped: ++source_.snapped; break;
+      case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
+      case DecodeProblem::encapsulated:
+      case DecodeProblem::malformed:
+      case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
+    }
+  }
   void unknown_link(const CapturePacket& packet) {
     if (!source_.problem.empty()) return;
     source_.problem = fmt::format("link type {} at frame {} is not one that is read",
@@ -64,7 +91,7 @@ class Decoder {
   FlowTable& table_;
   FlowSource& source_;
   std::uint32_t number_;
-  std::array<PacketView, kBatch> views_;
+  Timestamp first_{Nanoseconds::max()}, last_{Nanoseconds::min()};
 };
 
 /// One capture on its way through.
@@ -78,10 +105,11 @@ class Stream {
     if (!opened) return opened;
     fill();
     first_ = count_ == 0 ? Timestamp{} : batch_[0].at;
-    struct stat status{};
+    struct stat status {};
     if (path_ != "-" && ::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       bytes_total_ = static_cast<std::uint64_t>(status.st_size);
       reader_.reset();
+      batch_ = {};
       count_ = 0;
     }
     return {};
@@ -89,14 +117,19 @@ class Stream {
   Result<void> open() {
     if (reader_) return {};
     reader_ = DEMARC_TRY(open_capture(path_));
+    batch_.resize(kBatch);
     return {};
   }
   /// The next packets, if the last ones are used up.
   void fill() {
     if (next_ < count_) return;
     next_ = 0;
+    memory_ = nullptr;  // else the reader could not use it again
     count_ = reader_->read(batch_);
+    memory_ = reader_->keep();
   }
+  /// Of the waiting packets.
+  const std::shared_ptr<const void>& memory() const { return memory_; }
   bool has_packet() const { return next_ < count_; }
   Timestamp at() const { return batch_[next_].at; }
   std::span<const CapturePacket> waiting() const { return std::span(batch_).subspan(next_, count_ - next_); }
@@ -114,6 +147,8 @@ class Stream {
     if (!s.problem.empty()) source.problem = s.problem;
     bytes_read_ = s.bytes_read;
     reader_.reset();
+    batch_ = {};
+    memory_ = nullptr;
   }
   std::uint64_t bytes_read() { return reader_ ? reader_->statistics().bytes_read : bytes_read_; }
 
@@ -121,7 +156,8 @@ class Stream {
   std::string path_;
   std::uint32_t number_;
   std::unique_ptr<CaptureReader> reader_;
-  std::array<CapturePacket, kBatch> batch_;
+  std::vector<CapturePacket> batch_;
+  std::shared_ptr<const void> memory_;
   std::size_t next_ = 0, count_ = 0;
   Timestamp first_;
   std::uint64_t bytes_total_ = 0, bytes_read_ = 0;
@@ -135,25 +171,6 @@ FlowOptions with_key(FlowOptions options) {
   return options;
 }
 
-// The kernel's clock as of its last tick (at most 10 ms ago): cheap enough to ask after each packet, so that a
-// duration ends on time where packets come one by one and reading never pauses.
-struct CoarseClock {
-  using duration = std::chrono::nanoseconds;
-  using time_point = std::chrono::time_point<CoarseClock, duration>;
-  static time_point now() {
-    timespec t{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
-  }
-};
-
-void add_losses(const FlowTable& table, std::vector<FlowSource>& sources) {
-  for (std::size_t i = 0; i < table.losses().size() && i < sources.size(); ++i) {
-    sources[i].aggregated += table.losses()[i].aggregated + table.losses()[i].split;
-    sources[i].undecoded += table.losses()[i].orphans;
-  }
-}
-
 }  // namespace
 
 Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress,
@@ -165,8 +182,9 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
   FlowEvidence evidence;
   evidence.file = request.captures[0].path;
-  std::map<std::string, FlowTable> tables;  // by sensor
   const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  std::map<std::string, FlowTable> tables;  // by sensor
   std::vector<Stream> later;
   std::uint64_t bytes_total = 0;
   bool total_known = true;
@@ -176,7 +194,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     source.file = input.path == "-" ? "standard input" : input.path;
     source.sensor = input.sensor;
     evidence.sources.push_back(std::move(source));
-    tables.try_emplace(input.sensor, options);
+    tables.try_emplace(input.sensor, options, &speech);
     Stream stream(input, number);
     DEMARC_TRY(stream.look());
     total_known = total_known && stream.bytes_total() != 0;
@@ -192,6 +210,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     return std::pair(a.first(), a.number()) > std::pair(b.first(), b.number());
   });
 
+  const bool two_threads =
+      request.threads == 2 || (request.threads == 0 && std::thread::hardware_concurrency() > 1 &&
+                               (!total_known || bytes_total >= kTwoThreadsFrom));
+  Pipeline pipeline(two_threads);
   std::vector<Stream> active;
   ObserveProgress so_far;
   so_far.bytes_total = total_known ? bytes_total : 0;
@@ -245,7 +267,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
       enough = request.packets_max != 0 && kept == request.packets_max;
       run = std::span(passing).first(count);
     }
-    decoders[stream.number()].feed(run);
+    decoders[stream.number()].feed(run, stream.memory(), pipeline);
+    if (!two_threads) pipeline.pass();
     so_far.packets += length;
     stream.take(length);
     stream.fill();
@@ -260,10 +283,10 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     }
   }
   for (Stream& stream : active) stream.close(evidence.sources[stream.number()]);
-  for (auto& [sensor, table] : tables) {
-    table.finish(evidence.flows);
-    add_losses(table, evidence.sources);
-  }
+  pipeline.drain();
+  for (auto& [sensor, table] : tables) table.finish(evidence);
+  evidence.services = speech.take_services();
+  evidence.parents = speech.take_parents();
   if (filter && filter->unusable() != 0) {
     FlowSource& source = evidence.sources[0];
     source.undecoded += filter->unusable();
@@ -277,68 +300,32 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
 Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
                                   const ObserveCallback& progress, const std::function<void()>& ready) {
-  std::unique_ptr<LiveCapture> live = DEMARC_TRY(LiveCapture::open(request.live));
-  if (!request.write_only && !is_readable(live->link()))
-    return failure(fmt::format("link type {} of {} is not one that is read", static_cast<unsigned>(live->link()),
-                               request.live.interface));
-  std::optional<PcapWriter> writer;
-  if (!request.write_to.empty())
-    writer = DEMARC_TRY(PcapWriter::create(request.write_to, live->link(), request.live.snaplen));
-
-  FlowEvidence evidence;
-  evidence.file = request.write_to.empty() ? request.live.interface : request.write_to;
   FlowSource source;
-  source.file = evidence.file;
-  source.sensor = request.sensor;
-  evidence.sources.push_back(std::move(source));
-  FlowTable table(with_key(request.flow));
-  Decoder decoder(table, evidence.sources[0], 0);
-
-  using Clock = CoarseClock;
-  const Clock::time_point started = Clock::now();
-  Clock::time_point last_report = started;
-  if (ready) ready();
-  ObserveProgress so_far;
-  std::array<CapturePacket, 1> one;
-  bool disk_full = false;
-  while (!stop.load(std::memory_order_relaxed) && !live->finished()) {
-    const std::size_t count = live->read(one);
-    if (count != 0) {
-      if (writer && !writer->write(one[0].at, one[0].bytes, one[0].wire_length)) {
-        disk_full = true;
-        break;
-      }
-      if (request.write_only)
-        ++evidence.sources[0].packets;
-      else
-        decoder.feed(one);
-      ++so_far.packets;
-      if (request.packets_max != 0 && so_far.packets == request.packets_max) break;
-    }
-    const Clock::time_point now = Clock::now();
-    if (request.duration_max.count() != 0 && now - started >= request.duration_max) break;
-    if (now - last_report >= std::chrono::milliseconds(250)) {
-      last_report = now;
-      if (writer && !writer->flush()) {
-        disk_full = true;
-        break;
-      }
-      if (progress) {
-        so_far.conversations = table.conversations();
-        so_far.dropped = live->statistics().dropped;
-        progress(so_far);
-      }
-    }
-  }
-  FlowSource& seen = evidence.sources[0];
-  const CaptureStatistics& statistics = live->statistics();
-  seen.dropped = statistics.dropped;
-  if (!statistics.problem.empty()) seen.problem = statistics.problem;
-  table.finish(evidence.flows);
-  add_losses(table, evidence.sources);
-  if (writer) DEMARC_TRY(writer->close());
-  evidence.complete = !disk_full && statistics.problem.empty();
-  return evidence;
+  const FlowOptions options = with_key(request.flow);
+  Speech speech({.hash_key = options.hash_key});
+  FlowTable flows(options, &speech);
+  std::optional<Decoder> decoder;
+  Pipeline pipeline(false);
+  WatchTable table;
+  table.source = &source;
+  table.feed = [&](std::span<const CapturePacket> packets) {
+    if (!decoder) decoder.emplace(flows, source, 0);
+    decoder->feed(packets, nullptr, pipeline);
+  };
+  table.rotate = [&](FlowEvidence& evidence) {
+    flows.rotate(evidence);
+    evidence.services = speech.services();
+    evidence.parents = speech.parents();
+    decoder.reset();
+  };
+  table.finish = [&](FlowEvidence& evidence) {
+    flows.finish(evidence);
+    evidence.services = speech.take_services();
+    evidence.parents = speech.take_parents();
+  };
+  table.conversations = [&] { return flows.conversations(); };
+  table.open_conversations = [&] { return flows.open_conversations(); };
+  return watch(request, stop, progress, ready, std::move(table));
 }
 
 }  // namespace demarc

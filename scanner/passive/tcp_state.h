@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "rules/evidence/observed_flow.h"
 
@@ -18,23 +19,36 @@ enum class TcpEnd : std::uint8_t {
   reset,        // sent a RST
 };
 
-/// Both ends; index 0 is the initiator. Kept small: one for each conversation.
+/// Both ends; index 0 is the initiator. Four bytes: one for each conversation.
 struct TcpState {
-  TcpEnd now[2] = {TcpEnd::inactive, TcpEnd::inactive};
-  TcpEnd before_reset[2] = {TcpEnd::inactive, TcpEnd::inactive};
-  bool syn[2] = {false, false};      // sent a SYN without ACK
-  bool syn_ack[2] = {false, false};  // sent a SYN with ACK
-  bool spoke[2] = {false, false};    // sent an acknowledging segment that is neither SYN nor RST
-  bool data[2] = {false, false};     // sent payload
+  struct End {
+    TcpEnd now : 3 = TcpEnd::inactive;
+    TcpEnd before_reset : 3 = TcpEnd::inactive;
+    bool syn : 1 = false;      // sent a SYN without ACK
+    bool syn_ack : 1 = false;  // sent a SYN with ACK
+    bool spoke : 1 = false;    // sent an acknowledging segment that is neither SYN nor RST
+    bool data : 1 = false;     // sent payload
+  } end[2];
 
   /// One segment from end `from`.
   void on_segment(int from, std::uint8_t flags, bool has_payload);
+  /// The same for a segment without SYN, FIN and RST of an end that was heard before: it changes little.
+  void on_more(int from, bool has_ack, bool has_payload) {
+    end[from].spoke = end[from].spoke || has_ack;
+    end[from].data = end[from].data || has_payload;
+  }
   /// The other end was the initiator after all.
-  void swap_ends();
+  void swap_ends() { std::swap(end[0], end[1]); }
   /// Nothing more will follow but retransmissions.
-  bool over() const;
-  bool shook_hands_or_both_talked() const { return spoke[0] && (spoke[1] || syn_ack[1]); }
+  bool over() const {
+    return end[0].now == TcpEnd::reset || end[1].now == TcpEnd::reset ||
+           (end[0].now == TcpEnd::closed && end[1].now == TcpEnd::closed);
+  }
+  bool shook_hands_or_both_talked() const { return end[0].spoke && (end[1].spoke || end[1].syn_ack); }
+  /// A SYN or SYN-ACK of either end was seen.
+  bool saw_handshake() const { return end[0].syn || end[1].syn || end[0].syn_ack || end[1].syn_ack; }
 };
+static_assert(sizeof(TcpState) == 4);
 
 ConnState conn_state(const TcpState& state);
 

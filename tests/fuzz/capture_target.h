@@ -43,10 +43,10 @@ inline int fuzz_capture(Bytes bytes) {
     if (statistics.packets != packets || statistics.bytes_read > bytes.size()) std::abort();
     if (statistics.truncated && statistics.problem.empty()) std::abort();
     counted[tiny] = packets;
-    std::vector<ObservedFlow> flows;
-    table.finish(flows);
-    for (const ObservedFlow& flow : flows) in_flows += flow.packets_in + flow.packets_out;
-    if (in_flows > packets || flows.size() > 16) std::abort();
+    FlowEvidence evidence;
+    table.finish(evidence);
+    for (const ObservedFlow& flow : evidence.flows) in_flows += flow.packets_in + flow.packets_out;
+    if (in_flows > packets || evidence.flows.size() > 16) std::abort();
   }
   if (counted[0] != counted[1] || sums[0] != sums[1]) std::abort();
   return 0;

@@ -26,10 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FlowTable table(options);
   table.on_packet(Timestamp::from_seconds(1), view, {0, 1});
   table.on_packet(Timestamp::from_seconds(2), view, {0, 2});
-  std::vector<ObservedFlow> flows;
-  table.finish(flows);
+  FlowEvidence evidence;
+  table.finish(evidence);
   std::uint64_t packets = 0;
-  for (const ObservedFlow& flow : flows) packets += flow.packets_in + flow.packets_out;
+  for (const ObservedFlow& flow : evidence.flows) packets += flow.packets_in + flow.packets_out;
   if (packets > 2) std::abort();
   return 0;
 }

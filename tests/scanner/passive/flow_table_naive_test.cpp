@@ -64,8 +64,9 @@ TEST_CASE("no packet is lost or doubled, whatever the packets") {
       ++t.packets;
       t.bytes += packet.size();
     }
-    std::vector<ObservedFlow> flows;
-    table.finish(flows);
+    FlowEvidence evidence;
+    table.finish(evidence);
+    const std::vector<ObservedFlow>& flows = evidence.flows;
     std::map<Ends, Totals> counted;
     for (const ObservedFlow& f : flows) {
       RC_ASSERT(f.conversations == 1U);
@@ -135,8 +136,9 @@ TEST_CASE("interleaved conversations come out as they were made: initiator, stat
       now = now + std::chrono::milliseconds(random() % 20);
       table.on_packet(now, view, {0, ++frame});
     }
-    std::vector<ObservedFlow> flows;
-    table.finish(flows);
+    FlowEvidence evidence;
+    table.finish(evidence);
+    const std::vector<ObservedFlow>& flows = evidence.flows;
     RC_ASSERT(flows.size() == made.size());
     for (const Made& m : made) {
       const auto found = std::find_if(flows.begin(), flows.end(), [&](const ObservedFlow& f) {

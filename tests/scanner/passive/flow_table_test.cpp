@@ -36,11 +36,13 @@ TEST_CASE("the states that scanners and firewalls leave behind, and whether they
   for (const Row& row :
        {Row{"SSS", "S0", 0, true}, Row{"Sr", "REJ", 0, true}, Row{"SrSr", "REJ", 0, true}, Row{"Sh", "S1", 0, true},
         Row{"ShR", "RSTO", 0, true}, Row{"ShA", "S1", 1, true}, Row{"ShADdR", "RSTO", 1, true},
-        Row{"ShADr", "RSTR", 1, true}, Row{"SR", "RSTOS0", 0, true}, Row{"hr", "RSTRH", 0, true},
+        Row{"ShADr", "RSTR", 1, true}, Row{"SR", "RSTOS0", 0, true}, Row{"hr", "RSTRH", 0, false},
         Row{"Dd", "OTH", 1, false}, Row{"DDD", "OTH", 0, false}, Row{"Ar", "RSTRH", 0, false},
         Row{"R", "OTH", 0, false}, Row{"Ss", "S1", 0, false}}) {
     CAPTURE(row.history);
-    Talk talk;
+    FlowOptions options = options_for_tests();
+    options.noise = false;
+    Talk talk(options);
     const ObservedFlow flow = talk.tcp(row.history).only();
     CHECK(states(flow) == row.state);
     CHECK(flow.established == row.established);
@@ -59,11 +61,14 @@ TEST_CASE("one side of the road: what it acknowledges proves the other") {
   for (const Row& row : {Row{"SADF", "SH", 1}, Row{"SAD", "S0", 1}, Row{"hadf", "SHR", 1}, Row{"h", "OTH", 0},
                          Row{"hh", "OTH", 0}}) {
     CAPTURE(row.history);
-    Talk talk;
+    FlowOptions options = options_for_tests();
+    options.noise = false;
+    Talk talk(options);
     const ObservedFlow flow = talk.tcp(row.history).only();
     CHECK(states(flow) == row.state);
     CHECK(flow.established == row.established);
-    CHECK(flow.initiator_certain);
+    // A SYN-ACK that nothing follows may answer a SYN with a forged sender.
+    CHECK(flow.initiator_certain == (row.established == 1));
     CHECK(flow.initiator == kClient);
   }
 }
@@ -374,7 +379,8 @@ TEST_CASE("a full table ends what is over and what is only attempted, before wha
   CHECK(flow.conversations == 2001);
   CHECK(flow.established == 1);
   CHECK(states(flow) == "S0*2000 S1");
-  CHECK(talk.table().losses().empty());
+  CHECK(talk.table().losses().at(0).split == 0);
+  CHECK(talk.table().losses().at(0).aggregated == 0);
 }
 
 TEST_CASE("living conversations that must end early are counted") {
@@ -384,12 +390,13 @@ TEST_CASE("living conversations that must end early are counted") {
   for (std::uint16_t port = 2000; port < 2100; ++port) talk.ports(port, 443).tcp("ShADd");
   CHECK(talk.only().conversations == 100);
   REQUIRE(talk.table().losses().size() == 1);
-  CHECK(talk.table().losses()[0].split == 84);
+  CHECK(talk.table().losses()[0].split == 86);  // two of the places are for attempts
 }
 
 TEST_CASE("records are bounded: what finds no place is counted, and use is kept before attempts") {
   FlowOptions options = options_for_tests();
   options.records_max = 16;
+  options.noise = false;
   Talk talk(options);
   for (std::uint16_t port = 1; port <= 100; ++port) talk.ports(40000, port).tcp("Sr");
   for (std::uint16_t port = 201; port <= 204; ++port) talk.ports(40000, port).tcp("ShADdFf");

@@ -86,11 +86,12 @@ class Talk {
     return *this;
   }
 
-  std::vector<ObservedFlow> finish() {
-    std::vector<ObservedFlow> flows;
-    table_.finish(flows);
-    return flows;
+  FlowEvidence evidence() {
+    FlowEvidence evidence;
+    table_.finish(evidence);
+    return evidence;
   }
+  std::vector<ObservedFlow> finish() { return evidence().flows; }
   ObservedFlow only() {
     const auto flows = finish();
     REQUIRE(flows.size() == 1);

@@ -1,0 +1,193 @@
+#include "scanner/passive/record_store.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+#include "scanner/passive/speech.h"
+
+namespace demarc {
+
+namespace {
+
+bool is_icmp(const ObservedFlow& f) { return f.protocol.is_icmp(); }
+
+bool same_ends(const ObservedFlow& a, const ObservedFlow& b) {
+  return a.initiator == b.initiator && a.responder == b.responder && a.protocol == b.protocol && a.port == b.port &&
+         a.icmp == b.icmp && a.tunnel == b.tunnel && a.parent == b.parent;
+}
+
+bool same_service(const Speech* speech, std::uint32_t a, std::uint32_t b) {
+  return speech != nullptr && speech->same_service(a, b);
+}
+
+auto order(const ObservedFlow& f) {
+  return std::tie(f.protocol, f.initiator, f.responder, f.port, f.icmp, f.initiator_port, f.first, f.source,
+                  f.record, f.tunnel, f.parent, f.service);
+}
+
+// The front of that order as a number: nearly always enough, so that sorting does not touch the records. All of
+// IPv4 fits, of IPv6 the initiator and most of the responder's upper half do not.
+struct [[gnu::packed]] SortKey {
+  std::uint64_t front, back;
+  std::uint32_t index;
+};
+
+SortKey key_of(const ObservedFlow& f, std::uint32_t index) {
+  const std::uint64_t head = std::uint64_t{f.protocol.number()} << 56 | std::uint64_t{!f.initiator.is_ipv4()} << 55;
+  if (!f.initiator.is_ipv4()) {
+    return {head | f.initiator.high() >> 9, f.initiator.high() << 55 | f.initiator.low() >> 9, index};
+  }
+  const std::uint64_t a = f.initiator.low(), b = f.responder.low();
+  return {head | a << 23 | b >> 9,
+          b << 55 | std::uint64_t{f.port.number()} << 39 | std::uint64_t{f.icmp.type} << 31 |
+              (f.icmp.code ? std::uint64_t{*f.icmp.code} + 1 : 0) << 22 |
+              std::uint64_t{f.initiator_port.number()} << 6,
+          index};
+}
+
+void prefetch(const ObservedFlow& f) {
+  const char* lines = reinterpret_cast<const char*>(&f);
+  for (std::size_t at = 0; at < sizeof f; at += 64) __builtin_prefetch(lines + at, 1);
+}
+
+}  // namespace
+
+void merge(ObservedFlow& into, const ObservedFlow& more) {
+  if (std::tie(more.first, more.source, more.record) < std::tie(into.first, into.source, into.record)) {
+    into.first = more.first;
+    into.source = more.source;
+    into.record = more.record;
+  }
+  into.last = std::max(into.last, more.last);
+  into.initiator_certain = into.initiator_certain || more.initiator_certain;
+  if (into.service == kNone32) into.service = more.service;
+  into.conversations += more.conversations;
+  into.established += more.established;
+  into.packets_out += more.packets_out;
+  into.packets_in += more.packets_in;
+  into.bytes_out += more.bytes_out;
+  into.bytes_in += more.bytes_in;
+  into.states.add(more.states);
+}
+
+std::uint32_t RecordStore::hash_of(const ObservedFlow& one) const {
+  if (options_.per_conversation) return 0;
+  const std::uint64_t what = is_icmp(one) ? std::uint64_t{one.icmp.type} << 8 | one.icmp.code.value_or(0)
+                                          : std::uint64_t{one.port.number()};
+  const std::uint64_t rest = what << 40 | std::uint64_t{one.tunnel} << 8 | one.protocol.number();
+  return hash_(one.initiator.high(), one.initiator.low(), one.responder.high(), one.responder.low(), rest);
+}
+
+std::uint32_t RecordStore::keep(ObservedFlow&& one) {
+  const std::uint32_t number = size_++;
+  if (target_ != nullptr) {
+    target_->push_back(std::move(one));
+    return number;
+  }
+  if ((number >> kBits) == blocks_.size()) blocks_.push_back({Pages<Raw>(kBlock)});
+  std::construct_at(&blocks_[number >> kBits].data()[number & (kBlock - 1)], std::move(one));
+  return number;
+}
+
+std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Speech* speech) {
+  if (!options_.per_conversation) {
+    // Of several records that it could join, which differ in their service, the first: the order of the hash table
+    // must not show in the result.
+    std::uint32_t found = kNone32;
+    index_.find(hash, [&](std::uint32_t i) {
+      const ObservedFlow& f = (*this)[i];
+      const bool fits = i < found && same_ends(f, one) &&
+                        (f.service == one.service || f.service == kNone32 || one.service == kNone32 ||
+                         same_service(speech, f.service, one.service));
+      if (fits) found = i;
+      return false;
+    });
+    if (found != kNone32) {
+      merge((*this)[found], one);
+      return found;
+    }
+  }
+  const std::uint32_t room = one.established != 0 ? options_.records_max : options_.records_max / 4 * 3;
+  if (size_ >= room) return kNone32;
+  const std::uint32_t number = keep(std::move(one));
+  if (!options_.per_conversation) index_.insert(hash, number);
+  return number;
+}
+
+void RecordStore::settle_into(std::vector<ObservedFlow>& flows, std::size_t more) {
+  base_ = flows.size();
+  flows.reserve(base_ + size_ + more);
+  // Fresh memory in large pages: a hundred megabytes come sooner that way.
+  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(flows.data() + base_) + kHuge - 1) / kHuge * kHuge;
+  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(flows.data() + flows.capacity()) / kHuge * kHuge;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // only advice
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    ObservedFlow& f = (*this)[i];
+    flows.push_back(std::move(f));
+    std::destroy_at(&f);
+    if ((i & (kBlock - 1)) == kBlock - 1 || i + 1 == size_) blocks_[i >> kBits] = {};
+  }
+  blocks_.clear();
+  target_ = &flows;
+}
+
+void RecordStore::finish(std::vector<std::uint32_t>* positions) {
+  index_.clear();
+  sort_records(std::span(*target_).subspan(base_), positions);
+  if (positions != nullptr)
+    for (std::uint32_t& position : *positions) position += static_cast<std::uint32_t>(base_);
+  target_ = nullptr;
+  base_ = 0;
+  size_ = 0;
+}
+
+void RecordStore::clear() {
+  if (target_ == nullptr)
+    for (std::uint32_t i = 0; i < size_; ++i) std::destroy_at(&(*this)[i]);
+  blocks_.clear();
+  size_ = 0;
+}
+
+void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions) {
+  const auto count = static_cast<std::uint32_t>(records.size());
+  if (positions != nullptr) positions->resize(count);
+  std::vector<SortKey> keys;
+  keys.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) keys.push_back(key_of(records[i], i));
+  std::sort(keys.begin(), keys.end(), [&](const SortKey& a, const SortKey& b) {
+    if (a.front != b.front) return a.front < b.front;
+    if (a.back != b.back) return a.back < b.back;
+    return order(records[a.index]) < order(records[b.index]);
+  });
+  std::vector<std::uint32_t> from(count);  // whose record belongs here
+  for (std::uint32_t i = 0; i < count; ++i) {
+    from[i] = keys[i].index;
+    if (positions != nullptr) (*positions)[keys[i].index] = i;
+  }
+  keys = {};
+  // Every record goes where it belongs along the cycles of the permutation, so that no second copy is needed. Some
+  // steps ahead of it goes somebody who only asks for the memory.
+  constexpr int kAhead = 6;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (from[i] == i) continue;
+    ObservedFlow held = std::move(records[i]);
+    std::uint32_t to = i, ahead = i;
+    for (int step = 0; step < kAhead; ++step) prefetch(records[ahead = from[ahead]]);
+    while (from[to] != i) {
+      prefetch(records[ahead = from[ahead]]);
+      const std::uint32_t next = from[to];
+      records[to] = std::move(records[next]);
+      from[to] = to;
+      to = next;
+    }
+    records[to] = std::move(held);
+    from[to] = to;
+  }
+}
+
+}  // namespace demarc
