@@ -171,6 +171,46 @@ class JsonLineParser {
   int depth_ = 0, array_depth_ = 0;
 };
 
+struct JsonRecordParser::State {
+  explicit State(std::span<const std::string_view> paths) : parser(options(), paths) {}
+  static boost::json::parse_options options() {
+    boost::json::parse_options o;
+    o.max_depth = 16;
+    return o;
+  }
+  boost::json::basic_parser<JsonLineParser> parser;
+};
+
+JsonRecordParser::JsonRecordParser(std::span<const std::string_view> paths)
+    : state_(std::make_unique<State>(paths)) {}
+JsonRecordParser::~JsonRecordParser() = default;
+JsonRecordParser::JsonRecordParser(JsonRecordParser&&) noexcept = default;
+
+Result<const JsonFields*> JsonRecordParser::parse(std::string_view text) {
+  boost::json::basic_parser<JsonLineParser>& parser = state_->parser;
+  parser.reset();
+  parser.handler().clear();
+  boost::system::error_code problem;
+  std::size_t read = parser.write_some(false, text.data(), text.size(), problem);
+  const std::size_t rest = problem ? std::string_view::npos : text.find_first_not_of(" \t\r\n", read);
+  std::string what;
+  if (problem) {
+    what = fmt::format("no JSON record: {}", problem.message());
+  } else if (rest != std::string_view::npos) {
+    what = "text after the end of the record";
+    read = rest;
+  } else if (!parser.handler().top_is_object) {
+    what = "a record is a JSON object";
+    read = 0;
+  } else {
+    return &parser.handler().fields;
+  }
+  Error e;
+  e.what = std::move(what);
+  e.where.column = static_cast<std::uint32_t>(std::min<std::size_t>(read + 1, 0xFFFFFFFF));
+  return std::unexpected(std::move(e));
+}
+
 struct JsonLineReader::State {
   State(std::string name, std::span<const std::string_view> paths, OnLine callback)
       : file(std::move(name)), on_line(std::move(callback)), parser(options(), paths) {}

@@ -63,6 +63,21 @@ class JsonLineReader {
   std::unique_ptr<State> state_;
 };
 
+/// One JSON object at a time, for readers that go on after a broken one.
+class JsonRecordParser {
+ public:
+  /// `paths` as in JsonLineReader; must outlive this.
+  explicit JsonRecordParser(std::span<const std::string_view> paths);
+  ~JsonRecordParser();
+  JsonRecordParser(JsonRecordParser&&) noexcept;
+  /// The fields of `text`, valid until the next call. The error has the column in bytes, from 1, and no file.
+  Result<const JsonFields*> parse(std::string_view text);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 /// Longer lines are no records of ours.
 inline constexpr std::size_t kJsonLineMax = 4U << 20;
 

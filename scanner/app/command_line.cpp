@@ -228,13 +228,13 @@ int run_command_line(int argc, char** argv) {
 
   TrafficCommand traffic;
   CLI::App* traffic_app = app.add_subcommand(
-      "traffic", "Conversations of captures or an interface, judged by the rules if there are any");
+      "traffic", "Conversations of captures, flow records or an interface, judged by the rules if there are any");
   add_common(*traffic_app, traffic.common, "text, jsonl (flow records), csv; with a rule set also " + reports);
   traffic_app
       ->add_option(
           "captures", traffic.words,
-          "Captures (also .gz and .zst), directories, quoted patterns, - for standard input; with -i a BPF "
-          "expression")
+          "Captures and flow records (also .gz and .zst), SENSOR=FILE where one was made, directories, quoted "
+          "patterns, - for a capture on standard input; with -i a BPF expression")
       ->type_name("CAPTURE");
   traffic_app->add_option("-r", traffic.captures, "A capture file; - is standard input")
       ->type_name("FILE")
@@ -248,6 +248,8 @@ int run_command_line(int argc, char** argv) {
                         "The captures are still being written: wait for more, and for the next file of a ring");
   traffic_app->add_option("--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
   traffic_app->add_option("-c,--count", traffic.count, "Stop after this many packets")->type_name("N");
+  traffic_app->add_option("--sampling", traffic.sampling, "Flow records: their sensor saw one packet in N")
+      ->type_name("N");
   traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")
       ->type_name("TIME");
   traffic_app->add_option("--idle", traffic.idle, "Stop when no packet came for this time")->type_name("TIME");
@@ -317,7 +319,9 @@ int run_command_line(int argc, char** argv) {
       ->type_name("EVIDENCE");
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
-  verify_app->add_option("--sensor", verify.sensor, "Where captures were made")->type_name("NAME");
+  verify_app->add_option("--sensor", verify.sensor, "Where captures and flow records were made")->type_name("NAME");
+  verify_app->add_option("--sampling", verify.sampling, "Flow records: their sensor saw one packet in N")
+      ->type_name("N");
   verify_app
       ->add_option("--fail-on", verify.fail_on,
                    "Exit 1 at this severity or above (default low); KIND=SEVERITY for one kind")

@@ -15,7 +15,6 @@
 #include "scanner/app/progress.h"
 #include "scanner/app/traffic_watch.h"
 #include "scanner/app/world.h"
-#include "scanner/files/capture_list.h"
 #include "scanner/files/file.h"
 #include "scanner/passive/listener.h"
 
@@ -335,35 +334,62 @@ int run_traffic(const TrafficCommand& command) {
   } else {
     if (!command.write_file.empty())
       return say(Error{{}, "-w writes what an interface sees: it goes with -i", ""}), kCouldNotRun;
-    ObserveRequest request;
     std::vector<std::string> words = command.captures;
     words.insert(words.end(), command.words.begin(), command.words.end());
-    const Result<CaptureList> list = list_captures(words);
-    if (!list) return say(list.error()), kCouldNotRun;
-    for (const std::string& file : list->files) request.captures.push_back({file, command.sensor});
-    if (!list->ignored.empty())
-      say_note(fmt::format("{} files are no captures and were left out, {} the first", list->ignored.size(),
-                           list->ignored.front()));
-    if (request.captures.empty())
-      return say(Error{
-                 {}, "no capture: nothing to read", "give capture files, '-' for standard input, or -i INTERFACE"}),
+    if (words.empty())
+      return say(Error{{},
+                       "no capture: nothing to read",
+                       "give captures or flow records, '-' for a capture on standard input, or -i INTERFACE"}),
              kCouldNotRun;
+    const Result<EvidenceList> list = list_evidence(words, rules);
+    if (!list) return say(list.error()), kCouldNotRun;
+    ObserveRequest request;
     request.filter = command.filter;
     request.packets_max = command.count;
     request.open_tunnels = command.tunnels;
     request.flow = flow;
-    for (const CaptureInput& input : request.captures) {
-      if (input.path == "-" || flows_only) continue;  // only a verdict names its evidence
+    std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
+    for (NamedFile named : list->files) {
+      if (named.place.empty()) named.place = command.sensor;
       EvidenceFile row;
-      row.name = input.path;
+      row.name = named.file;
       row.kind = EvidenceKind::capture;
-      Result<FileDigest> digest = sha256_of_file(input.path);
-      if (!digest) return say(digest.error()), kCouldNotRun;
-      row.sha256 = digest->sha256;
-      row.size = digest->size;
+      if (named.file != "-") {
+        const Result<EvidenceKind> kind = evidence_kind(named.file);
+        if (!kind) return say(kind.error()), kCouldNotRun;
+        if (*kind == EvidenceKind::flow_records) row.kind = *kind;
+      }
+      if (row.kind == EvidenceKind::flow_records) {
+        flow_files.emplace_back(named, snapshot.files.size());
+      } else {
+        request.captures.push_back({named.file, named.place});
+        if (named.file == "-" || flows_only) continue;  // only a verdict names its evidence
+        Result<FileDigest> digest = sha256_of_file(named.file);
+        if (!digest) return say(digest.error()), kCouldNotRun;
+        row.sha256 = digest->sha256;
+        row.size = digest->size;
+      }
       snapshot.files.push_back(std::move(row));
     }
-    evidence = observe(request, show, &stop);
+    if (!flow_files.empty() && (!command.filter.empty() || command.count != 0))
+      return say(Error{{}, "a filter and -c count packets, and flow records have none", ""}), kCouldNotRun;
+    evidence = FlowEvidence{};
+    if (!request.captures.empty()) evidence = observe(request, show, &stop);
+    if (evidence && !flow_files.empty()) {
+      RecordFlowOptions record_options;
+      record_options.per_conversation = command.conversations;
+      record_options.server_ports_tcp = flow.server_ports_tcp;
+      record_options.server_ports_udp = flow.server_ports_udp;
+      record_options.sampling = command.sampling;
+      std::vector<FlowFile> files;
+      for (const auto& [named, row] : flow_files) files.push_back({named, &snapshot.files[row]});
+      std::vector<FlowEvidence> records;
+      if (Result<void> read = read_flow_files(files, record_options, records); !read)
+        return say(read.error()), kCouldNotRun;
+      for (FlowEvidence& r : records) append_flows(*evidence, std::move(r));
+      for (const FlowFile& file : files)
+        if (!file.row->note.empty()) say_note(fmt::format("{}: {}", file.row->name, file.row->note));
+    }
   }
   progress.clear();
   if (!evidence) return say(evidence.error()), kCouldNotRun;

@@ -57,7 +57,8 @@ int run_verify(const VerifyCommand& command) {
     baseline = std::move(*read);
   }
   Result<Snapshot> snapshot =
-      read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.tunnels}, command.common);
+      read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.tunnels, command.sampling},
+                    command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   if (stop_on_signals())
     return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;

@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <utility>
 
 #include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
 #include "rules/evidence/readers/nmap_xml.h"
+#include "rules/evidence/readers/record_reader.h"
 #include "rules/evidence/witness.h"
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/catalogue.h"
@@ -18,25 +23,21 @@
 #include "scanner/app/progress.h"
 #include "scanner/app/world.h"
 #include "scanner/files/byte_source.h"
+#include "scanner/files/capture_list.h"
 #include "scanner/files/capture_reader.h"
 #include "scanner/files/file.h"
+#include "scanner/files/open_source.h"
 #include "scanner/passive/listener.h"
 
 namespace demarc {
 
 namespace {
 
-struct NamedFile {
-  std::string file, place;  // place: the vantage point or sensor that the command line names; may be empty
-};
-
-/// "NAME=FILE" where NAME is known; anything else is a file, even with '=' in its name.
-NamedFile take_apart(const std::string& value, const RuleSet* rules) {
-  std::size_t equals = value.find('=');
-  if (equals == std::string::npos || rules == nullptr) return {value, {}};
-  std::string name = value.substr(0, equals);
-  bool known = rules->vantage(name) != nullptr || rules->sensor(name) != nullptr;
-  return known ? NamedFile{value.substr(equals + 1), name} : NamedFile{value, {}};
+Result<bool> is_packed(const std::string& file) {
+  if (file == "-") return false;
+  FileSource source = DEMARC_TRY(FileSource::open(file));
+  std::vector<std::uint8_t> head(kPackingBytes);
+  return sniff_packing(std::span(head).first(source.read(head))) != Packing::none;
 }
 
 /// The value of "demarc" near the beginning of a JSON text; empty if there is none.
@@ -49,21 +50,41 @@ std::string_view kind_of_json(std::string_view text) {
   return text.substr(open + 1, text.find('"', open + 1) - open - 1);
 }
 
-/// Feeds a reader with a file piece by piece, and hashes it on the way.
-template <typename Reader>
-auto feed(Reader reader, const std::string& file, EvidenceFile& row) -> decltype(reader.finish()) {
-  FileSource source = DEMARC_TRY(FileSource::open(file));
+/// Feeds a reader with a file piece by piece, unpacked; the digest is of the file as it lies there. Damage further
+/// on ends it there and is noted.
+template <typename Feed>
+Result<void> feed_file(const std::string& file, EvidenceFile& row, Feed&& give) {
+  std::unique_ptr<ByteSource> source = DEMARC_TRY(open_source(file));
   std::vector<std::uint8_t> piece(1U << 20);
   Sha256 hash;
-  while (std::size_t n = source.read(piece)) {
+  while (std::size_t n = source->read(piece)) {
     std::string_view bytes(reinterpret_cast<const char*>(piece.data()), n);
     hash.update(bytes);
     row.size += n;
-    DEMARC_TRY(reader.feed(bytes));
+    DEMARC_TRY(give(bytes));
   }
-  if (!source.problem().empty()) return file_failure(file, source.problem());
-  row.sha256 = hash.finish_hex();
+  if (!source->problem().empty()) {
+    if (row.size == 0) return file_failure(file, source->problem());
+    row.note = source->problem();
+  }
+  if (DEMARC_TRY(is_packed(file))) {
+    FileDigest digest = DEMARC_TRY(sha256_of_file(file));
+    row.sha256 = digest.sha256;
+    row.size = digest.size;
+  } else {
+    row.sha256 = hash.finish_hex();
+  }
+  return {};
+}
+
+template <typename Reader>
+auto feed(Reader reader, const std::string& file, EvidenceFile& row) -> decltype(reader.finish()) {
+  DEMARC_TRY(feed_file(file, row, [&](std::string_view bytes) { return reader.feed(bytes); }));
   return reader.finish();
+}
+
+void add_note(EvidenceFile& row, std::string_view note) {
+  row.note += (row.note.empty() || note.empty() ? "" : "; ") + std::string(note);
 }
 
 Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceRequest& request, EvidenceFile& row,
@@ -87,11 +108,11 @@ Result<void> read_scan(ScanRun run, const NamedFile& named, const EvidenceReques
     }
   }
   if (!run.summary)
-    row.note = "interrupted: it has no end record";
+    add_note(row, "interrupted: it has no end record");
   else if (run.summary->end != ScanEnd::complete)
-    row.note = std::string(name(run.summary->end));
+    add_note(row, name(run.summary->end));
   if (run.header.vantage.empty()) {
-    row.note += (row.note.empty() ? "" : "; ") + std::string("it does not say from where");
+    add_note(row, "it does not say from where");
     say_warning(fmt::format("{} does not say from which vantage point it was made: write NAME={} to have it judged",
                             row.name, row.name));
   }
@@ -104,11 +125,11 @@ Result<void> read_witness_run(WitnessRun run, const NamedFile& named, EvidenceFi
     return failure(
         fmt::format("{}: the witness says it stood at '{}', not at '{}'", row.name, run.header.at, named.place));
   if (!run.end)
-    row.note = fmt::format("interrupted: it has no end record; it listened until {}", to_string(run.listening.at));
+    add_note(row,
+             fmt::format("interrupted: it has no end record; it listened until {}", to_string(run.listening.at)));
   else if (*run.end != WitnessEnd::complete)
-    row.note = std::string(name(*run.end));
-  if (run.listening.dropped != 0)
-    row.note += fmt::format("{}{} packets were dropped", row.note.empty() ? "" : "; ", run.listening.dropped);
+    add_note(row, name(*run.end));
+  if (run.listening.dropped != 0) add_note(row, fmt::format("{} packets were dropped", run.listening.dropped));
   snapshot.witnesses.push_back(std::move(run));
   return {};
 }
@@ -168,46 +189,143 @@ void server_ports(const RuleSet* rules, PortSet& tcp, PortSet& udp) {
   }
 }
 
-Result<EvidenceKind> evidence_kind(const std::string& file) {
-  FileSource source = DEMARC_TRY(FileSource::open(file));
-  std::vector<std::uint8_t> head(4096);
+namespace {
+
+constexpr std::string_view kKinds =
+    "evidence is a scan journal, flow records (demarc's, Zeek's, Suricata's, nfdump's, AWS's or Azure's), a "
+    "witness's record, a pcap or pcapng capture, or nmap XML";
+
+struct Sniffed {
+  EvidenceKind kind = EvidenceKind::flow_records;
+  std::optional<RecordFormat> records;  // flow records of another sensor
+};
+
+Result<Sniffed> sniff(const std::string& file) {
+  std::unique_ptr<ByteSource> source = DEMARC_TRY(open_source(file));
+  std::vector<std::uint8_t> head(16384);
   std::size_t size = 0;
   while (size < head.size()) {
-    std::size_t n = source.read(std::span(head).subspan(size));
+    std::size_t n = source->read(std::span(head).subspan(size));
     if (n == 0) break;
     size += n;
   }
-  if (!source.problem().empty()) return file_failure(file, source.problem());
-  if (size == 0)
-    return file_failure(file, "the file is empty",
-                        "evidence is a scan journal, flow records, a witness's record, a capture or nmap XML");
+  if (size == 0 && !source->problem().empty()) return file_failure(file, source->problem());
+  if (size == 0) return file_failure(file, "the file is empty", std::string(kKinds));
   switch (sniff_kind(std::span(head).first(std::min(size, kSniffedBytes)))) {
     case CaptureKind::pcap:
-    case CaptureKind::pcapng: return EvidenceKind::capture;
-    case CaptureKind::gzip:
-    case CaptureKind::zstd: return file_failure(file, "the file is compressed", "decompress it first");
-    case CaptureKind::other: break;
+    case CaptureKind::pcapng: return Sniffed{EvidenceKind::capture, {}};
+    default: break;
   }
   std::string_view text(reinterpret_cast<const char*>(head.data()), size);
+  Result<std::optional<RecordFormat>> records = record_format(text);
+  if (!records) return file_failure(file, records.error().what, records.error().hint);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  if (text.starts_with('<')) return EvidenceKind::nmap_xml;
+  if (text.starts_with('<')) return Sniffed{EvidenceKind::nmap_xml, {}};
   if (text.starts_with('{')) {
     std::string_view what = kind_of_json(text);
-    if (what == "flows") return EvidenceKind::flow_records;
-    if (what == "witness") return EvidenceKind::witness;
+    if (what == "flows") return Sniffed{EvidenceKind::flow_records, {}};
+    if (what == "witness") return Sniffed{EvidenceKind::witness, {}};
+    if (what == "scan") return Sniffed{EvidenceKind::scan_journal, {}};
     if (what == "verdict")
       return file_failure(file, "this is a verdict, not evidence",
                           "'demarc report' renders it, --baseline compares with it");
-    if (what != "scan")
-      return file_failure(file, "this is JSON, but neither a scan journal nor flow records nor a witness's record",
-                          "they begin with {\"demarc\":\"scan\",..., {\"demarc\":\"flows\",... or "
-                          "{\"demarc\":\"witness\",...");
-    return EvidenceKind::scan_journal;
   }
-  return file_failure(
-      file, "this is no evidence demarc knows",
-      "evidence is a scan journal, flow records, a witness's record, a pcap or pcapng capture, or nmap XML");
+  if (*records) return Sniffed{EvidenceKind::flow_records, *records};
+  if (text.starts_with('{'))
+    return file_failure(file, "this is JSON, but neither a scan journal nor flow records nor a witness's record",
+                        "they begin with {\"demarc\":\"scan\",..., {\"demarc\":\"flows\",... or "
+                        "{\"demarc\":\"witness\",...; flow records of other sensors are told by their fields");
+  return file_failure(file, "this is no evidence demarc knows", std::string(kKinds));
+}
+
+/// One sensor's records.
+struct SensorRecords {
+  explicit SensorRecords(const RecordFlowOptions& options) : flows(options) {}
+  RecordFlows flows;
+  std::vector<EvidenceFile*> rows;
+};
+
+}  // namespace
+
+NamedFile take_apart(const std::string& value, const RuleSet* rules) {
+  std::size_t equals = value.find('=');
+  if (equals == std::string::npos || rules == nullptr) return {value, {}};
+  std::string name = value.substr(0, equals);
+  bool known = rules->vantage(name) != nullptr || rules->sensor(name) != nullptr;
+  return known ? NamedFile{value.substr(equals + 1), name} : NamedFile{value, {}};
+}
+
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules) {
+  EvidenceList list;
+  std::size_t left_out = 0;
+  std::string first_left_out;
+  for (const std::string& word : words) {
+    const NamedFile named = take_apart(word, rules);
+    std::vector<std::string> files{named.file};
+    if (named.file != "-") files = DEMARC_TRY(files_of(named.file));
+    if (files.size() == 1 && files.front() == named.file) {
+      list.files.push_back(named);
+      continue;
+    }
+    std::size_t found = 0;
+    for (std::string& file : files) {
+      if (!evidence_kind(file)) {
+        if (left_out++ == 0) first_left_out = file;
+        continue;
+      }
+      ++found;
+      list.files.push_back({std::move(file), named.place});
+    }
+    if (found == 0) return file_failure(named.file, "there is no evidence here", std::string(kKinds));
+  }
+  if (left_out != 0)
+    say_note(fmt::format("{} file{} no evidence and {} left out, {} the first", left_out,
+                         left_out == 1 ? " is" : "s are", left_out == 1 ? "was" : "were", first_left_out));
+  return list;
+}
+
+Result<EvidenceKind> evidence_kind(const std::string& file) {
+  const Sniffed sniffed = DEMARC_TRY(sniff(file));
+  return sniffed.kind;
+}
+
+Result<void> read_flow_files(std::span<const FlowFile> files, const RecordFlowOptions& given,
+                             std::vector<FlowEvidence>& flows) {
+  RecordFlowOptions options = given;
+  if (options.hash_key == 0) {
+    std::random_device random;
+    options.hash_key = (std::uint64_t{random()} << 32) | random() | 1;
+  }
+  std::map<std::string, SensorRecords> sensors;
+  for (const auto& [named, row] : files) {
+    const Sniffed sniffed = DEMARC_TRY(sniff(named.file));
+    if (!sniffed.records) {
+      FlowEvidence own = DEMARC_TRY(feed(FlowRecordReader(named.file), named.file, *row));
+      for (FlowSource& source : own.sources) {
+        if (source.sensor.empty()) source.sensor = named.place;
+        source.sampling = std::max(source.sampling, options.sampling);
+      }
+      if (!own.complete) add_note(*row, "interrupted: it has no end record");
+      flows.push_back(std::move(own));
+      continue;
+    }
+    SensorRecords& sensor = sensors.try_emplace(named.place, options).first->second;
+    std::unique_ptr<RecordReader> reader = record_reader(*sniffed.records, sensor.flows, named.file, named.place);
+    const std::uint32_t index = static_cast<std::uint32_t>(sensor.rows.size());
+    sensor.rows.push_back(row);
+    DEMARC_TRY(feed_file(named.file, *row, [&](std::string_view bytes) { return reader->feed(bytes); }));
+    FlowSource& source = sensor.flows.source(index);
+    if (!row->note.empty()) {
+      source.truncated = true;
+      source.problem = std::exchange(row->note, {});
+      sensor.flows.interrupted();
+    }
+    row->note = DEMARC_TRY(reader->finish());
+    if (!source.problem.empty()) add_note(*row, source.problem);
+  }
+  for (auto& [place, sensor] : sensors) flows.push_back(sensor.flows.finish());
+  return {};
 }
 
 std::string tunnels_note(const FlowSource& source) {
@@ -219,8 +337,9 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
   Snapshot snapshot;
   ObserveRequest observe_request;
   std::vector<std::size_t> capture_rows;
-  for (const std::string& value : request.files) {
-    NamedFile named = take_apart(value, request.rules);
+  std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
+  EvidenceList list = DEMARC_TRY(list_evidence(request.files, request.rules));
+  for (NamedFile& named : list.files) {
     EvidenceFile row;
     row.name = named.file;
     row.kind = DEMARC_TRY(evidence_kind(named.file));
@@ -236,12 +355,8 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
         break;
       }
       case EvidenceKind::flow_records: {
-        FlowEvidence flows = DEMARC_TRY(feed(FlowRecordReader(named.file), named.file, row));
-        std::string sensor = !named.place.empty() ? named.place : request.sensor;
-        for (FlowSource& source : flows.sources)
-          if (source.sensor.empty()) source.sensor = sensor;
-        if (!flows.complete) row.note = "interrupted: it has no end record";
-        snapshot.flows.push_back(std::move(flows));
+        if (named.place.empty()) named.place = request.sensor;
+        flow_files.emplace_back(named, snapshot.files.size());
         break;
       }
       case EvidenceKind::witness: {
@@ -259,6 +374,18 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
       }
     }
     snapshot.files.push_back(std::move(row));
+  }
+  if (!flow_files.empty()) {
+    RecordFlowOptions record_options;
+    server_ports(request.rules, record_options.server_ports_tcp, record_options.server_ports_udp);
+    record_options.sampling = request.sampling;
+    std::vector<FlowFile> files;
+    for (const auto& [named, row] : flow_files) files.push_back({named, &snapshot.files[row]});
+    const std::size_t before = snapshot.flows.size();
+    DEMARC_TRY(read_flow_files(files, record_options, snapshot.flows));
+    for (std::size_t i = before; i < snapshot.flows.size(); ++i)
+      for (const FlowSource& source : snapshot.flows[i].sources)
+        if (!source.problem.empty()) say_warning(fmt::format("{}: {}", source.file, source.problem));
   }
   if (!observe_request.captures.empty()) {
     server_ports(request.rules, observe_request.flow.server_ports_tcp, observe_request.flow.server_ports_udp);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "rules/evidence/readers/record_flows.h"
 #include "rules/evidence/snapshot.h"
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
@@ -19,6 +20,7 @@ struct EvidenceRequest {
   std::string vantage, sensor;  // for all files that do not say themselves
   const RuleSet* rules = nullptr;
   bool open_tunnels = false;  // in captures
+  std::uint32_t sampling = 0;  // of flow records whose sensor saw one packet in N and does not say so
 };
 
 /// Everything, or the first file that cannot be read at all. Damage inside a file is in the snapshot's notes.
@@ -29,6 +31,30 @@ std::string tunnels_note(const FlowSource& source);
 
 /// What a file is, by its first bytes. The error says that it is none of ours.
 Result<EvidenceKind> evidence_kind(const std::string& file);
+
+/// A file and where it was made: "NAME=FILE" where NAME is a vantage point or a sensor of the rule set. Anything
+/// else is a file, even with '=' in its name.
+struct NamedFile {
+  std::string file, place;
+};
+NamedFile take_apart(const std::string& value, const RuleSet* rules);
+
+/// The files of such words: directories and quoted patterns stand for the files in them, by name, of which those
+/// that are no evidence are left out, and that is said. The error names the word that stands for nothing.
+struct EvidenceList {
+  std::vector<NamedFile> files;
+};
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules);
+
+/// Reads flow records, demarc's own and other sensors', and appends to `flows`. What one sensor wrote in another's
+/// format, in however many files, is one FlowEvidence: a conversation may begin in one file and end in the next.
+/// `rows`: one for each file, in the same order, with name and kind set; gets digest, size and note.
+struct FlowFile {
+  NamedFile named;
+  EvidenceFile* row = nullptr;
+};
+Result<void> read_flow_files(std::span<const FlowFile> files, const RecordFlowOptions& options,
+                             std::vector<FlowEvidence>& flows);
 
 /// Ports that servers use, for captures that begin in mid-stream: the rule set's and the catalogue's.
 void server_ports(const RuleSet* rules, PortSet& tcp, PortSet& udp);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "rules/text/diagnostics.h"
 
 using namespace demarc;
@@ -118,4 +120,113 @@ TEST_CASE("wrong records are errors with their line") {
       head + "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"source\":5}\n"));
   CHECK_FALSE(read_flow_records("f", "{\"demarc\":\"flows\",\"version\":9}\n"));
   CHECK_FALSE(read_flow_records("f", ""));
+}
+
+TEST_CASE("services, parents, tunnels, translations and noise come back, in whatever order they were") {
+  FlowEvidence e = evidence();
+  e.sources[0].one_sided = 5;
+  e.sources[0].two_sided = 7;
+  ServiceSeen tls;
+  tls.name = "tls";
+  tls.tls_inside = "http";
+  tls.certificate_names = {"a.example", "b.example"};
+  tls.certificate_expires = *parse_timestamp("2027-01-01T00:00:00Z");
+  e.services.push_back(tls);
+  e.services.emplace_back().name = "ftp";
+  const Address client = e.flows[0].initiator, server = e.flows[0].responder;
+  e.parents.push_back({client, server, Protocol::tcp, Port(21), RelatedBy::ftp});
+  e.tunnels.push_back({TunnelKind::vxlan, *parse_address("192.0.2.1"), *parse_address("192.0.2.2"), 0xFFFFFFFF});
+  e.real_ends.push_back({*parse_address("203.0.113.9"), server, Port(1433), true});
+  e.real_ends.push_back({*parse_address("203.0.113.9"), server, Port(1433), false});
+  e.flows[0].service = e.flows[0].parent = e.flows[0].tunnel = e.flows[0].real = 0;
+  ObservedFlow twin = e.flows[0];  // differs in what it refers to only
+  twin.service = twin.real = 1;
+  twin.parent = twin.tunnel = kNone32;
+  e.flows.push_back(twin);
+  TrafficNoise& flood = e.noise.emplace_back();
+  flood.kind = NoiseKind::syn_flood;
+  flood.responder = server;
+  flood.protocol = Protocol::tcp;
+  flood.ports = PortSet::single(Port(443));
+  flood.attempts = 50'000'000;
+  flood.initiators = 49'000'000;
+  flood.packets = 50'000'001;
+  flood.bytes = 2'000'000'040;
+  flood.first = *parse_timestamp("2026-11-23T09:00:00Z");
+  flood.last = *parse_timestamp("2026-11-23T09:10:00Z");
+  flood.source = 1;
+  flood.record = 9;
+  TrafficNoise scan = flood;
+  scan.kind = NoiseKind::port_scan;
+  scan.initiator = client;
+  scan.ports = PortSet::of({{Port(1), Port(100)}, {Port(65000), Port(65535)}});
+  e.noise.push_back(scan);
+
+  const std::string text = flow_records(e);
+  Result<FlowEvidence> read = read_flow_records("f", text);
+  REQUIRE(read);
+  CHECK(flow_records(*read) == flow_records(*read_flow_records("g", flow_records(*read))));
+  CHECK(read->sources[0].one_sided == 5);
+  CHECK(read->sources[0].two_sided == 7);
+  REQUIRE(read->services.size() == 2);
+  REQUIRE(read->flows.size() == 3);
+  std::size_t with_parent = 0;
+  for (const ObservedFlow& f : read->flows) {
+    if (f.parent == kNone32) continue;
+    ++with_parent;
+    CHECK(read->services.at(f.service) == tls);
+    CHECK(read->parents.at(f.parent) == e.parents[0]);
+    CHECK(read->tunnels.at(f.tunnel) == e.tunnels[0]);
+    CHECK(read->real_ends.at(f.real) == e.real_ends[0]);
+  }
+  CHECK(with_parent == 1);
+  REQUIRE(read->noise.size() == 2);
+  CHECK(read->noise[0].kind == NoiseKind::port_scan);
+  CHECK(read->noise[0].initiator == client);
+  CHECK(to_string(read->noise[0].ports) == "1-100,65000-65535");
+  CHECK(read->noise[1].attempts == 50'000'000);
+  CHECK_FALSE(read->noise[1].initiator);
+  CHECK(read->noise[1].record == 9);
+
+  // The lists in another order are the same evidence, and the same bytes.
+  FlowEvidence other = e;
+  std::swap(other.services[0], other.services[1]);
+  std::swap(other.real_ends[0], other.real_ends[1]);
+  for (ObservedFlow& f : other.flows) {
+    if (f.service != kNone32) f.service = 1 - f.service;
+    if (f.real != kNone32) f.real = 1 - f.real;
+  }
+  std::reverse(other.flows.begin(), other.flows.end());
+  std::reverse(other.noise.begin(), other.noise.end());
+  CHECK(flow_records(other) == text);
+}
+
+TEST_CASE("what a record refers to is read strictly, and appended evidence keeps its references") {
+  const std::string head = flow_header(std::vector<FlowSource>(1));
+  const std::string flow =
+      "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"first\":"
+      "\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T09:00:00Z\",";
+  for (const char* wrong :
+       {"\"tunnel\":{\"kind\":\"hole\",\"ends\":[\"192.0.2.1\",\"192.0.2.2\"]}}",
+        "\"tunnel\":{\"kind\":\"gre\",\"ends\":[\"192.0.2.1\"]}}",
+        "\"parent\":{\"initiator\":\"192.0.2.1\",\"responder\":\"x\",\"protocol\":\"tcp\",\"by\":\"ftp\"}}",
+        "\"parent\":{\"initiator\":\"192.0.2.1\",\"responder\":\"192.0.2.2\",\"protocol\":\"tcp\",\"by\":\"me\"}}",
+        "\"real\":{\"initiator\":\"192.0.2.1\",\"responder\":\"192.0.2.2\",\"port\":70000}}",
+        "\"service\":{\"name\":\"tls\",\"certificate_expires\":\"soon\"}}"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read_flow_records("f", head + flow + wrong + "\n"));
+  }
+  CHECK(read_flow_records("f", head + flow + "\"new\":{\"kind\":1}}\n"));
+  CHECK_FALSE(read_flow_records("f", head + "{\"noise\":\"music\",\"protocol\":\"tcp\"}\n"));
+
+  FlowEvidence both = evidence();
+  both.services.emplace_back().name = "ssh";
+  FlowEvidence more = evidence();
+  more.services.emplace_back().name = "tls";
+  more.flows[0].service = 0;
+  append_flows(both, std::move(more));
+  REQUIRE(both.flows.size() == 4);
+  CHECK(both.services.at(both.flows[2].service).name == "tls");
+  CHECK(both.flows[3].source == 3);
+  CHECK(both.sources.size() == 4);
 }

@@ -34,6 +34,9 @@ TEST_CASE("what a file is, its content tells") {
         EvidenceKind::scan_journal);
   CHECK(*evidence_kind(folder.write("b.txt", "{\"demarc\": \"flows\",\"version\":1}\n")) ==
         EvidenceKind::flow_records);
+  CHECK(*evidence_kind(folder.write("z.txt", "#separator \\x09\n#path\tconn\n")) == EvidenceKind::flow_records);
+  CHECK(*evidence_kind(folder.write("s.txt", "{\"timestamp\":\"x\",\"event_type\":\"dns\"}\n")) ==
+        EvidenceKind::flow_records);
   CHECK(*evidence_kind(folder.write("w.txt", "{\"demarc\":\"witness\",\"version\":1}\n")) == EvidenceKind::witness);
   CHECK(*evidence_kind(folder.write("c.txt", "\n<?xml version=\"1.0\"?><nmaprun/>")) == EvidenceKind::nmap_xml);
   CHECK(*evidence_kind(folder.write("d.txt", std::string("\xd4\xc3\xb2\xa1", 4) + std::string(20, '\0'))) ==
@@ -46,7 +49,7 @@ TEST_CASE("what is no evidence is refused with what to do") {
   Folder folder;
   auto what = [](const std::string& file) { return evidence_kind(file).error().what; };
   CHECK(what(folder.write("empty", "")) == "the file is empty");
-  CHECK(what(folder.write("z.gz", "\x1f\x8b\x08\x00")) == "the file is compressed");
+  CHECK(what(folder.write("n", std::string("\x0c\xa5\x02\x00", 4))) == "this is a binary file of nfcapd");
   CHECK(what(folder.write("yaml", "demarc: 1\n")) == "this is no evidence demarc knows");
   CHECK(what(folder.write("v.json", "{\n\"demarc\": \"verdict\"}")) == "this is a verdict, not evidence");
   CHECK(what(folder.write("x.json", "{\"a\":1}")) ==

@@ -1,0 +1,8 @@
+#include "flow_reader_target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using demarc::RecordFormat;
+  const bool is_json = size != 0 && data[0] == '{';
+  demarc::read_hostile(is_json ? RecordFormat::zeek_json : RecordFormat::zeek_tsv, data, size);
+  return 0;
+}
