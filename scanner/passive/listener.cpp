@@ -387,7 +387,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     table.finish(evidence);
     traces.push_back(table.take_traces());
   }
-  join_sensors(traces, evidence);
+  evidence.notes = notes_of(join_sensors(traces, evidence));
+  for (std::string& note : notes_of(speech.losses())) evidence.notes.push_back(std::move(note));
   evidence.tunnels = tunnels.tunnels();
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
@@ -467,6 +468,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   if (!statistics.problem.empty()) seen.problem = statistics.problem;
   table.finish(evidence);
   evidence.tunnels = tunnels.tunnels();
+  evidence.notes = notes_of(speech.losses());
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
   if (writer) DEMARC_TRY(writer->close());
