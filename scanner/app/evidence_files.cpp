@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
 #include "rules/evidence/readers/nmap_xml.h"
@@ -11,6 +12,7 @@
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/catalogue.h"
 #include "rules/policy/translation.h"
+#include "rules/text/number.h"
 #include "rules/text/sha256.h"
 #include "scanner/app/console.h"
 #include "scanner/app/progress.h"

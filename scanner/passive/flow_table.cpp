@@ -233,14 +233,16 @@ void FlowTable::Body::prepare(FlowPacket& packet, const PacketDigest& p) const {
   packet.hash = hash_(packet.key.addresses, packet.key.rest);
 }
 
-// Four steps apart, so that every line of memory is on its way to the cache while other packets are dealt with: the
-// slot of the index, the conversation it names, the conversation's detail where this packet will need it.
+// Some packets apart, so that every line of memory is on its way to the cache while others are dealt with: the slot
+// of the index, the conversation it names, its detail where this packet will need it, what is known of the server.
 void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
   constexpr std::size_t kSome = 256, kApart = 8;
+  constexpr std::uint64_t kNoTicket = ~std::uint64_t{0};
   std::array<std::uint32_t, kSome> numbers;
+  std::array<std::uint64_t, kSome> tickets;
   for (; !packets.empty(); packets = packets.subspan(std::min(kSome, packets.size()))) {
     const std::size_t count = std::min(kSome, packets.size());
-    for (std::size_t step = 0; step < count + 3 * kApart; ++step) {
+    for (std::size_t step = 0; step < count + 4 * kApart; ++step) {
       if (step < count && packets[step].odd == nullptr) index_.prefetch(packets[step].hash);
       if (const std::size_t i = step - kApart; i < count) {  // a step before 0 is a very large number
         const FlowPacket& p = packets[i];
@@ -250,15 +252,23 @@ void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
           if (p.digest.ipv6) __builtin_prefetch(open_.wide_if_any(numbers[i]));
         }
       }
-      if (const std::size_t i = step - 2 * kApart; i < count && numbers[i] != HashIndex::kNone) {
+      if (const std::size_t i = step - 2 * kApart; i < count) {
         const PacketDigest& p = packets[i].digest;
-        const Conversation& c = open_[numbers[i]];
-        const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
-        if (!c.spoke(from) || (p.tcp_flags & tcp_flag::syn) ||
-            (hooks_ && p.payload_captured != 0 && !c.asked(from)))
-          __builtin_prefetch(&open_.detail(numbers[i]), 1);
+        tickets[i] = kNoTicket;
+        if (numbers[i] != HashIndex::kNone) {
+          const Conversation& c = open_[numbers[i]];
+          const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
+          const bool first_words = hooks_ && p.payload_captured != 0 && !c.asked(from);
+          if (first_words || !c.spoke(from) || (p.tcp_flags & tcp_flag::syn))
+            __builtin_prefetch(&open_.detail(numbers[i]), 1);
+          if (first_words && speech_ != nullptr)
+            tickets[i] = speech_->expect(from == 0 ? p.destination() : p.source(), Protocol(p.protocol),
+                                         Port(from == 0 ? p.port : p.source_port), from == 1);
+        }
       }
-      if (const std::size_t i = step - 3 * kApart; i < count) {
+      if (const std::size_t i = step - 3 * kApart; i < count && tickets[i] != kNoTicket)
+        speech_->expect(static_cast<std::uint32_t>(tickets[i]));
+      if (const std::size_t i = step - 4 * kApart; i < count) {
         if (packets[i].odd == nullptr) {
           follow(packets[i], packets[i].digest, numbers[i]);
         } else {
@@ -474,10 +484,22 @@ std::uint32_t FlowTable::Body::begin(const FlowPacket& packet, const PacketDiges
   begun.store(begun.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (speech_ != nullptr && p.has_ports) {
     const Protocol protocol(p.protocol);
-    d.parent = speech_->parent_of(protocol, {p.source(), Port(p.source_port)}, {p.destination(), Port(p.port)},
-                                  Timestamp(Nanoseconds(packet.at)));
+    const bool tcp = p.protocol == kTcp;
+    const bool syn = tcp && (p.tcp_flags & tcp_flag::syn), answer = syn && (p.tcp_flags & tcp_flag::ack);
+    Endpoint asks{p.source(), Port(p.source_port)}, asked{p.destination(), Port(p.port)};
+    if (answer) std::swap(asks, asked);
+    d.parent = speech_->parent_of(protocol, asks, asked, Timestamp(Nanoseconds(packet.at)));
+    bool turned = false;
+    if (d.parent == kNone32 && tcp && !syn) {  // from the middle on, the end that was asked may be heard first
+      d.parent = speech_->parent_of(protocol, asked, asks, Timestamp(Nanoseconds(packet.at)));
+      turned = d.parent != kNone32;
+    }
     // Announced conversations are opened by who was told: no port or number of partners knows better.
-    if (d.parent != kNone32 && p.protocol != kTcp) c.decided = c.certain = true;
+    if (d.parent != kNone32 && !syn) {
+      c.decided = true;
+      c.certain = !tcp;
+      if (turned) c.initiator_is_low = !c.initiator_is_low;
+    }
     c.listening = Speech::is_control(protocol, Port(p.port)) || Speech::is_control(protocol, Port(p.source_port));
   }
   return number;
@@ -583,8 +605,9 @@ int FlowTable::Body::hinted_server(const Conversation& c) const {
 }
 
 // Datagrams have no handshake, but some conversations leave no doubt: what goes to many was not asked for; and a
-// request to a server's port is one. For the rest we must have listened long enough that no earlier part can have
-// been missed, and both must have spoken.
+// request to a server's port is one. Between other ports the first packet that we saw need not be the first that
+// there was, however long we have listened: packets are lost, and a conversation may be silent for longer than
+// anybody waits and then go on from its other end.
 bool FlowTable::Body::knows_initiator(const Ref& r) {
   Conversation& c = r.c;
   if (c.certain || c.decided || c.key.is_icmp()) return true;
@@ -594,15 +617,22 @@ bool FlowTable::Body::knows_initiator(const Ref& r) {
     c.certain = true;
     return true;
   }
-  const int server = hinted_server(c);
-  if (server == 1) c.certain = true;
-  if (server == -1) c.certain = c.spoke_1 && r.d.began - started_ > patience(c);
+  if (hinted_server(c) == 1) c.certain = true;
   return c.certain;
 }
 
-// The end with more partners was asked; where they hardly differ, the one on a server's port; else who spoke
-// second.
+// FTP's server opens its data conversations from port 20, and nothing else does (RFC 959 §3.2). Otherwise the end
+// with more partners was asked; where they hardly differ, the one on a server's port; else who spoke second.
 void FlowTable::Body::decide_by_partners(const Ref& r, const Partners& partners) {
+  constexpr std::uint16_t kFtpData = 20, kFirstFree = 1024;
+  if (r.c.key.protocol() == kTcp && r.c.has_ports) {
+    const std::uint16_t ports[2] = {port_of(r.c, 0), port_of(r.c, 1)};
+    for (const int end : {0, 1})
+      if (ports[end] == kFtpData && ports[1 - end] >= kFirstFree) {
+        if (end == 1) swap_ends(r.c, r.d);
+        return;
+      }
+  }
   const std::uint64_t first = partners.of(end_of(r, 0)), second = partners.of(end_of(r, 1));
   const int hint = hinted_server(r.c);
   int server = 1;

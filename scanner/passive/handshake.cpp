@@ -36,7 +36,9 @@ bool begins_anew(const Conversation& c, const ConversationDetail& d, std::int64_
       c.spoke(from) && d.first_seq[from] - (packet.tcp_seq + 1) <= 65536 && at - d.began <= kReordering;
   if (packet.tcp_flags & tcp_flag::ack) {
     if (!c.spoke(from)) return false;
-    if (c.tcp.over()) return d.first_seq[from] != packet.tcp_seq;
+    // Behind an end, or behind its own FIN where the other direction goes another way and is never seen.
+    const bool ended = sender.now == TcpEnd::closed && (sender.syn || sender.syn_ack);
+    if (c.tcp.over() || ended) return d.first_seq[from] != packet.tcp_seq;
     // Beside a handshake it is a retransmission, whatever its number (SYN cookies).
     return !c.tcp.saw_handshake() && !fits_in_front;
   }
@@ -77,7 +79,7 @@ ConnState state_of(const Conversation& c) {
 }
 
 bool took_part(const Conversation& c) {
-  if (c.refused && !c.spoke_1) return false;
+  if (state_of(c) == ConnState::REJ) return false;
   if (c.key.protocol() != kTcp) return c.spoke_0 && c.spoke_1;
   if (c.tcp.shook_hands_or_both_talked()) return true;
   for (const int i : {0, 1}) {

@@ -119,6 +119,19 @@ class Speech::Body {
     return look(responder, protocol, port, from_responder, payload, hashed, number);
   }
 
+  std::uint32_t expect(const Address& responder, Protocol protocol, Port port, bool from_responder) const {
+    const std::uint32_t ticket = hash_of(responder, protocol, port, from_responder);
+    index_.prefetch(ticket);
+    return ticket;
+  }
+  void expect(std::uint32_t ticket) const {
+    const std::uint32_t number = index_.likely(ticket);
+    if (number == HashIndex::kNone) return;
+    const char* mouth = reinterpret_cast<const char*>(&mouths_[number]);
+    __builtin_prefetch(mouth);
+    __builtin_prefetch(mouth + 64);  // the first of its beginnings
+  }
+
   bool listen(FiveTuple conversation, bool from_responder, Timestamp at, std::uint32_t sequence, Bytes payload) {
     std::optional<RelatedBy> kind = kind_of_port(conversation.protocol, conversation.responder.port);
     if (!kind) {
@@ -378,6 +391,10 @@ Speech::Recognised Speech::recognise(const Address& responder, Protocol protocol
                                      Bytes payload) {
   return body_->recognise(responder, protocol, port, from_responder, payload);
 }
+std::uint32_t Speech::expect(const Address& responder, Protocol protocol, Port port, bool from_responder) const {
+  return body_->expect(responder, protocol, port, from_responder);
+}
+void Speech::expect(std::uint32_t ticket) const { body_->expect(ticket); }
 std::uint32_t Speech::better(std::uint32_t known, std::uint32_t now) const { return body_->better(known, now); }
 bool Speech::same_service(std::uint32_t a, std::uint32_t b) const { return body_->same_service(a, b); }
 bool Speech::listen(const FiveTuple& conversation, bool from_responder, Timestamp at, std::uint32_t sequence,

@@ -35,7 +35,10 @@ void TcpState::on_segment(int from, std::uint8_t flags, bool has_payload) {
     case TcpEnd::inactive:
       if (is_syn) {
         if (from == 0 && !is_ack) {
-          sender.now = TcpEnd::syn_sent;
+          // Behind its own answer it was only overtaken.
+          const bool answered = peer.now == TcpEnd::established ||
+                                (peer.now == TcpEnd::reset && peer.before_reset == TcpEnd::established);
+          sender.now = answered ? TcpEnd::established : TcpEnd::syn_sent;
         } else {
           // The answer, or the second SYN of a simultaneous open (RFC 9293 §3.5).
           if (peer.now == TcpEnd::syn_sent) peer.now = TcpEnd::established;
