@@ -374,7 +374,8 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
     table.finish(evidence);
     traces.push_back(table.take_traces());
   }
-  join_sensors(traces, evidence);
+  evidence.notes = notes_of(join_sensors(traces, evidence));
+  for (std::string& note : notes_of(speech.losses())) evidence.notes.push_back(std::move(note));
   evidence.tunnels = tunnels.tunnels();
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
@@ -406,6 +407,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   };
   table.rotate = [&](FlowEvidence& evidence) {
     flows.rotate(evidence);
+    evidence.notes = notes_of(speech.losses());
     evidence.services = speech.services();
     evidence.parents = speech.parents();
     evidence.tunnels = tunnels.tunnels();
@@ -414,6 +416,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   table.finish = [&](FlowEvidence& evidence) {
     flows.finish(evidence);
     evidence.tunnels = tunnels.tunnels();
+    evidence.notes = notes_of(speech.losses());
     evidence.services = speech.take_services();
     evidence.parents = speech.take_parents();
   };

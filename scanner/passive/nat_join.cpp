@@ -1,5 +1,7 @@
 #include "scanner/passive/nat_join.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <map>
@@ -382,6 +384,19 @@ class Joiner {
 };
 
 }  // namespace
+
+std::vector<std::string> notes_of(const NatJoins& joins) {
+  std::vector<std::string> notes;
+  if (joins.ambiguous != 0)
+    notes.push_back(fmt::format("{} conversations look like several of another sensor and stand for themselves",
+                                joins.ambiguous));
+  if (joins.undecided != 0)
+    notes.push_back(
+        fmt::format("{} conversations were seen on both sides of an address translation, and nothing tells "
+                    "which ends are real: each side stands for itself",
+                    joins.undecided));
+  return notes;
+}
 
 NatJoins join_sensors(std::span<const std::vector<ConversationTrace>> sensors, FlowEvidence& evidence) {
   if (sensors.size() < 2) return {};

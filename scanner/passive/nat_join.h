@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "rules/evidence/observed_flow.h"
@@ -28,6 +29,9 @@ struct NatJoins {
   std::uint64_t undecided = 0;   // the same, but nothing tells which ends are real: left apart
   auto operator<=>(const NatJoins&) const = default;
 };
+
+/// In words, what was left apart.
+std::vector<std::string> notes_of(const NatJoins& joins);
 
 /// One element for each sensor's table; ConversationTrace::flow indexes `evidence.flows`. Sets `real` of the flows;
 /// a flow that is only partly joined is split, the new ones stand at the end. Of each conversation one record

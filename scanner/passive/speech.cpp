@@ -5,6 +5,8 @@
 #include <string>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "probes/app/overheard.h"
 #include "scanner/passive/control_talk.h"
 #include "scanner/passive/hash_index.h"
@@ -364,6 +366,21 @@ class Speech::Body {
   Related related_;
   ControlTalks control_;
 };
+
+std::vector<std::string> notes_of(const SpeechLosses& losses) {
+  std::vector<std::string> notes;
+  const auto note = [&](std::uint64_t count, std::string_view what) {
+    if (count != 0) notes.push_back(fmt::format("{} {}", count, what));
+  };
+  note(losses.beginnings_unlooked, "conversations began in an unknown language and were not looked at any more");
+  note(losses.services_unnamed, "services are told by their name only: there were too many different ones");
+  note(losses.announced_dropped, "announced connections were forgotten early: there were too many at a time");
+  note(losses.announced_refused, "announcements named ports below 1024, which nobody may announce");
+  note(losses.control_unread,
+       "times a part of a control conversation could not be read: what it announced is not known");
+  note(losses.control_encrypted, "control conversations went on inside TLS: what they announced is not known");
+  return notes;
+}
 
 Speech::Speech(const SpeechOptions& options) : body_(std::make_unique<Body>(options)) {}
 Speech::~Speech() = default;

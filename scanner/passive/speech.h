@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "probes/wire/bytes.h"
@@ -42,6 +43,9 @@ struct SpeechLosses {
   std::uint64_t control_unread = 0;     // control conversations of which a part was not read (gaps, bounds)
   std::uint64_t control_encrypted = 0;  // control conversations that went on inside TLS
 };
+
+/// In words, those that are not 0.
+std::vector<std::string> notes_of(const SpeechLosses& losses);
 
 /// One for all flow tables that share a view of the traffic. Not for several threads at a time.
 class Speech {

@@ -186,7 +186,12 @@ TEST_CASE("where nothing tells the two sides apart they stay apart, and where TT
   b.delay = Nanoseconds(0);
   Scene undecided({a, b});
   undecided.tcp({kInside, Port{40000}}, {kWeb, Port{443}}, kTalk);
-  CHECK(undecided.observe().real_ends.empty());
+  const FlowEvidence evidence = undecided.observe();
+  CHECK(evidence.real_ends.empty());
+  REQUIRE(evidence.notes.size() == 1);
+  CHECK(evidence.notes[0] ==
+        "1 conversations were seen on both sides of an address translation, and nothing tells which ends are real: "
+        "each side stands for itself");
 }
 
 TEST_CASE("the counts of what was joined and what was left apart") {
@@ -212,6 +217,7 @@ TEST_CASE("the counts of what was joined and what was left apart") {
        trace(5, "203.0.113.1", 0x700000008, 63, 61)}};
   const NatJoins joins = join_sensors(sensors, evidence);
   CHECK(joins == NatJoins{.translated = 1, .undecided = 1});
+  CHECK(notes_of(joins).size() == 1);
   CHECK(evidence.flows[3].real != kNone32);
   CHECK(evidence.flows[4].real == kNone32);
   CHECK(join_sensors(std::span(sensors).first(1), evidence) == NatJoins{});

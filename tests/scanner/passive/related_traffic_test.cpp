@@ -23,6 +23,17 @@ TEST_CASE("FTP, passive and active: the data conversations belong to the control
         "198.51.100.7 > 192.0.2.10 tcp/50001\n");
 }
 
+TEST_CASE("what was not read is said") {
+  Scene scene;
+  scene.tcp(at("198.51.100.7", 40000), at("192.0.2.10", 21),
+            {server("220 (vsFTPd 3.0.3)\r\n"), client("PORT 198,51,100,7,0,22\r\n"), client("AUTH TLS\r\n"),
+             server("234 go on\r\n"), client(ByteString(100, 23))});
+  const FlowEvidence evidence = scene.observe();
+  REQUIRE(evidence.notes.size() == 2);
+  CHECK(evidence.notes[0] == "1 announcements named ports below 1024, which nobody may announce");
+  CHECK(evidence.notes[1] == "1 control conversations went on inside TLS: what they announced is not known");
+}
+
 TEST_CASE("FTP over IPv6, on another port, its lines cut by segments") {
   Scene scene;
   std::vector<Line> lines = {server("220 ProFTPD 1.3.8 Server\r\n"), client("EPSV\r\n")};
