@@ -91,6 +91,21 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
                        service_of(*f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in,
                        judged);
   }
+  if (!evidence.noise.empty())
+    out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
+                       "ATTEMPTS", "PACKETS");
+  for (const TrafficNoise& n : evidence.noise) {
+    const auto end = [&](const std::optional<Address>& one, std::uint64_t count) {
+      return one ? label(rules, *one) : fmt::format("{} addresses", grouped_number(count));
+    };
+    std::string ports = to_string(n.ports);
+    constexpr std::size_t kPortsShown = 16;
+    if (ports.size() > kPortsShown) ports = fmt::format("{} ports", grouped_number(n.ports.size()));
+    out += fmt::format("{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", name(n.kind), end(n.initiator, n.initiators),
+                       end(n.responder, n.responders),
+                       ports.empty() ? to_string(n.protocol) : fmt::format("{}/{}", to_string(n.protocol), ports),
+                       n.attempts, n.packets);
+  }
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
   if (unsure) out += "\n? who opened the conversation is likely, not certain: its beginning was not captured\n";
