@@ -7,7 +7,9 @@
 #include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/text/escape.h"
+#include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/flow_list.h"
 #include "rules/verdict/reconcile.h"
 #include "scanner/app/console.h"
 #include "scanner/app/evidence_files.h"
@@ -62,7 +64,15 @@ std::string tunnel_of(const FlowEvidence& evidence, const ObservedFlow& flow) {
   return fmt::format(" in {}{}", name(tunnel.kind), tunnel.id != 0 ? fmt::format(" {}", tunnel.id) : "");
 }
 
-std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
+/// The judged lines of a list: nothing where nobody judged.
+using Opinions = std::vector<FlowOpinionRow>;
+
+const FlowOpinionRow* opinion_of(const FlowEvidence& evidence, const Opinions& opinions, const ObservedFlow* f) {
+  const auto place = static_cast<std::size_t>(f - evidence.flows.data());
+  return place < opinions.size() ? &opinions[place] : nullptr;
+}
+
+std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const Opinions& opinions) {
   std::string out;
   for (const FlowSource& s : evidence.sources) {
     out += fmt::format("{}{}: {} packets", terminal_safe(s.file),
@@ -77,12 +87,34 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
     out += '\n';
     if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
   }
-  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", "INITIATOR", "RESPONDER",
-                     "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN");
+  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n", "INITIATOR", "RESPONDER",
+                     "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN",
+                     opinions.empty() ? "" : fmt::format("  {:<15} {:<12} {}", "VERDICT", "RULE", "NOTE"));
   for (const ObservedFlow* f : by_use(evidence)) {
-    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n",
+    std::string judged;
+    if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
+      judged = fmt::format("  {:<15} {:<12} {}", name(o->state), o->rule.empty() ? "-" : terminal_safe(o->rule),
+                           terminal_safe(o->note));
+    judged.erase(judged.find_last_not_of(' ') + 1);
+    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
-                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in);
+                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in,
+                       judged);
+  }
+  if (!evidence.noise.empty())
+    out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
+                       "ATTEMPTS", "PACKETS");
+  for (const TrafficNoise& n : evidence.noise) {
+    const auto end = [&](const std::optional<Address>& one, std::uint64_t count) {
+      return one ? label(rules, *one) : fmt::format("{} addresses", grouped_number(count));
+    };
+    std::string ports = to_string(n.ports);
+    constexpr std::size_t kPortsShown = 16;
+    if (ports.size() > kPortsShown) ports = fmt::format("{} ports", grouped_number(n.ports.size()));
+    out += fmt::format("{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", name(n.kind), end(n.initiator, n.initiators),
+                       end(n.responder, n.responders),
+                       ports.empty() ? to_string(n.protocol) : fmt::format("{}/{}", to_string(n.protocol), ports),
+                       n.attempts, n.packets);
   }
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
@@ -90,25 +122,44 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
   return out;
 }
 
-std::string flows_csv(const FlowEvidence& evidence) {
+std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
   std::string out =
       "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,"
-      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file\r\n";
+      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file";
+  out += opinions.empty() ? "\r\n" : ",verdict,rule,note\r\n";
   for (const ObservedFlow* f : by_use(evidence)) {
     std::string port = f->protocol.has_ports() ? to_string(f->port) : "",
                 initiator_port = f->initiator_port.number() != 0 ? to_string(f->initiator_port) : "";
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", to_string(f->initiator),
+    std::string judged;
+    if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
+      judged = fmt::format(",{},{},{}", name(o->state), csv_field(o->rule), csv_field(o->note));
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}{}\r\n", to_string(f->initiator),
                        to_string(f->responder), to_string(f->protocol), port, initiator_port,
                        f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations,
                        f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
-                       to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file));
+                       to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file),
+                       judged);
   }
   return out;
 }
 
-std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules) {
-  if (format == "jsonl") return flow_records(evidence);
-  return format == "csv" ? flows_csv(evidence) : flows_text(evidence, rules);
+std::string flows_jsonl(const FlowEvidence& evidence, const Opinions& opinions) {
+  std::vector<std::string> more;
+  more.reserve(opinions.size());
+  for (const FlowOpinionRow& o : opinions) {
+    JsonWriter json;
+    json.begin_object().field("verdict", name(o.state)).field_unless_empty("rule", o.rule);
+    json.field_unless_empty("note", o.note).end_object();
+    std::string members = json.take();
+    more.push_back("," + members.substr(1, members.size() - 2));  // without its braces
+  }
+  return flow_records(evidence, more);
+}
+
+std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules,
+                   const Opinions& opinions) {
+  if (format == "jsonl") return flows_jsonl(evidence, opinions);
+  return format == "csv" ? flows_csv(evidence, opinions) : flows_text(evidence, rules, opinions);
 }
 
 /// Drops, gaps and damage: what makes a capture less than the truth.
@@ -251,9 +302,7 @@ int run_traffic(const TrafficCommand& command) {
     return say(Error{
                {}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}),
            kCouldNotRun;
-  const auto judge_flows = [&](const FlowEvidence& flows) {
-    Snapshot whole = snapshot;
-    whole.flows.push_back(flows);
+  const auto judge_snapshot = [&](const Snapshot& whole) {
     return judge(*rules, whole,
                  {.as_of = *at,
                   .require_passage = false,
@@ -268,7 +317,8 @@ int run_traffic(const TrafficCommand& command) {
     report_options.color = color;
     report_options.width = terminal_width();
     if (!of_flows) return find_report_format(name)->render(*judged, report_options);
-    std::string text = render(name, flows, rules);
+    const Opinions opinions = flows_only ? Opinions{} : judge_flow_list(*rules, flows);
+    std::string text = render(name, flows, rules, opinions);
     if (name == "text" && judged != nullptr)
       text += "\n" + find_report_format("text")->render(*judged, report_options);
     return text;
@@ -311,7 +361,9 @@ int run_traffic(const TrafficCommand& command) {
         options.judge = [&](const FlowEvidence& flows) {
           // Each interval by the rules that are in force at its end, unless a time was named.
           if (Result<Timestamp> then = as_of(command.common, rules)) at = then;
-          return judge_flows(flows);
+          Snapshot interval;
+          interval.flows.push_back(flows);
+          return judge_snapshot(interval);
         };
       options.render = render_any;
       options.weakness = weakness;
@@ -398,7 +450,10 @@ int run_traffic(const TrafficCommand& command) {
 
   std::optional<Verdict> verdict;
   if (!flows_only) {
-    verdict = judge_flows(*evidence);
+    // A million conversations are not copied for their judgement.
+    snapshot.flows.push_back(std::move(*evidence));
+    verdict = judge_snapshot(snapshot);
+    *evidence = std::move(snapshot.flows.back());
     conclude(*verdict, fail_on);
   }
   for (const Output& output : *outputs)
