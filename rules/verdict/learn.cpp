@@ -1,5 +1,7 @@
 #include "rules/verdict/learn.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "rules/policy/catalogue.h"
@@ -52,8 +54,8 @@ class Learning {
     for (const auto& [ends, services] : rules) {
       LearnedRule rule;
       rule.decide = ends.decide;
-      fill(rule.from, ends.clients, rule);
-      fill(rule.to, ends.servers, rule);
+      fill(rule.from, ends.clients);
+      fill(rule.to, ends.servers);
       std::vector<std::uint32_t> uses;
       for (const auto& [key, list] : services) {
         const auto [at, fresh] = numbers.try_emplace(key, static_cast<std::uint32_t>(learned_.services.size()));
@@ -64,7 +66,7 @@ class Learning {
           if (const CatalogueEntry* row = known_as(key, names_of(key)))
             rule.risk = std::string(row->title) + ": " + std::string(row->risk);
       }
-      stand_on(rule, uses);
+      stand_on(rule, uses, ends.clients, ends.servers);
       learned_.rules.push_back(std::move(rule));
     }
     learned_.forbidden = std::move(evidence_.forbidden);
@@ -94,18 +96,42 @@ class Learning {
     return s;
   }
 
-  void fill(LearnedPlace& side, const std::vector<std::uint32_t>& numbers, LearnedRule& rule) const {
+  void fill(LearnedPlace& side, const std::vector<std::uint32_t>& numbers) const {
     std::vector<AddressRange> ranges;
     for (const std::uint32_t n : numbers) {
       const Place& p = places_.all[n];
       ranges.insert(ranges.end(), p.addresses.ranges().begin(), p.addresses.ranges().end());
       side.names.push_back(!p.name.empty() ? p.name : to_string(p.prefix));
-      if (!p.generalises.empty()) rule.generalisations.push_back(p.generalises);
     }
     side.addresses = AddressSet::of_ranges(std::move(ranges));
   }
 
-  void stand_on(LearnedRule& rule, const std::vector<std::uint32_t>& placed) const {
+  /// How many of a place's addresses the rule really saw.
+  void say_generalised(LearnedRule& rule, const std::vector<std::uint32_t>& numbers,
+                       const std::vector<Address>& seen) const {
+    for (const std::uint32_t n : numbers) {
+      const Place& p = places_.all[n];
+      if (p.kind == Place::Kind::host) continue;
+      std::set<Prefix> networks;
+      std::size_t count = 0;
+      for (const Address& a : seen) {
+        if (!p.addresses.contains(a)) continue;
+        ++count;
+        networks.insert(Prefix::containing(a, a.is_ipv4() ? 16 : 32));
+      }
+      if (p.kind == Place::Kind::zone)
+        rule.generalisations.push_back(
+            fmt::format("{} for {} addresses in {} networks", p.name, count, networks.size()));
+      else if (p.addresses.size() != count)
+        rule.generalisations.push_back(fmt::format("{} for {} of its {} addresses",
+                                                   p.name.empty() ? to_string(p.prefix) : p.name, count,
+                                                   static_cast<std::uint64_t>(p.addresses.size())));
+    }
+  }
+
+  void stand_on(LearnedRule& rule, const std::vector<std::uint32_t>& placed,
+                const std::vector<std::uint32_t>& client_places,
+                const std::vector<std::uint32_t>& server_places) const {
     Facts all;
     std::vector<Address> clients, servers;
     std::vector<Facts::Where> where;
@@ -122,10 +148,13 @@ class Learning {
     }
     const auto distinct = [](std::vector<Address>& list) {
       std::sort(list.begin(), list.end());
-      return static_cast<std::size_t>(std::unique(list.begin(), list.end()) - list.begin());
+      list.erase(std::unique(list.begin(), list.end()), list.end());
+      return list.size();
     };
     rule.clients = distinct(clients);
     rule.servers = distinct(servers);
+    say_generalised(rule, client_places, clients);
+    say_generalised(rule, server_places, servers);
     rule.conversations = all.conversations;
     rule.uncertain = all.uncertain;
     rule.bytes_out = all.bytes_out;

@@ -194,7 +194,7 @@ class Drafting {
     if (zone == nullptr || zone->any) return yaml_address(a);
     const auto [at, fresh] = hosts_.try_emplace(a);
     if (fresh) {
-      const std::string plain = "host-" + yaml_name(to_string(a));
+      const std::string plain = yaml_name("host-" + to_string(a));
       at->second = plain;
       for (int i = 2; !place_names_.insert(at->second).second; ++i) at->second = fmt::format("{}-{}", plain, i);
     }
@@ -207,13 +207,19 @@ class Drafting {
     for (const Group& g : rules_.groups) place_names_.insert(g.name);
     for (LearnedRule& rule : learned_.rules)
       for (LearnedPlace* side : {&rule.from, &rule.to}) {
-        for (std::string& name : side->names) {
+        // Names of zones and groups first, then as addresses go, so that a list reads in order.
+        std::vector<std::tuple<bool, Prefix, std::string>> sorted;
+        for (const std::string& name : side->names) {
           const Result<Prefix> prefix = parse_prefix(name);
-          if (prefix) name = prefix->is_host() ? host_name(prefix->first()) : yaml_prefix(*prefix);
+          if (!prefix)
+            sorted.emplace_back(false, Prefix(), name);
+          else
+            sorted.emplace_back(true, *prefix,
+                                prefix->is_host() ? host_name(prefix->first()) : yaml_prefix(*prefix));
         }
-        // As addresses go, so that a list reads in order; names of zones and groups come first.
-        std::sort(side->names.begin(), side->names.end());
-        side->names.erase(std::unique(side->names.begin(), side->names.end()), side->names.end());
+        std::sort(sorted.begin(), sorted.end());
+        side->names.clear();
+        for (auto& [is_address, prefix, name] : sorted) side->names.push_back(std::move(name));
       }
   }
 

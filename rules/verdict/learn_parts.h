@@ -82,7 +82,6 @@ struct Place {
   std::string name;  // of a zone or group
   Prefix prefix;     // of a prefix or host
   AddressSet addresses;
-  std::string generalises;  // "internet for 214 clients in 90 networks"; hosts: empty
   auto key() const { return std::tie(kind, name, prefix); }
 };
 

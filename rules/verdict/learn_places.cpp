@@ -140,8 +140,6 @@ class Placing {
       p.name = rules_.zones[zone].name;
       p.addresses = rules_.zones[zone].addresses;
       if (!fits(p.addresses)) continue;
-      p.generalises = any ? fmt::format("{} for {} addresses in {} networks", p.name, count, networks.size())
-                          : fmt::format("{} for {} of its {} addresses", p.name, count, population_[zone]);
       assign([&, z = zone](const Address& a) { return trust_.zone_of(a) == z; }, std::move(p));
     }
   }
@@ -160,9 +158,6 @@ class Placing {
       p.kind = Place::Kind::group;
       p.name = g->name;
       p.addresses = all;
-      if (!whole)
-        p.generalises =
-            fmt::format("{} for {} of its {} addresses", g->name, count, static_cast<std::uint64_t>(all.size()));
       assign([&](const Address& a) { return all.contains(a); }, std::move(p));
     }
   }
@@ -185,7 +180,6 @@ class Placing {
         Place p;
         p.kind = Place::Kind::prefix;
         p.prefix = prefix;
-        p.generalises = fmt::format("{} for {} of its {} addresses", to_string(prefix), count, 1U << tail);
         assign([&](const Address& a) { return prefix.contains(a); }, std::move(p));
       }
     }
@@ -277,6 +271,10 @@ class Placing {
 };
 
 }  // namespace
+
+Places place(const Evidence& evidence, const RuleSet& rules, bool given) {
+  return Placing(evidence, rules, given).run();
+}
 
 RuleSet guessed_zones(const Snapshot& snapshot) {
   std::map<Prefix, std::set<Prefix>> neighbours;  // public networks that talk to public networks

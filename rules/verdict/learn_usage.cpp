@@ -172,6 +172,8 @@ class Gathering {
     for (const Service& s : rules_.services)
       if (s.one_way && s.udp.contains(flow.port)) return true;
     if (is_one_way_port(flow.port.number())) return true;
+    // A name server that never answers is not told things, it is down.
+    if (catalogue_find(Protocol::udp, flow.port) != nullptr) return false;
     return !trust_.is_any(from) && from != kNoZone && flow.packets_out >= kOneWayDatagramsMin;
   }
 
