@@ -12,9 +12,12 @@
 namespace demarc {
 
 std::string flow_header(std::span<const FlowSource> sources);
-std::string flow_record(const ObservedFlow& flow);
+/// `evidence`: what the flow's indices refer to.
+std::string flow_record(const ObservedFlow& flow, const FlowEvidence& evidence);
+std::string noise_record(const TrafficNoise& noise);
 std::string flow_end(std::uint64_t records);
-/// The whole file; flows sorted by initiator, responder, protocol and port.
+/// The whole file; flows sorted by initiator, responder, protocol and port, then noise. The same evidence gives the
+/// same bytes, in whatever order its lists are.
 std::string flow_records(const FlowEvidence& evidence);
 
 /// Fed with a file's bytes in any pieces; the same tolerance and strictness as JournalReader.

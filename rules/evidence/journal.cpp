@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "rules/evidence/json_lines.h"
+#include "rules/evidence/service_json.h"
 #include "rules/text/json_writer.h"
 
 namespace demarc {
@@ -141,19 +142,6 @@ auto shared_part(const Outcome& o) {
 
 /// An outcome without a time is older than any other.
 std::optional<Timestamp> newest(const Outcome& o) { return o.at_latest ? o.at_latest : o.at; }
-
-void write_service(JsonWriter& json, const ServiceSeen& service) {
-  json.key("service").begin_object().field("name", service.name);
-  json.field_unless_empty("product", service.product).field_unless_empty("version", service.version);
-  json.field_unless_empty("evidence", service.evidence).field_unless_empty("tls_inside", service.tls_inside);
-  if (!service.certificate_names.empty()) {
-    json.key("certificate_names").begin_array();
-    for (const std::string& name : service.certificate_names) json.value(name);
-    json.end_array();
-  }
-  if (service.certificate_expires) json.field("certificate_expires", to_string(*service.certificate_expires));
-  json.end_object();
-}
 
 std::string record(const Outcome& o, std::string_view ports_or_types, std::span<const ServiceSeen> services,
                    Timestamp at) {
@@ -457,19 +445,9 @@ struct JournalReader::State {
   }
 
   Result<std::uint32_t> service(const JsonFields& f, std::uint32_t line) {
-    ServiceSeen s;
-    s.name = f.text(kServiceName);
-    s.product = f.text(kServiceProduct);
-    s.version = f.text(kServiceVersion);
-    s.evidence = f.text(kServiceEvidence);
-    s.tls_inside = f.text(kServiceInside);
-    for (const std::string& n : f.texts(kServiceCertificateNames)) s.certificate_names.push_back(n);
-    if (f.has(kServiceCertificateExpires)) {
-      Result<Timestamp> expires = parse_timestamp(f.text(kServiceCertificateExpires));
-      if (!expires) return wrong(line, expires.error().what);
-      s.certificate_expires = *expires;
-    }
-    run.services.push_back(std::move(s));
+    Result<ServiceSeen> s = read_service(f, kServiceName);
+    if (!s) return wrong(line, s.error().what);
+    run.services.push_back(std::move(*s));
     return static_cast<std::uint32_t>(run.services.size() - 1);
   }
 

@@ -132,6 +132,8 @@ std::string flows_json_schema() {
               "undecoded": { "$ref": "#/definitions/count", "description": "packets that could not be read" },
               "snapped": { "$ref": "#/definitions/count", "description": "packets cut before their ports" },
               "aggregated": { "$ref": "#/definitions/count", "description": "conversations whose detail was given up to bound memory" },
+              "one_sided": { "$ref": "#/definitions/count", "description": "TCP conversations of which only one direction was seen, though both took part" },
+              "two_sided": { "$ref": "#/definitions/count", "description": "and those of which both were seen" },
               "truncated": { "type": "boolean" }, "problem": { "type": "string" },
               "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" }
             }
@@ -159,7 +161,59 @@ std::string flows_json_schema() {
         "bytes_in": { "$ref": "#/definitions/count" },
         "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" },
         "source": { "type": "integer", "minimum": 0, "description": "index into the header's sources; absent: 0" },
-        "frame": { "type": "integer", "minimum": 1, "description": "of the first packet in the capture" }
+        "frame": { "type": "integer", "minimum": 1, "description": "of the first packet in the capture" },
+        "service": {
+          "type": "object", "required": ["name"], "description": "what speaks there, recognised in the first bytes",
+          "properties": {
+            "name": { "type": "string" }, "product": { "type": "string" }, "version": { "type": "string" },
+            "evidence": { "type": "string", "description": "bytes seen, escaped" }, "tls_inside": { "type": "string" },
+            "certificate_names": { "type": "array", "items": { "type": "string" } },
+            "certificate_expires": { "$ref": "#/definitions/time" }
+          }
+        },
+        "parent": {
+          "type": "object", "required": ["initiator", "responder", "protocol", "port", "by"],
+          "description": "the conversation that announced this port: its approval covers this one",
+          "properties": {
+            "initiator": { "type": "string" }, "responder": { "type": "string" }, "protocol": { "type": "string" },
+            "port": { "type": "integer", "minimum": 0, "maximum": 65535 },
+            "by": { "enum": ["ftp", "msrpc", "tftp", "sip", "portmapper"] }
+          }
+        },
+        "tunnel": {
+          "type": "object", "required": ["kind", "ends"], "description": "the outer packets",
+          "properties": {
+            "kind": { "enum": ["gre", "ipip", "6in4", "vxlan", "geneve", "erspan", "gtpu", "other"] },
+            "ends": { "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2 },
+            "id": { "type": "integer", "minimum": 0, "maximum": 4294967295, "description": "VNI, GRE key, TEID, session" }
+          }
+        },
+        "real": {
+          "type": "object", "required": ["initiator", "responder", "port"],
+          "description": "who really talks, where an address translation stood between and was seen through",
+          "properties": {
+            "initiator": { "type": "string" }, "responder": { "type": "string" },
+            "port": { "type": "integer", "minimum": 0, "maximum": 65535 }
+          }
+        },
+        "seen_twice": { "type": "boolean", "description": "another record tells the same conversations: one of them counts" }
+      }
+    },
+    {
+      "title": "noise", "required": ["noise", "protocol", "attempts", "first", "last"],
+      "description": "many unanswered packets, in one record; never use",
+      "properties": {
+        "noise": { "enum": ["port-scan", "host-scan", "syn-flood", "backscatter", "attempts"] },
+        "initiator": { "type": "string", "description": "absent: many" },
+        "responder": { "type": "string", "description": "absent: many" },
+        "protocol": { "type": "string" },
+        "ports": { "type": "string", "description": "of responders, as ranges: \"22,80-90\"" },
+        "attempts": { "$ref": "#/definitions/count" },
+        "initiators": { "$ref": "#/definitions/count", "description": "distinct; an estimate above 1,024" },
+        "responders": { "$ref": "#/definitions/count" },
+        "packets": { "$ref": "#/definitions/count" }, "bytes": { "$ref": "#/definitions/count" },
+        "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" },
+        "source": { "type": "integer", "minimum": 0 }, "frame": { "type": "integer", "minimum": 1 }
       }
     },
     { "title": "end", "required": ["end"], "properties": { "end": { "enum": ["complete", "interrupted"] }, "records": { "$ref": "#/definitions/count" } } }

@@ -100,6 +100,12 @@ struct NearestRule {
   bool only_state = false;  // it matches in everything and is only not in force
 };
 
+/// Ports that the same services answer on: they are judged alike, at every instant.
+struct PortClass {
+  std::uint32_t number = 0;
+  bool by_source_port = false;  // some of these services fix the source port: then it counts as well
+};
+
 /// Built for one instant. The rule set and the space must outlive it. Look-ups by packet go through an index and do
 /// not touch the diagrams; sets are made when first asked for. Not for several threads at once. A source port 0 in
 /// a question means that it is not known: it is not held against a rule. An ICMP type without a code means code 0.
@@ -131,6 +137,8 @@ class Documented {
   const Judgement& judge(const Packet& packet) const;
   bool approves(const Packet& packet) const { return judge(packet).approved; }
   std::optional<NearestRule> nearest(const Packet& packet) const;
+  /// For ICMP the number is type << 8 | code. The same at every instant.
+  PortClass port_class(Protocol protocol, std::uint16_t number) const;
 
   /// Ports (for ICMP: type << 8 | code) that are approved from one address to another; of `from any source port`.
   const PortSet& approved_ports(const Address& source, const Address& destination, Protocol protocol) const;

@@ -15,6 +15,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "rules/net/address_intervals.h"
 #include "rules/policy/approval.h"
 
 namespace demarc {
@@ -22,14 +23,6 @@ namespace demarc {
 namespace {
 
 constexpr std::uint32_t kNone = 0xFFFFFFFF;
-
-/// The smallest address above, IPv6 following IPv4; none after the last.
-std::optional<Address> after(const Address& a) {
-  if (a.is_ipv4())
-    return a.number() == 0xFFFFFFFF ? Address::ipv6(0, 0) : Address::of(Family::ipv4, a.number() + 1);
-  if (a.number() == ~Uint128{0}) return std::nullopt;
-  return Address::of(Family::ipv6, a.number() + 1);
-}
 
 std::size_t mix(std::size_t h, std::uint64_t value) {
   h ^= value + 0x9E3779B97F4A7C15ULL + (h << 6) + (h >> 2);
@@ -53,16 +46,15 @@ class SetTable {
   }
 
   void build() {
-    cuts_.push_back(Address::ipv4(0));
+    std::vector<Address> cuts;
     for (const AddressSet* set : sets_) {
       for (const AddressRange& r : set->ranges()) {
-        cuts_.push_back(r.first);
-        if (auto end = after(r.last)) cuts_.push_back(*end);
+        cuts.push_back(r.first);
+        if (Address end = r.last; next_address(end)) cuts.push_back(end);
       }
     }
-    std::sort(cuts_.begin(), cuts_.end());
-    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
-    std::size_t n = cuts_.size();
+    intervals_ = AddressIntervals(std::move(cuts));
+    std::size_t n = intervals_.size();
     tree_.resize(2 * n);
     holders_.resize(n);
     known_.resize(n, false);
@@ -78,13 +70,11 @@ class SetTable {
   }
 
   /// The elementary interval: addresses of one slot are in the same sets.
-  std::uint32_t slot(const Address& a) const {
-    return static_cast<std::uint32_t>(std::upper_bound(cuts_.begin(), cuts_.end(), a) - cuts_.begin()) - 1;
-  }
+  std::uint32_t slot(const Address& a) const { return intervals_.find(a); }
   const std::vector<std::uint32_t>& holders(std::uint32_t slot) {
     if (!known_[slot]) {
       known_[slot] = true;
-      for (std::size_t node = slot + cuts_.size(); node >= 1; node >>= 1)
+      for (std::size_t node = slot + std::size_t{intervals_.size()}; node >= 1; node >>= 1)
         holders_[slot].insert(holders_[slot].end(), tree_[node].begin(), tree_[node].end());
     }
     return holders_[slot];
@@ -94,7 +84,7 @@ class SetTable {
  private:
   std::vector<const AddressSet*> sets_;
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_;
-  std::vector<Address> cuts_;
+  AddressIntervals intervals_;
   std::vector<std::vector<std::uint32_t>> tree_, holders_;
   std::vector<bool> known_;
 };
@@ -270,6 +260,12 @@ class Documented::Index {
   }
 
   std::optional<NearestRule> nearest(const Packet& packet);
+
+  PortClass port_class(Protocol protocol, std::uint16_t number) {
+    const PortClasses& classes = classes_of(protocol);
+    const std::uint32_t found = classes.of_port[number];
+    return {found, classes.by_source_port[found] && protocol.has_ports()};
+  }
 
  private:
   static constexpr std::size_t kRememberedMax = 200'000;  // answers kept; beyond that they are found again
@@ -750,6 +746,9 @@ const PacketSet& Documented::replies() const {
 
 const Judgement& Documented::judge(const Packet& packet) const { return index_->judge(packet); }
 std::optional<NearestRule> Documented::nearest(const Packet& packet) const { return index_->nearest(packet); }
+PortClass Documented::port_class(Protocol protocol, std::uint16_t number) const {
+  return index_->port_class(protocol, number);
+}
 
 const PortSet& Documented::approved_ports(const Address& source, const Address& destination,
                                           Protocol protocol) const {

@@ -11,7 +11,8 @@ std::size_t DraftKeyHash::operator()(const DraftKey& k) const noexcept {
       static_cast<std::uint64_t>(k.kind) | (static_cast<std::uint64_t>(k.cause) << 8) |
       (static_cast<std::uint64_t>(k.protocol.number()) << 16) | (static_cast<std::uint64_t>(k.service) << 24) |
       (static_cast<std::uint64_t>(k.rule.kind) << 40) | (static_cast<std::uint64_t>(k.has_initiator) << 48) |
-      (static_cast<std::uint64_t>(k.has_target) << 49);
+      (static_cast<std::uint64_t>(k.has_target) << 49) | (static_cast<std::uint64_t>(k.scan) << 50) |
+      (static_cast<std::uint64_t>(k.many) << 51);
   const auto mix = [&h](std::uint64_t v) {
     h = (h ^ v) * 0x9E3779B97F4A7C15ULL;
     h ^= h >> 29;
@@ -43,11 +44,20 @@ void Draft::add_vantage(std::uint16_t vantage) {
 }
 
 void Draft::add_place(const EvidencePlace& place) {
-  const auto at = std::lower_bound(places.begin(), places.end(), place);
-  if (at != places.end() && *at == place) return;
-  if (at == places.end() && places.size() == kPlacesMax) return;
-  places.insert(at, place);
-  if (places.size() > kPlacesMax) places.pop_back();
+  // Views stand one after the other, and one of them does not crowd out another.
+  const auto first =
+      std::find_if(places.begin(), places.end(), [&](const EvidencePlace& p) { return p.view >= place.view; });
+  const auto last = std::find_if(first, places.end(), [&](const EvidencePlace& p) { return p.view > place.view; });
+  const auto at = std::lower_bound(first, last, place);
+  if (at != last && *at == place) return;
+  const bool full = static_cast<std::size_t>(last - first) >= kPlacesMax;
+  if (full && at == last) return;
+  if (full) {
+    std::move_backward(at, last - 1, last);
+    *at = place;
+  } else {
+    places.insert(at, place);
+  }
 }
 
 void Draft::add_address(std::vector<Address>& kept, std::size_t& more, const Address& address) {
@@ -67,6 +77,14 @@ void Draft::add_sample(const Packet& packet) {
   if (!sample || packet < *sample) sample = packet;
 }
 
+void Draft::add_spoken(const std::string& name) {
+  constexpr std::size_t kSpokenMax = 4;
+  const auto at = std::lower_bound(spoken.begin(), spoken.end(), name);
+  if (at != spoken.end() && *at == name) return;
+  spoken.insert(at, name);
+  if (spoken.size() > kSpokenMax) spoken.pop_back();
+}
+
 void Draft::merge(const Draft& other) {
   for (const PortRange& range : other.ports) add_port(range);
   for (const std::uint16_t v : other.vantages) add_vantage(v);
@@ -82,7 +100,8 @@ void Draft::merge(const Draft& other) {
   established += other.established;
   uncertain_direction = uncertain_direction || other.uncertain_direction;
   beyond_filter = beyond_filter || other.beyond_filter;
-  scans = scans || other.scans;
+  announced += other.announced;
+  for (const std::string& name : other.spoken) add_spoken(name);
 }
 
 void Drafts::join_services(FindingKind kind, std::size_t services_max) {

@@ -23,7 +23,9 @@ enum class Cause : std::uint8_t {
   rule_not_in_force,
   exception_not_in_force,
   expected_blocked,
-  host_unknown
+  host_unknown,
+  outside_related,  // announced by an approved conversation, on a port that its service does not allow for that
+  not_announcing    // announced by a conversation that is approved for a service which announces nothing
 };
 
 /// What a finding points to in the rule set.
@@ -41,6 +43,8 @@ struct DraftKey {
   Protocol protocol;
   ServiceNameIndex service = kNoServiceName;
   bool has_initiator = false, has_target = false;
+  bool scan = false;  // many unanswered questions of one initiator: ports and targets are counted, not listed
+  bool many = false;  // towards addresses that no record names
   Address initiator, target;
   auto operator<=>(const DraftKey&) const = default;
 };
@@ -50,25 +54,27 @@ struct DraftKeyHash {
 
 /// A place in the evidence; the smallest one of a draft is shown, so that the order of files does not matter.
 struct EvidencePlace {
-  enum class View : std::uint8_t { probe, flow } view = View::probe;
+  enum class View : std::uint8_t { probe, flow, noise } view = View::probe;
   std::uint32_t file = 0;  // rank of the file's name, see Judging::file_names
   std::uint32_t record = 0;
   std::uint32_t owner = 0;  // run or flow evidence
-  std::uint32_t index = 0;  // outcome or flow in it
+  std::uint32_t index = 0;  // outcome, flow or noise in it
   auto operator<=>(const EvidencePlace&) const = default;
 };
 
 struct Draft {
   std::vector<PortRange> ports;  // for ICMP: type << 8 | code
   std::vector<std::uint16_t> vantages;
-  std::vector<EvidencePlace> places;      // the smallest few
+  std::vector<EvidencePlace> places;      // the smallest few of each view
   std::vector<Address> sources, targets;  // the smallest few, for people
   std::size_t sources_more = 0,
               targets_more = 0;  // how many were not kept; an upper bound where the same one came again
   std::optional<Packet> sample;
   std::string detail;  // what else the title needs: what spoke instead, who refused
   std::uint64_t records = 0, conversations = 0, established = 0;
-  bool uncertain_direction = false, beyond_filter = false, scans = false;
+  std::uint64_t announced = 0;      // conversations that those of this draft announced
+  std::vector<std::string> spoken;  // what was recognised there, sorted, the first few
+  bool uncertain_direction = false, beyond_filter = false;
 
   static constexpr std::size_t kPlacesMax = 5;
   static constexpr std::size_t kNamesMax = 6;
@@ -77,6 +83,7 @@ struct Draft {
   void add_place(const EvidencePlace& place);
   static void add_address(std::vector<Address>& kept, std::size_t& more, const Address& address);
   void add_sample(const Packet& packet);
+  void add_spoken(const std::string& name);
   void merge(const Draft& other);
   PortSet port_set() const { return PortSet::of(ports); }
 };

@@ -9,6 +9,7 @@
 
 #include "rules/net/app_protocol.h"
 #include "rules/verdict/expected.h"
+#include "rules/verdict/flow_judge.h"
 
 namespace demarc {
 
@@ -228,11 +229,7 @@ class Exposure : private Probed {
     DraftKey k = key(FindingKind::service_mismatch, piece);
     k.rule = *rule_ref;
     k.service = j_.names.find(piece.protocol, number);
-    std::string what = seen->name;
-    if (!seen->tls_inside.empty()) what += " with " + seen->tls_inside + " inside";
-    if (!seen->product.empty()) what += " (" + seen->product + ")";
-    note_draft(k, piece, s, PortRange::single(Port{number}),
-               fmt::format("{} answers where {} is approved", what, expected));
+    note_draft(k, piece, s, PortRange::single(Port{number}), mismatch_words(*seen, expected));
   }
 
   void note_unknown_host(const Piece& piece, const Segment& s) {

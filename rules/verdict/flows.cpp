@@ -1,53 +1,32 @@
 // What is used, and by whom. Every conversation is judged by the rules in force when it happened; what nothing
 // approves is grouped by cause, so that a port sweep is one line and not a thousand.
-#include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
+#include <fmt/format.h>
 
-#include "rules/verdict/judging.h"
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "rules/net/app_protocol.h"
+#include "rules/verdict/flow_noise.h"
+#include "rules/verdict/noise_naming.h"
 
 namespace demarc {
 
 namespace {
 
-/// This many unanswered questions of one initiator are a scan.
-constexpr std::uint32_t kScanQuestionsMin = 20;
-
-/// Routing and first-hop redundancy talk to multicast groups and need a rule all the same (semantics.md section 1).
-bool is_routing(const ObservedFlow& f) {
-  const std::uint8_t p = f.protocol.number();
-  if (p == 88 || p == 89 || p == 103 || p == 112) return true;  // EIGRP, OSPF, PIM, VRRP and CARP
-  if (f.protocol != Protocol::udp) return false;
-  const std::uint16_t port = f.port.number();
-  return port == 520 || port == 521 || port == 1985 || port == 2029 || port == 3222 ||
-         port == 3784;  // RIP, RIPng, HSRP, HSRPv6, GLBP, BFD
-}
-
-bool is_dhcp(const ObservedFlow& f) {
-  if (f.protocol != Protocol::udp) return false;
-  const std::uint16_t port = f.port.number();
-  return port == 67 || port == 68 || port == 546 || port == 547;
-}
-
-bool is_link_address(const Address& a) {
-  switch (classify(a)) {
-    case AddressClass::multicast:
-    case AddressClass::broadcast:
-    case AddressClass::link_local:
-    case AddressClass::loopback:
-    case AddressClass::unspecified: return true;
-    default: return false;
-  }
-}
-
 class Flows {
  public:
-  explicit Flows(Judging& j) : j_(j) {}
+  explicit Flows(Judging& j) : j_(j), judge_(j.rules, j.trust, j.translator, j.documented), noise_(j, judge_) {}
 
   void run() {
     collect();
-    for (const Item& item : items_) judge(item);
-    name_scans();
+    name_what_is_noise();
+    for (std::uint32_t i = 0; i < items_.size(); ++i) judge(i);
+    // What is left is approved by nothing. What speaks there gives it a name, whichever record knows it.
+    for (const std::uint32_t i : left_) learn_spoken(items_[i]);
+    for (const std::uint32_t i : left_) unapproved(i);
+    noise_.take_records();
+    say_what_is_unknown();
   }
 
  private:
@@ -55,113 +34,161 @@ class Flows {
     std::uint32_t evidence = 0, flow = 0;
     std::uint32_t epoch_first = 0, epoch_last = 0;
   };
+  struct SensorOf {
+    const Sensor* sensor = nullptr;
+    bool inside = false;  // of the filter
+  };
 
-  const ObservedFlow& flow_of(const Item& i) const { return j_.snapshot.flows[i.evidence].flows[i.flow]; }
-  const FlowSource* source_of(const Item& i) const {
-    const FlowEvidence& e = j_.snapshot.flows[i.evidence];
+  const FlowEvidence& evidence_of(const Item& i) const { return j_.snapshot.flows[i.evidence]; }
+  const ObservedFlow& flow_of(const Item& i) const { return evidence_of(i).flows[i.flow]; }
+  SensorOf sensor_of(const Item& i) const {
+    const std::vector<SensorOf>& list = sensors_[i.evidence];
     const std::uint32_t s = flow_of(i).source;
-    return s < e.sources.size() ? &e.sources[s] : nullptr;
+    return s < list.size() ? list[s] : SensorOf{};
   }
 
   void collect() {
     std::size_t total = 0;
     for (const FlowEvidence& e : j_.snapshot.flows) total += e.flows.size();
     items_.reserve(total);
+    sensors_.resize(j_.snapshot.flows.size());
+    service_kinds_.resize(j_.snapshot.flows.size());
     for (const std::uint32_t e : j_.flow_order) {
       const FlowEvidence& evidence = j_.snapshot.flows[e];
+      for (const FlowSource& s : evidence.sources) {
+        const Sensor* sensor = s.sensor.empty() ? nullptr : j_.rules.sensor(s.sensor);
+        sensors_[e].push_back({sensor, sensor != nullptr && !sensor->beyond_filter});
+      }
+      for (const ServiceSeen& s : evidence.services) {
+        const auto kinds = static_cast<std::uint32_t>(kind_numbers_.size());
+        service_kinds_[e].push_back(kind_numbers_.try_emplace({s.name, s.tls_inside}, kinds).first->second);
+      }
       for (std::uint32_t f = 0; f < evidence.flows.size(); ++f) {
         const ObservedFlow& flow = evidence.flows[f];
-        items_.push_back({e, f, static_cast<std::uint32_t>(j_.documented.epoch_of(flow.first)),
-                          static_cast<std::uint32_t>(j_.documented.epoch_of(flow.last))});
+        items_.push_back({e, f, judge_.epoch_of(flow.first), judge_.epoch_of(flow.last)});
       }
     }
     // Few states of the rule set stay in memory at a time, so conversations come in the order of those states.
-    std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+    const auto before = [](const Item& a, const Item& b) {
       return std::tie(a.epoch_first, a.epoch_last) < std::tie(b.epoch_first, b.epoch_last);
-    });
-  }
-
-  static Packet packet(const ObservedFlow& f) {
-    Packet p;
-    p.source = f.initiator;
-    p.destination = f.responder;
-    p.protocol = f.protocol;
-    if (f.protocol.is_icmp()) p.icmp = {f.icmp.type, f.icmp.code.value_or(0)};
-    p.source_port = f.initiator_port;
-    p.port = f.port;
-    return p;
-  }
-
-  static std::uint16_t number(const ObservedFlow& f) {
-    return f.protocol.is_icmp() ? static_cast<std::uint16_t>((f.icmp.type << 8) | f.icmp.code.value_or(0))
-                                : f.port.number();
-  }
-
-  void judge(const Item& item) {
-    const ObservedFlow& f = flow_of(item);
-    // An ICMP error belongs to the conversation it quotes; as a flow of its own it says nothing (semantics.md
-    // section 3).
-    if (f.protocol.is_icmp() && is_icmp_error(f.initiator.family(), f.icmp.type)) return;
-    const ZoneIndex from = j_.trust.zone_of(f.initiator);
-    ZoneIndex to = j_.trust.zone_of(f.responder);
-    const bool on_the_link = is_link_address(f.responder) || is_link_address(f.initiator) ||
-                             j_.trust.is_subnet_broadcast(f.responder, to) || (from == to && is_dhcp(f));
-    const bool routing = is_routing(f);
-    if (routing && on_the_link && to == kNoZone) to = from;  // a multicast group is heard where it is spoken to
-
-    const Documented& first = j_.documented.at(f.first);
-    Judgement verdict = first.judge(packet(f));
-    if (verdict.approved && item.epoch_last != item.epoch_first) {
-      const Judgement& later = j_.documented.at(f.last).judge(packet(f));
-      if (!later.approved) verdict = later;
-    }
-    if (verdict.approved) return use(f, from, to, verdict);
-    if (on_the_link && !routing) return link_control(item, f);
-    if (from == to && j_.trust.intra_allowed(to) && j_.trust.same_subnet(f.initiator, f.responder, to)) return;
-    if (!f.initiator_certain && reverse_is_approved(f)) return;
-    undocumented(item, f, from, to, verdict, routing);
-  }
-
-  /// A capture that began in the middle may have taken the answer for the question.
-  bool reverse_is_approved(const ObservedFlow& f) {
-    if (f.initiator_port.number() == 0 || !f.protocol.has_ports()) return false;
-    Packet p = packet(f);
-    std::swap(p.source, p.destination);
-    std::swap(p.source_port, p.port);
-    const Judgement verdict = j_.documented.at(f.first).judge(p);
-    if (!verdict.approved) return false;
-    ObservedFlow turned = f;
-    std::swap(turned.initiator, turned.responder);
-    std::swap(turned.initiator_port, turned.port);
-    use(turned, j_.trust.zone_of(turned.initiator), j_.trust.zone_of(turned.responder), verdict);
-    return true;
-  }
-
-  void use(const ObservedFlow& f, ZoneIndex from, ZoneIndex to, const Judgement& verdict) {
-    const auto count = [&](const Rule& rule, RuleFacts* facts) {
-      for (const std::uint32_t index : rule.services) {
-        const Service& service = j_.rules.services[index];
-        if (!service.all && !service_has(service, f.protocol, number(f))) continue;
-        std::uint64_t used = f.established;
-        // One-way services: datagrams that no unreachable answers are use.
-        if (service.one_way)
-          used = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[ConnState::REJ]);
-        if (used == 0) continue;
-        j_.cell(from, to, index).observed = true;
-        if (facts != nullptr) {
-          facts->conversations += used;
-          facts->last_use = facts->last_use ? std::max(*facts->last_use, f.last) : f.last;
-        }
-        return;
-      }
     };
-    for (const std::uint32_t r : verdict.approved_by) count(j_.rules.rules[r], &j_.facts[r]);
-    for (const std::uint32_t x : verdict.approved_by_exception) count(j_.rules.exceptions[x].rule, nullptr);
+    if (!std::is_sorted(items_.begin(), items_.end(), before))
+      std::stable_sort(items_.begin(), items_.end(), before);
   }
+
+  void name_what_is_noise() {
+    std::vector<const ObservedFlow*> records;
+    records.reserve(items_.size());
+    for (const Item& item : items_) records.push_back(&flow_of(item));
+    named_ = name_noise(records);
+  }
+
+  void judge(std::uint32_t index) {
+    const Item& item = items_[index];
+    const ObservedFlow& f = flow_of(item);
+    judge_.judge(evidence_of(item), f, sensor_of(item).inside, judged_);
+    switch (judged_.state) {
+      case FlowState::no_conversation:
+      case FlowState::same_subnet: return;
+      case FlowState::link_control: return link_control(item, f);
+      case FlowState::approved: return approved(index, item, f);
+      case FlowState::undocumented:
+      case FlowState::forbidden: left_.push_back(index);
+    }
+  }
+
+  // --- Approved
+  // -------------------------------------------------------------------------------------------------------
+
+  void approved(std::uint32_t index, const Item& item, const ObservedFlow& f) {
+    const bool carried = judged_.carried == Carried::by_parent;
+    use(f, carried ? *judged_.parent : *judged_.decision, carried, named_[index].has_value());
+    if (judged_.turned) turned_ += f.conversations;
+    if (!carried && f.service != kNone32 && f.established != 0) speaks(item, f, *judged_.decision);
+    // A flood of an approved port uses nothing, and is noise all the same.
+    if (named_[index] == NoiseKind::syn_flood && j_.trust.is_any(judged_.from)) noise_line(index, item, f);
+  }
+
+  void use(const ObservedFlow& f, Decision& d, bool carried, bool is_noise) {
+    if (judged_.seen_twice) return;  // the other record counts
+    std::uint64_t datagrams = 0;     // one-way services: those that no unreachable answers are use
+    if (!is_noise) datagrams = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[ConnState::REJ]);
+    const UseOf* done = nullptr;
+    for (UseOf& use : d.uses) {
+      if (done != nullptr && done->rule == use.rule && done->is_exception == use.is_exception) continue;
+      const std::uint64_t used = use.one_way && !carried ? datagrams : f.established;
+      if (used == 0) continue;
+      done = &use;
+      if (use.cell == nullptr) use.cell = &j_.cell(d.from, d.to == kNoZone ? judged_.to : d.to, use.service);
+      use.cell->observed = true;
+      if (use.is_exception) continue;
+      RuleFacts& facts = j_.facts[use.rule];
+      facts.conversations += used;
+      facts.last_use = facts.last_use ? std::max(*facts.last_use, f.last) : f.last;
+      if (!carried) continue;
+      facts.announced += used;
+      const RelatedBy by = judged_.announced->by;
+      const auto at = std::lower_bound(facts.announced_by.begin(), facts.announced_by.end(), by);
+      if (at == facts.announced_by.end() || *at != by) facts.announced_by.insert(at, by);
+    }
+  }
+
+  /// Is what was recognised what the rule approves? As a probe would find it, so that both are one finding.
+  void speaks(const Item& item, const ObservedFlow& f, Decision& d) {
+    const FlowEvidence& evidence = evidence_of(item);
+    if (f.service >= evidence.services.size()) return;
+    const std::uint32_t kind = service_kinds_[item.evidence][f.service];
+    for (const auto& [known, fits] : d.fits)
+      if (known == kind && fits) return;
+    const ServiceSeen& seen = evidence.services[f.service];
+    if (seen.name.empty()) return;
+    const UseOf* refuses = nullptr;
+    bool fits = d.uses.empty();
+    for (const UseOf& use : d.uses) {
+      const std::string& expected = j_.rules.services[use.service].speaks;
+      fits = fits || expected.empty() || satisfies(seen.name, seen.tls_inside, expected);
+      if (refuses == nullptr && !expected.empty()) refuses = &use;
+    }
+    if (fits || refuses == nullptr) {
+      constexpr std::size_t kRemembered = 64;
+      if (d.fits.size() < kRemembered) d.fits.emplace_back(kind, true);
+      return;
+    }
+    DraftKey k;
+    k.kind = FindingKind::service_mismatch;
+    k.from = judged_.from;
+    k.to = judged_.to;
+    k.protocol = f.protocol;
+    k.rule = {refuses->is_exception ? RuleRef::Kind::exception : RuleRef::Kind::rule, refuses->rule};
+    k.has_target = true;
+    k.target = judged_.responder;
+    k.service = j_.names.find(f.protocol, number(f));
+    Draft& draft = note_draft(k, item, f);
+    std::string words = mismatch_words(seen, j_.rules.services[refuses->service].speaks);
+    if (draft.detail.empty() || words < draft.detail) draft.detail = std::move(words);
+  }
+
+  // --- On the link
+  // ----------------------------------------------------------------------------------------------------
 
   EvidencePlace place(const Item& item) const {
     return {EvidencePlace::View::flow, j_.flow_file_rank[item.evidence], flow_of(item).record, item.evidence,
             item.flow};
+  }
+
+  /// The responder's port by its real end; for ICMP type << 8 | code.
+  std::uint16_t number(const ObservedFlow& f) const {
+    return f.protocol.has_ports() ? judged_.port.number() : flow_number(f);
+  }
+
+  /// The packet that opened it, between real ends.
+  Packet packet(const ObservedFlow& f) const {
+    Packet p = packet_of(f);
+    if (judged_.turned) std::swap(p.source_port, p.port);
+    p.source = judged_.initiator;
+    p.destination = judged_.responder;
+    if (f.protocol.has_ports()) p.port = judged_.port;
+    return p;
   }
 
   Draft& note_draft(const DraftKey& key, const Item& item, const ObservedFlow& f, bool with_ports = true) {
@@ -169,13 +196,17 @@ class Flows {
     if (with_ports && (f.protocol.has_ports() || f.protocol.is_icmp()))
       d.add_port(PortRange::single(Port{number(f)}));
     d.add_place(place(item));
-    Draft::add_address(d.sources, d.sources_more, f.initiator);
-    Draft::add_address(d.targets, d.targets_more, f.responder);
+    Draft::add_address(d.sources, d.sources_more, judged_.initiator);
+    Draft::add_address(d.targets, d.targets_more, judged_.responder);
     d.add_sample(packet(f));
     ++d.records;
-    d.conversations += f.conversations;
-    d.established += f.established;
+    if (!judged_.seen_twice) {
+      d.conversations += f.conversations;
+      d.established += f.established;
+    }
     d.uncertain_direction = d.uncertain_direction || !f.initiator_certain;
+    const Sensor* sensor = sensor_of(item).sensor;
+    d.beyond_filter = d.beyond_filter || (sensor != nullptr && sensor->beyond_filter);
     return d;
   }
 
@@ -207,19 +238,31 @@ class Flows {
     if (d.detail.empty() || why < d.detail) d.detail = std::string(why);
   }
 
-  void undocumented(const Item& item, const ObservedFlow& f, ZoneIndex from, ZoneIndex to, const Judgement& verdict,
-                    bool routing) {
-    if (j_.stale_before && f.last < *j_.stale_before) return;  // said by the coverage of its source
-    const bool established = f.established != 0 || (routing && f.conversations != 0);
+  void unknown_if_silent(const Item& item, const ObservedFlow& f, const Address& host, std::string_view why) {
+    if (!judge_.is_face(host)) unknown_host(item, f, host, why);
+  }
+
+  // --- Approved by nothing
+  // ----------------------------------------------------------------------------------------------
+
+  /// What a key needs to know of a conversation, its own or the one that announced it.
+  struct Subject {
+    Protocol protocol;
+    std::uint16_t number = 0;
+    ZoneIndex from = kNoZone, to = kNoZone;
+    Address initiator, responder;
+    bool established = false;
+  };
+
+  DraftKey key_of(const Subject& s, const Judgement& verdict, const std::vector<std::uint32_t>& forbidden_by) {
     DraftKey k;
-    k.from = from;
-    k.to = to;
-    k.protocol = f.protocol;
-    k.service = j_.names.find(f.protocol, number(f));
+    k.from = s.from;
+    k.to = s.to;
+    k.protocol = s.protocol;
+    k.service = service_name(s);
     k.cause = Cause::no_rule;
-    if (!verdict.forbidden_by.empty()) {
-      if (const auto worst = worst_forbidden(j_.rules, verdict.forbidden_by))
-        k.rule = {RuleRef::Kind::forbidden, *worst};
+    if (const auto worst = worst_forbidden(j_.rules, forbidden_by)) {
+      k.rule = {RuleRef::Kind::forbidden, *worst};
       k.cause = Cause::none;
     } else if (!verdict.not_in_force.empty()) {
       k.rule = {RuleRef::Kind::rule, verdict.not_in_force.front()};
@@ -228,80 +271,227 @@ class Flows {
       k.rule = {RuleRef::Kind::exception, verdict.exceptions_not_in_force.front()};
       k.cause = Cause::exception_not_in_force;
     }
-    const FlowSource* source = source_of(item);
-    const Sensor* sensor = source == nullptr ? nullptr : j_.rules.sensor(source->sensor);
-    const bool outbound = j_.trust.is_dmz(from) && !j_.trust.is_dmz(to) && from != to;
-
-    if (established && !verdict.forbidden_by.empty()) {
+    const FlowNoise::Place where = noise_.place(s.from, s.to, false);
+    if (s.established && !forbidden_by.empty()) {
       k.kind = FindingKind::flow_forbidden;
       k.has_target = true;
-      k.target = f.responder;
-      note_draft(k, item, f);
-    } else if (outbound) {
+    } else if (where == FlowNoise::Place::outbound) {
       k.kind = FindingKind::outbound_undocumented;
       k.has_initiator = true;
-      k.initiator = f.initiator;
-      if (!established && ++questions_[f.initiator] >= kScanQuestionsMin) scanners_.insert(f.initiator);
       // Into the internet the destinations are many and nobody's; inside, each one matters.
-      if (!j_.trust.is_any(to) && to != kNoZone) {
-        k.has_target = true;
-        k.target = f.responder;
-      }
-      Draft& d = note_draft(k, item, f);
-      d.beyond_filter = d.beyond_filter || (sensor != nullptr && sensor->beyond_filter);
-    } else if (!established && (j_.trust.is_any(from) || from == kNoZone)) {
-      if (++questions_[f.initiator] >= kScanQuestionsMin) scanners_.insert(f.initiator);
-      k = DraftKey{};
-      k.kind = FindingKind::scan_noise;
-      k.from = from;
-      k.to = to;
-      Draft& d = note_draft(k, item, f, false);
-      noise_sources_[to].insert(f.initiator);
-      d.sample.reset();
-      return;
-    } else if (!established) {
-      if (++questions_[f.initiator] >= kScanQuestionsMin) scanners_.insert(f.initiator);
-      k.kind = FindingKind::attempt_undocumented;
-      k.has_initiator = true;
-      k.initiator = f.initiator;
-      k.service = kNoServiceName;
-      note_draft(k, item, f);
-    } else {
+      k.has_target = !j_.trust.is_any(s.to) && s.to != kNoZone;
+    } else if (s.established) {
       k.kind = FindingKind::flow_undocumented;
       k.has_target = true;
-      k.target = f.responder;
-      note_draft(k, item, f);
+    } else {
+      k.kind = FindingKind::attempt_undocumented;
+      k.has_initiator = true;
+      k.service = kNoServiceName;
     }
-    if (established && !on_link(f) && j_.trust.is_dmz(from))
-      unknown_if_silent(item, f, f.initiator, "it opens conversations");
-    if (established && !on_link(f) && j_.trust.is_dmz(to))
-      unknown_if_silent(item, f, f.responder, "it takes part in conversations");
+    if (k.has_initiator) k.initiator = s.initiator;
+    if (k.has_target) k.target = s.responder;
+    return k;
   }
 
-  static bool on_link(const ObservedFlow& f) {
-    return is_link_address(f.initiator) || is_link_address(f.responder);
+  void unapproved(std::uint32_t index) {
+    const Item& item = items_[index];
+    const ObservedFlow& f = flow_of(item);
+    if (j_.stale_before && f.last < *j_.stale_before) return;  // said by the coverage of its source
+    judge_.judge(evidence_of(item), f, sensor_of(item).inside, judged_);
+    const std::optional<NoiseKind> named = named_[index];
+    if (judged_.decision->source_unknown) return unknown_source(f);
+    // An answer to nothing opens nothing, wherever it goes.
+    if (named == NoiseKind::backscatter) return noise_line(index, item, f);
+    const bool established = f.established != 0 || (judged_.routing && f.conversations != 0);
+    if (!established && noise_.place(judged_.from, judged_.to, false) == FlowNoise::Place::noise)
+      return noise_line(index, item, f);
+    if (judged_.carried == Carried::by_unapproved && judged_.forbidden_by.empty()) return part_of_parent(item, f);
+
+    const Subject subject{f.protocol,        number(f),         judged_.from, judged_.to,
+                          judged_.initiator, judged_.responder, established};
+    DraftKey k = key_of(subject, judged_.decision->judgement, judged_.forbidden_by);
+    if (judged_.forbidden_by.empty()) refer_to_parent(k);
+    const bool scan = named == NoiseKind::port_scan || named == NoiseKind::host_scan;
+    if (scan) {
+      k.scan = true;
+      k.service = kNoServiceName;
+      k.has_target = false;
+      k.target = Address();
+      if (k.rule.kind != RuleRef::Kind::forbidden) {
+        k.rule = {};
+        k.cause = Cause::no_rule;
+      }
+      noise_.count(k, judged_, f, named);
+    }
+    Draft& d = note_draft(k, item, f, !scan);
+    if (const std::string* spoken = spoken_at(subject)) d.add_spoken(*spoken);
+    if (!scan && judged_.forbidden_by.empty()) say_why_not_related(f, k, d);
+    if (established && !on_link() && j_.trust.is_dmz(judged_.from))
+      unknown_if_silent(item, f, judged_.initiator, "it opens conversations");
+    if (established && !on_link() && j_.trust.is_dmz(judged_.to))
+      unknown_if_silent(item, f, judged_.responder, "it takes part in conversations");
   }
 
-  void unknown_if_silent(const Item& item, const ObservedFlow& f, const Address& host, std::string_view why) {
-    const bool is_face =
-        std::any_of(j_.rules.translations.begin(), j_.rules.translations.end(),
-                    [&](const Translation& t) { return t.seen_as == host; }) ||
-        std::any_of(j_.rules.vips.begin(), j_.rules.vips.end(), [&](const Vip& v) { return v.address == host; }) ||
-        std::any_of(j_.rules.source_translations.begin(), j_.rules.source_translations.end(),
-                    [&](const SourceTranslation& t) { return t.seen_as == host; });
-    if (!is_face) unknown_host(item, f, host, why);
+  bool on_link() const { return is_link_address(judged_.initiator) || is_link_address(judged_.responder); }
+
+  void noise_line(std::uint32_t index, const Item& item, const ObservedFlow& f) {
+    const bool answers = named_[index] == NoiseKind::backscatter && f.packets_out == 0;
+    const DraftKey k =
+        answers ? FlowNoise::noise_key(judged_.to, judged_.from) : FlowNoise::noise_key(judged_.from, judged_.to);
+    note_draft(k, item, f, false).sample.reset();
+    noise_.count(k, judged_, f, named_[index]);
   }
 
-  void name_scans() {
-    j_.scanners.insert(scanners_.begin(), scanners_.end());
-    for (const auto& [zone, sources] : noise_sources_) j_.noise_sources[zone] = sources.size();
+  // --- Announced by another conversation
+  // --------------------------------------------------------------------------------
+
+  static RuleRef approving(const Judgement& j) {
+    if (!j.approved_by.empty()) return {RuleRef::Kind::rule, j.approved_by.front()};
+    if (!j.approved_by_exception.empty()) return {RuleRef::Kind::exception, j.approved_by_exception.front()};
+    return {};
+  }
+
+  /// The parent is approved, and yet does not carry it: the finding names the parent's rule.
+  void refer_to_parent(DraftKey& k) const {
+    if (judged_.carried != Carried::outside_related && judged_.carried != Carried::not_announcing) return;
+    k.rule = approving(judged_.parent->judgement);
+    k.cause = judged_.carried == Carried::outside_related ? Cause::outside_related : Cause::not_announcing;
+    k.service = kNoServiceName;
+  }
+
+  void say_why_not_related(const ObservedFlow& f, const DraftKey& k, Draft& d) const {
+    std::string words;
+    if (k.cause == Cause::outside_related) {
+      PortSet ports;
+      for (const UseOf& use : judged_.parent->uses) {
+        const Service& s = j_.rules.services[use.service];
+        ports = ports.unite(f.protocol == Protocol::tcp ? s.related_tcp : s.related_udp);
+      }
+      words = fmt::format("{} announced a port outside of what the service declares as `related` ({})",
+                          name(judged_.announced->by),
+                          ports.empty() ? fmt::format("no {} port", to_string(f.protocol))
+                                        : fmt::format("{}/{}", to_string(f.protocol), to_string(ports)));
+    } else if (k.cause == Cause::not_announcing) {
+      words = fmt::format("{} announced it there, and that is not what the rule's service speaks",
+                          name(judged_.announced->by));
+    }
+    if (!words.empty() && (d.detail.empty() || words < d.detail)) d.detail = std::move(words);
+  }
+
+  void part_of_parent(const Item& item, const ObservedFlow& f) {
+    const Decision& parent = *judged_.parent;
+    const Packet& p = judged_.parent_packet;
+    const Subject subject{p.protocol, p.port.number(), parent.from, parent.to, p.source, p.destination, true};
+    const DraftKey k = key_of(subject, parent.judgement, parent.judgement.forbidden_by);
+    Draft& d = j_.drafts.at(k);
+    if (subject.protocol.has_ports()) d.add_port(PortRange::single(Port{subject.number}));
+    d.add_place(place(item));
+    Draft::add_address(d.sources, d.sources_more, subject.initiator);
+    Draft::add_address(d.targets, d.targets_more, subject.responder);
+    d.add_sample(p);
+    if (const std::string* spoken = spoken_at(subject)) d.add_spoken(*spoken);
+    ++d.records;
+    if (!judged_.seen_twice) d.announced += f.conversations;
+  }
+
+  // --- What speaks there
+  // ---------------------------------------------------------------------------------------------------
+
+  struct Where {
+    Address responder;
+    std::uint32_t what = 0;
+    bool operator==(const Where&) const = default;
+  };
+  struct WhereHash {
+    std::size_t operator()(const Where& w) const noexcept {
+      return std::hash<Address>()(w.responder) ^ (w.what * 0x9E3779B97F4A7C15ULL);
+    }
+  };
+  static Where where(const Subject& s) {
+    return {s.responder, (std::uint32_t{s.protocol.number()} << 16) | s.number};
+  }
+
+  void learn_spoken(const Item& item) {
+    const ObservedFlow& f = flow_of(item);
+    const FlowEvidence& evidence = evidence_of(item);
+    const bool announces = f.parent < evidence.parents.size();
+    if (f.service >= evidence.services.size() && !announces) return;
+    judge_.judge(evidence, f, sensor_of(item).inside, judged_);
+    const auto learn = [this](const Subject& s, std::string name) {
+      if (name.empty()) return;
+      std::string& known = spoken_[where(s)];
+      if (known.empty() || name < known) known = std::move(name);
+    };
+    if (f.service < evidence.services.size())
+      learn({f.protocol, number(f), {}, {}, {}, judged_.responder, true},
+            spoken_name(evidence.services[f.service]));
+    // Whoever announces ports has been understood.
+    if (judged_.carried == Carried::by_unapproved) {
+      const RelatedBy by = judged_.announced->by;
+      const Packet& p = judged_.parent_packet;
+      learn({p.protocol, p.port.number(), {}, {}, {}, p.destination, true},
+            by == RelatedBy::portmapper ? "rpcbind" : std::string(name(by)));
+    }
+  }
+
+  const std::string* spoken_at(const Subject& s) const {
+    if (spoken_.empty()) return nullptr;
+    const auto found = spoken_.find(where(s));
+    return found == spoken_.end() ? nullptr : &found->second;
+  }
+
+  /// A port without a name of its own is called by what speaks there.
+  ServiceNameIndex service_name(const Subject& s) {
+    const ServiceNameIndex known = j_.names.find(s.protocol, s.number);
+    if (known != kNoServiceName) return known;
+    const std::string* spoken = spoken_at(s);
+    return spoken == nullptr ? kNoServiceName : j_.names.recognised(*spoken);
+  }
+
+  // --- What cannot be told
+  // ---------------------------------------------------------------------------------------------------
+
+  void unknown_source(const ObservedFlow& f) {
+    Packet p = packet_of(f);
+    unknown_sources_.insert(fmt::format("who opens {} in {} from behind {} cannot be told",
+                                        f.protocol.has_ports()
+                                            ? fmt::format("{}/{}", to_string(f.protocol), to_string(p.port))
+                                            : to_string(f.protocol),
+                                        j_.trust.name(judged_.to), to_string(f.initiator)));
+  }
+
+  void say_what_is_unknown() {
+    for (const std::string& title : unknown_sources_)
+      j_.add_gap({title,
+                  "Several hosts stand behind that address; some of them may do so and others may not.",
+                  "Capture on the inside of the translation.",
+                  {},
+                  {},
+                  {},
+                  std::nullopt,
+                  {},
+                  {}});
+    if (turned_ != 0)
+      j_.note(
+          fmt::format("{} whose beginning nobody saw {} taken for approved the other way round: only so does a "
+                      "rule approve {}.",
+                      turned_ == 1 ? "1 conversation" : fmt::format("{} conversations", turned_),
+                      turned_ == 1 ? "is" : "are", turned_ == 1 ? "it" : "them"));
   }
 
   Judging& j_;
+  FlowJudge judge_;
+  FlowNoise noise_;
+  JudgedFlow judged_;  // the one at hand
   std::vector<Item> items_;
-  std::unordered_map<Address, std::uint32_t> questions_;
-  std::unordered_set<Address> scanners_;
-  std::unordered_map<ZoneIndex, std::unordered_set<Address>> noise_sources_;
+  std::vector<std::uint32_t> left_;              // of items: what nothing approves
+  std::vector<std::optional<NoiseKind>> named_;  // by item
+  std::vector<std::vector<SensorOf>> sensors_;   // by evidence and source
+  std::vector<std::vector<std::uint32_t>> service_kinds_;
+  std::map<std::pair<std::string, std::string>, std::uint32_t> kind_numbers_;
+  boost::unordered_flat_map<Where, std::string, WhereHash> spoken_;
+  std::set<std::string> unknown_sources_;
+  std::uint64_t turned_ = 0;
 };
 
 auto flow_fields(const ObservedFlow& f) {

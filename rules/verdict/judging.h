@@ -2,7 +2,10 @@
 // making. Internal to this folder; reconcile.cpp runs the steps.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +52,8 @@ struct RuleFacts {
   std::vector<std::uint16_t> arrived;    // a witness saw the probe arrive; nothing answered, and nothing has to
   std::vector<std::uint16_t> witnessed;  // a witness said something, whatever it was
   std::uint64_t conversations = 0;       // established, or datagrams of a one-way service
+  std::uint64_t announced = 0;           // of these, those that a conversation of the rule announced
+  std::vector<RelatedBy> announced_by;   // sorted
   std::optional<Timestamp> last_use;
   std::vector<std::string> findings;  // ids
   static void mark(std::vector<std::uint16_t>& list, std::uint16_t standpoint);
@@ -80,6 +85,26 @@ struct Asked {
   std::vector<PortRange> undetermined;  // whose passage is not known
   std::vector<PortRange> unwitnessed;   // no witness says whether the probes arrived
   std::uint64_t answered = 0;
+};
+
+/// What the unanswered packets of one finding add up to.
+struct NoiseTally {
+  struct Scan {
+    std::uint64_t attempts = 0;
+    std::map<Protocol, std::vector<PortRange>> ports;  // in any order, repeated
+    boost::unordered_flat_set<Address, std::hash<Address>> responders;
+    std::uint64_t responders_more = 0;  // that no record names
+    bool ports_cut = false;             // there were more than are kept
+    void add_ports(Protocol protocol, PortRange range);
+  };
+  struct Flood {
+    std::uint64_t attempts = 0, initiators = 0;
+  };
+  std::uint64_t attempts = 0, backscatter = 0;
+  boost::unordered_flat_map<Address, std::uint64_t, std::hash<Address>> by_initiator;
+  std::uint64_t initiators_more = 0;  // that no record names
+  std::map<Address, Scan> scans;      // by initiator
+  std::map<FiveTuple, Flood> floods;  // by what was flooded; the initiator is empty
 };
 
 /// A gap in the evidence on its way to a finding.
@@ -114,8 +139,7 @@ struct Judging {
   std::unordered_map<std::uint64_t, CellFacts> cells;
   std::unordered_set<std::string> cited_rules;  // not in force, and named as the cause of another finding
   Drafts drafts;
-  std::unordered_set<Address> scanners;                      // initiators of many unanswered questions
-  std::unordered_map<ZoneIndex, std::size_t> noise_sources;  // how many addresses made the noise towards a zone
+  std::unordered_map<DraftKey, NoiseTally, DraftKeyHash> noise;  // of the drafts that are noise
 
   void add_gap(Gap gap);
   void note(std::string text);

@@ -103,6 +103,15 @@ class Questions {
   std::map<Pair, std::vector<PortSet>> by_pair_;
 };
 
+/// " (3 of them announced by ftp)".
+std::string announced(const RuleFacts& facts) {
+  if (facts.announced == 0) return {};
+  std::vector<std::string> by;
+  for (const RelatedBy b : facts.announced_by) by.emplace_back(name(b));
+  return fmt::format(" ({} of them data connections announced by {})", grouped_number(facts.announced),
+                     list_some(by));
+}
+
 }  // namespace
 
 void draw_matrix(Judging& j) {
@@ -229,8 +238,8 @@ void list_rules(Judging& j) {
     say("undecided", facts.unproven);
     if (row.reachable.empty()) row.reachable = "not measured";
     if (facts.conversations != 0)
-      row.observed = fmt::format("{} conversation{}, last {}", grouped_number(facts.conversations),
-                                 facts.conversations == 1 ? "" : "s", to_string(*facts.last_use));
+      row.observed = fmt::format("{} conversation{}{}, last {}", grouped_number(facts.conversations),
+                                 facts.conversations == 1 ? "" : "s", announced(facts), to_string(*facts.last_use));
     else if (first && last)
       row.observed = fmt::format("none in {}", describe_duration(*last - *first));
     else

@@ -22,6 +22,8 @@ class ServiceNames {
   explicit ServiceNames(const RuleSet& rules);
   /// For ICMP the number is type << 8 | code.
   ServiceNameIndex find(Protocol protocol, std::uint16_t number) const;
+  /// Of what was recognised on a port without a name.
+  ServiceNameIndex recognised(std::string_view name) { return intern(name); }
   std::string_view name(ServiceNameIndex index) const { return names_[index]; }
   /// The catalogue's row of that name's port, if one claims it.
   static const CatalogueEntry* risk(Protocol protocol, std::uint16_t number);

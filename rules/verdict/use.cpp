@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "rules/text/number.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -22,6 +23,7 @@ constexpr Period kRareWindow{.days = 400};
 struct Watch {
   Timestamp first, last;
   bool flawed = false;
+  bool one_way = false;  // most of what it saw was one half of a conversation
 };
 
 struct SensorFacts {
@@ -31,6 +33,9 @@ struct SensorFacts {
   bool sampled = false;
   std::optional<Timestamp> last;
 };
+
+/// A tap that hears one side of most conversations does not see both directions, whatever is declared.
+bool is_one_way(const FlowSource& s) { return s.one_sided > s.two_sided; }
 
 std::string flaws_of(const FlowSource& s) {
   std::vector<std::string> parts;
@@ -63,6 +68,7 @@ class Usage {
   void read_sources() {
     std::set<std::string> nameless, unknown;
     std::set<std::pair<std::string, std::string>> flawed, incomplete;
+    std::set<std::tuple<std::string, std::string, std::string>> one_way;  // file, sensor, how many
     std::map<std::string, std::vector<Watch>> watches;
     std::set<std::tuple<std::string, std::uint64_t, std::optional<Timestamp>, std::optional<Timestamp>>> seen;
     for (const std::uint32_t index : j_.flow_order) {
@@ -86,7 +92,15 @@ class Usage {
         facts.sampled = facts.sampled || s.sampling > 1 || sensor->sampling > 1;
         if (!flaws.empty()) facts.flaws.push_back(flaws);
         if (s.last) facts.last = facts.last ? std::max(*facts.last, *s.last) : *s.last;
-        if (s.first && s.last) watches[s.sensor].push_back({*s.first, *s.last, !flaws.empty() || !e.complete});
+        const bool contradicts = sensor->both_directions && is_one_way(s);
+        if (contradicts) {
+          one_way.insert(
+              {s.file, s.sensor,
+               fmt::format("{} of {}", grouped_number(s.one_sided), grouped_number(s.one_sided + s.two_sided))});
+          facts.flaws.emplace_back("one side of most conversations only");
+        }
+        if (s.first && s.last)
+          watches[s.sensor].push_back({*s.first, *s.last, !flaws.empty() || !e.complete, contradicts});
       }
     }
     for (auto& [name, list] : watches) {
@@ -98,6 +112,7 @@ class Usage {
         if (!merged.empty() && w.first <= merged.back().last + kSeam) {
           merged.back().last = std::max(merged.back().last, w.last);
           merged.back().flawed = merged.back().flawed || w.flawed;
+          merged.back().one_way = merged.back().one_way || w.one_way;
         } else {
           merged.push_back(w);
         }
@@ -135,6 +150,20 @@ class Usage {
                   std::nullopt,
                   {},
                   file});
+    for (const auto& [file, sensor, how_many] : one_way)
+      j_.add_gap(
+          {fmt::format("{} shows one side of most conversations, though sensor {} is declared to see both", file,
+                       sensor),
+           fmt::format("Of {} TCP conversations only one direction was seen: asymmetric routing or a one-way "
+                       "tap. What is not seen there proves nothing.",
+                       how_many),
+           "Capture where both directions pass, or give the captures of both ways under one sensor.",
+           {},
+           {},
+           {},
+           std::nullopt,
+           {},
+           file});
     for (const auto& [file, what] : incomplete)
       j_.add_gap({fmt::format("{} is not whole: {}", file, what),
                   "What came after it is not known.",
@@ -208,10 +237,15 @@ class Usage {
     return pairs;
   }
 
-  /// Empty if a sensor watched the pair for the whole window; otherwise what was missing. `seen` counts what was
-  /// watched.
-  std::string missing_for(ZoneIndex from, ZoneIndex to, Nanoseconds window, std::string& sensor_name,
-                          Nanoseconds& watched) const {
+  /// The sensors that watched a rule's zone pairs, and the time that all of them did.
+  struct Watched {
+    std::set<std::string> sensors;
+    Timestamp first, last;
+  };
+
+  /// Empty if a sensor watched the pair for the whole window, which is then added to `watched`; otherwise what was
+  /// missing.
+  std::string missing_for(ZoneIndex from, ZoneIndex to, Nanoseconds window, Watched& watched) const {
     const std::string_view a = j_.trust.name(from), b = j_.trust.name(to);
     std::string missing;
     for (const Sensor& sensor : j_.rules.sensors) {
@@ -229,15 +263,18 @@ class Usage {
         problem = fmt::format("sensor {} samples", sensor.name);
       } else {
         const Watch& w = found->second.watches.back();
-        if (w.flawed)
+        if (w.one_way)
+          problem = fmt::format("sensor {} saw one side of most conversations", sensor.name);
+        else if (w.flawed)
           problem = fmt::format("sensor {} lost packets", sensor.name);
         else if (j_.stale_before && w.last < *j_.stale_before)
           problem = fmt::format("the evidence of sensor {} is too old", sensor.name);
         else if (w.last - w.first < window)
           problem = fmt::format("sensor {} watched for {} only", sensor.name, describe_duration(w.last - w.first));
         else {
-          sensor_name = sensor.name;
-          watched = w.last - w.first;
+          watched.first = watched.sensors.empty() ? w.first : std::max(watched.first, w.first);
+          watched.last = watched.sensors.empty() ? w.last : std::min(watched.last, w.last);
+          watched.sensors.insert(sensor.name);
           return {};
         }
       }
@@ -261,14 +298,23 @@ class Usage {
     const auto pairs = zone_pairs(rule);
     if (pairs.empty()) return;
     if (!must && sensors_.empty()) return;
-    std::string sensor;
-    Nanoseconds watched{0};
+    Watched watched;
     for (const auto& [from, to] : pairs) {
-      std::string missing = missing_for(from, to, window, sensor, watched);
+      std::string missing = missing_for(from, to, window, watched);
       if (missing.empty()) continue;
       if (must) unmeasured_[missing].push_back(rule.id);
       return;
     }
+    // Windows of different sensors may hardly overlap: only what all of them watched counts.
+    if (watched.last - watched.first < window) {
+      if (must)
+        unmeasured_[fmt::format("sensors {} did not watch at the same time",
+                                list_some({watched.sensors.begin(), watched.sensors.end()}))]
+            .push_back(rule.id);
+      return;
+    }
+    // Used in the window that was watched, though that ended a while ago.
+    if (facts.last_use && *facts.last_use + window >= watched.last) return;
     Finding f;
     f.kind = FindingKind::approved_unused;
     f.severity = default_severity(f.kind);
@@ -278,10 +324,16 @@ class Usage {
       f.to_zone = j_.trust.name(pairs.front().second);
     }
     if (!rule.services.empty()) f.service = j_.rules.services[rule.services.front()].name;
-    f.source = fmt::format("sensor {}", sensor);
-    f.title = fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched));
-    f.cause = fmt::format("Sensor {} watched both directions for {} and dropped nothing; the rule's window is {}.",
-                          sensor, describe_duration(watched), to_string(period));
+    const std::vector<std::string> sensors(watched.sensors.begin(), watched.sensors.end());
+    const bool one = sensors.size() == 1;
+    f.source = fmt::format("sensor{} {}", one ? "" : "s", list_some(sensors));
+    const Timestamp since = facts.last_use ? std::max(*facts.last_use, watched.first) : watched.first;
+    f.title = fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched.last - since));
+    f.cause = fmt::format(
+        "Sensor{} {} watched both directions from {} to {} and dropped nothing; the rule's window is "
+        "{}.",
+        one ? "" : "s", list_some(sensors), to_string(watched.first), to_string(watched.last), to_string(period));
+    if (facts.last_use) f.cause += fmt::format(" The last use that was seen ended {}.", to_string(*facts.last_use));
     if (rule.use == Use::required) f.cause += " The rule says that its use is required.";
     f.remedy = default_remedy(f.kind);
     f.application = rule.application;

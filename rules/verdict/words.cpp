@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "rules/verdict/judging.h"
+#include "rules/verdict/flow_words.h"
 
 namespace demarc {
 
@@ -83,7 +83,7 @@ class Writer {
     f.severity = default_severity(k.kind);
     f.rule = rule_id(k.rule);
     if (k.from != kNoZone || shows_source(k.kind)) f.from_zone = j_.trust.name(k.from);
-    if (k.to != kNoZone || shows_source(k.kind)) f.to_zone = j_.trust.name(k.to);
+    if (k.to != kNoZone || (shows_source(k.kind) && !k.many)) f.to_zone = j_.trust.name(k.to);
     if (k.has_target) {
       f.target = j_.address_name(k.target);
       f.target_address = k.target;
@@ -156,6 +156,9 @@ class Writer {
       case Cause::no_rule: return "No rule approves it.";
       case Cause::expected_blocked:
         return fmt::format("{} approves it in general and expects it to be blocked from here.", rule_id(k.rule));
+      case Cause::outside_related:
+      case Cause::not_announcing:
+        return fmt::format("{} approves the conversation that announced it, but {}.", rule_id(k.rule), d.detail);
       case Cause::host_unknown:
         return d.detail.empty() ? "No host entry has this address."
                                 : fmt::format("No host entry has this address, and {}.", d.detail);
@@ -224,14 +227,19 @@ class Writer {
         if (k.rule.kind == RuleRef::Kind::forbidden && j_.rules.forbidden[k.rule.index].severity > f.severity)
           f.severity = j_.rules.forbidden[k.rule.index].severity;
         if (d.beyond_filter) f.severity = Severity::critical;
-        const bool scan = k.has_initiator && j_.scanners.contains(k.initiator) && d.established == 0;
-        f.title = fmt::format("{} {} {} {} in {}", f.source,
-                              scan                 ? "scans for"
-                              : d.established != 0 ? "opens"
-                                                   : "tries to open",
-                              what.empty() ? to_string(k.protocol) : what,
-                              d.targets_more != 0 ? "at many addresses" : "at " + target, f.to_zone);
-        sentence(fmt::format("{}, {} of them established.", count(d.conversations, "conversation"), d.established));
+        if (const NoiseTally::Scan* scan = scan_of(k)) {
+          f.title = fmt::format("{} scans {}", f.source, scan_words(j_, *scan, f.to_zone));
+          sentence(fmt::format("{}, none of them established.", count(d.conversations, "attempt")));
+        } else {
+          f.title = fmt::format("{} {} {} {}{}", f.source, d.established != 0 ? "opens" : "tries to open",
+                                what.empty() ? to_string(k.protocol) : what,
+                                d.targets_more != 0 || k.many ? "at many addresses" : "at " + target,
+                                f.to_zone.empty() ? "" : " in " + f.to_zone);
+          sentence(
+              fmt::format("{}, {} of them established.", count(d.conversations, "conversation"), d.established));
+        }
+        say_announced(d, sentence);
+        say_spoken(d, f, sentence);
         if (d.beyond_filter) sentence("It was seen beyond the filter: the filter let it out.");
         break;
       }
@@ -259,22 +267,32 @@ class Writer {
             k.rule.kind == RuleRef::Kind::forbidden ? j_.rules.forbidden[k.rule.index].severity : f.severity;
         f.title = fmt::format("{} of {} is used from {}{}", what, target, from,
                               f.rule.empty() ? "" : fmt::format(", where {} forbids it", f.rule));
-        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"),
-                             names(d.sources, d.sources_more != 0)));
+        say_established(d, sentence);
+        say_spoken(d, f, sentence);
         break;
       case FindingKind::flow_undocumented:
         f.severity = j_.undocumented_severity(k.from, k.to, k.protocol, numbers);
+        // What was recognised is what it is, whatever its port.
+        for (const std::string& spoken : d.spoken)
+          if (const CatalogueEntry* row = catalogue_by_protocol(spoken);
+              row != nullptr && j_.trust.less_trusted(k.from, k.to))
+            f.severity = std::max(f.severity, row->exposed);
         f.title = fmt::format("{} of {} is used from {} and no rule in force approves it", what, target, from);
-        sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"),
-                             names(d.sources, d.sources_more != 0)));
+        say_established(d, sentence);
+        say_spoken(d, f, sentence);
         if (k.from == kNoZone) sentence("The source is an address that no zone claims.");
         break;
       case FindingKind::attempt_undocumented: {
-        const bool scan = k.has_initiator && j_.scanners.contains(k.initiator);
-        f.title = fmt::format("{} {} {} in {} without an answer", f.source, scan ? "scans" : "tries",
-                              what.empty() ? to_string(k.protocol) : what, f.to_zone);
-        sentence(fmt::format("{}, none established, towards {}.", count(d.conversations, "attempt"),
-                             names(d.targets, d.targets_more != 0)));
+        if (const NoiseTally::Scan* scan = scan_of(k)) {
+          f.title = fmt::format("{} scans {}", f.source, scan_words(j_, *scan, f.to_zone));
+          sentence(fmt::format("{}, none of them established.", count(d.conversations, "attempt")));
+          break;
+        }
+        f.title =
+            fmt::format("{} tries {}{} without an answer", f.source, what.empty() ? to_string(k.protocol) : what,
+                        f.to_zone.empty() ? " at many addresses" : " in " + f.to_zone);
+        sentence(fmt::format("{}, none established{}.", count(d.conversations, "attempt"),
+                             d.targets.empty() ? "" : ", towards " + names(d.targets, d.targets_more != 0)));
         break;
       }
       case FindingKind::link_control:
@@ -282,21 +300,11 @@ class Writer {
         f.cause = count(d.conversations, "conversation") + ".";
         break;
       case FindingKind::scan_noise: {
-        std::size_t scans = 0;
-        std::vector<std::string> scanners;
-        for (const Address& a : j_.scanners)
-          if (j_.trust.zone_of(a) == k.from) {
-            ++scans;
-            scanners.push_back(j_.address_name(a));
-          }
-        std::sort(scanners.begin(), scanners.end());
-        f.title = fmt::format("unanswered noise from {} to {}", from, f.to_zone);
-        const auto sources = j_.noise_sources.find(k.to);
-        f.cause = fmt::format("{} from {}{}.", count(d.conversations, "attempt"),
-                              sources == j_.noise_sources.end() || sources->second == 1
-                                  ? std::string("one address")
-                                  : fmt::format("{} addresses", sources->second),
-                              scans == 0 ? "" : fmt::format("; {} of them scan: {}", scans, list_some(scanners)));
+        f.title = fmt::format("unanswered noise from {} to {}", from,
+                              f.to_zone.empty() ? std::string("many addresses") : f.to_zone);
+        const auto tally = j_.noise.find(k);
+        f.cause =
+            tally == j_.noise.end() ? count(d.conversations, "attempt") + "." : noise_words(j_, tally->second);
         f.source.clear();
         f.sample.reset();
         break;
@@ -309,7 +317,44 @@ class Writer {
         break;
       default: break;
     }
-    if (d.uncertain_direction) sentence("The capture did not see who opened it.");
+    if (d.uncertain_direction && k.kind != FindingKind::scan_noise && k.kind != FindingKind::service_mismatch)
+      sentence("The capture did not see who opened it.");
+  }
+
+  /// What a draft of a scan asked for; none: it is no scan.
+  const NoiseTally::Scan* scan_of(const DraftKey& k) const {
+    if (!k.scan) return nullptr;
+    const auto tally = j_.noise.find(k);
+    if (tally == j_.noise.end()) return nullptr;
+    const auto scan = tally->second.scans.find(k.initiator);
+    return scan == tally->second.scans.end() ? nullptr : &scan->second;
+  }
+
+  template <typename Sentence>
+  void say_established(const Draft& d, Sentence sentence) const {
+    const std::string by = names(d.sources, d.sources_more != 0);
+    if (d.conversations != 0)
+      sentence(fmt::format("{} established, opened by {}.", count(d.established, "conversation"), by));
+    else
+      sentence(fmt::format("Opened by {}, as what it announced shows.", by));
+    say_announced(d, sentence);
+  }
+
+  template <typename Sentence>
+  void say_announced(const Draft& d, Sentence sentence) const {
+    if (d.announced != 0)
+      sentence(fmt::format("{} that it announced belong{} to it.", count(d.announced, "more conversation"),
+                           d.announced == 1 ? "s" : ""));
+  }
+
+  /// Where the port's name says something else.
+  template <typename Sentence>
+  void say_spoken(const Draft& d, const Finding& f, Sentence sentence) const {
+    std::vector<std::string> others;
+    for (const std::string& spoken : d.spoken)
+      if (spoken != f.service) others.push_back(spoken);
+    if (!others.empty())
+      sentence(fmt::format("{} speak{} there.", list_some(others), others.size() == 1 ? "s" : ""));
   }
 
   static std::string capital(std::string text) {
@@ -355,23 +400,7 @@ class Writer {
       }
       return {run.file, fmt::format("record {}", o.record), std::move(text)};
     }
-    const FlowEvidence& e = j_.snapshot.flows[p.owner];
-    const ObservedFlow& flow = e.flows[p.index];
-    const FlowSource* source = flow.source < e.sources.size() ? &e.sources[flow.source] : nullptr;
-    const bool records = std::any_of(
-        j_.snapshot.files.begin(), j_.snapshot.files.end(),
-        [&](const EvidenceFile& file) { return file.name == e.file && file.kind == EvidenceKind::flow_records; });
-    std::string text =
-        fmt::format("{} > {} {}", to_string(flow.initiator), to_string(flow.responder), to_string(flow.protocol));
-    if (flow.protocol.has_ports())
-      text += "/" + to_string(flow.port);
-    else if (flow.protocol.is_icmp())
-      text += " " + describe(flow.initiator.family(), flow.icmp);
-    text += fmt::format(": {} conversations, {} established, {} to {}", flow.conversations, flow.established,
-                        to_string(flow.first), to_string(flow.last));
-    if (source != nullptr && !source->sensor.empty()) text += fmt::format(", sensor {}", source->sensor);
-    return {records || source == nullptr ? e.file : source->file,
-            fmt::format("{} {}", records ? "record" : "frame", flow.record), std::move(text)};
+    return p.view == EvidencePlace::View::flow ? flow_evidence(j_, p) : noise_evidence(j_, p);
   }
 
   Judging& j_;

@@ -1,3 +1,4 @@
+// clang-format off
 // Titled text files: a rule set, what probes and captures found, and what the verdict must be. Anyone who knows
 // firewalls can write one.
 //
@@ -12,17 +13,32 @@
 //   192.0.2.11 icmp 8/0 reply ttl=61
 //   note: 192.0.2.11: a SYN proxy answers      a note of the run
 //   =FLOWS= tap first=TIME last=TIME       flow records of a sensor ("-": none was named)
-//   198.51.100.7 > 192.0.2.11 tcp/443 SF 12
-//   =WITNESS= on-web1 192.0.2.11           what arrived at the far end: its name and address; the scan says
-//   marked=yes 203.0.113.77 > 192.0.2.11 udp/53 2026-11-23T10:00:05Z =OPTIONS= require-passage fail-on=high
-//   (optional) =AS-OF= 2026-11-23T12:00:00Z =FINDINGS= exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
+//   198.51.100.7 > 192.0.2.11 tcp/443 SF 12          twelve conversations that ended in state SF
+//   198.51.100.7 > 192.0.2.11 tcp/22 SF 1 speaks=ssh             what was recognised; tls/http: inside TLS
+//   198.51.100.7 > 192.0.2.11 tcp/50001 SF 1 announced-by=ftp parent=198.51.100.7>192.0.2.11:tcp/21
+//   198.51.100.7 > 192.0.2.11 tcp/22 SF 1 inside=gre:203.0.113.1-203.0.113.2:7      the tunnel around it
+//   198.51.100.7 > 203.0.113.80 tcp/80 SF 1 really=198.51.100.7>192.0.2.11:8080     both sides of a translation
+//                                            were captured (seen-twice=yes: the other record counts)
+//   noise: port-scan 198.51.100.7 > 192.0.2.11 tcp/1-1024 1024   ("many": ends that no record names; initiators=,
+//                                            responders= say how many)
+//   The marker's words sampling=, dropped=, truncated=, one-sided=, two-sided= say how much the sensor saw.
+//   =WITNESS= on-web1 192.0.2.11           what arrived at the far end: its name and address; the scan says marked=yes
+//   203.0.113.77 > 192.0.2.11 udp/53 2026-11-23T10:00:05Z
+//   =OPTIONS= require-passage fail-on=high     (optional)
+//   =AS-OF= 2026-11-23T12:00:00Z
+//   =FINDINGS=
+//   exposed-forbidden critical F-SMB internet>dmz web1 tcp/445
 //   not-measured: external never ran
+//   =LIST= approved W-1 data connection announced by ftp     (optional) a conversation's line in a list of them, one
+//                                            for each conversation in the order they were written
 //   =SAYS= a sentence that a finding, its evidence, a note or a row of the verdict has to contain (repeated)
 //   =EXIT= 1
+// clang-format on
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -35,6 +51,7 @@
 #include "rules/evidence/journal.h"
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/yaml_reader.h"
+#include "rules/verdict/flow_list.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/verdict_json.h"
 
@@ -47,7 +64,7 @@ struct Part {
 struct Scenario {
   std::string file, title, base, rules, options, as_of = "2026-11-23T12:00:00Z", findings, exit;
   std::vector<Part> scans, flows, witnesses;
-  std::vector<std::string> says;
+  std::vector<std::string> says, list;
 };
 
 std::string slurp(const std::filesystem::path& path) {
@@ -86,6 +103,8 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
       out.back().exit = after("=EXIT="), into = nullptr;
     else if (is("=SAYS="))
       out.back().says.push_back(after("=SAYS="));
+    else if (is("=LIST="))
+      out.back().list.push_back(after("=LIST="));
     else if (is("=FINDINGS="))
       into = &out.back().findings;
     else if (is("=SCAN="))
@@ -221,25 +240,81 @@ std::string journal(const Part& part, std::size_t index) {
   return out;
 }
 
+/// "noise: port-scan 198.51.100.7 > 192.0.2.11 tcp/1-1024 1024" as a noise record.
+std::string noise_line(const std::string& line, const std::string& first, const std::string& last) {
+  const std::vector<std::string> w = words_of(line);
+  REQUIRE_MESSAGE(w.size() >= 7, line);
+  std::string out = fmt::format(R"({{"noise":"{}")", w[1]);
+  if (w[2] != "many") out += fmt::format(R"(,"initiator":"{}")", w[2]);
+  if (w[4] != "many") out += fmt::format(R"(,"responder":"{}")", w[4]);
+  const std::size_t slash = w[5].find('/');
+  out += fmt::format(R"(,"protocol":"{}")", w[5].substr(0, slash));
+  if (slash != std::string::npos) out += fmt::format(R"(,"ports":"{}")", w[5].substr(slash + 1));
+  return out +
+         fmt::format(
+             R"(,"attempts":{},"initiators":{},"responders":{},"packets":{},"bytes":{},"first":"{}","last":"{}"}})",
+             w[6], option(w, "initiators", "1"), option(w, "responders", "1"), w[6], w[6],
+             option(w, "first", first), option(w, "last", last));
+}
+
+/// "10.0.0.1>192.0.2.11:tcp/21" as its three parts.
+std::array<std::string, 3> ends_of(const std::string& text) {
+  const std::size_t arrow = text.find('>'), colon = text.find(':', arrow);
+  REQUIRE_MESSAGE((arrow != std::string::npos && colon != std::string::npos), text);
+  return {text.substr(0, arrow), text.substr(arrow + 1, colon - arrow - 1), text.substr(colon + 1)};
+}
+
+/// What a flow refers to: service, parent, tunnel, the ends behind a translation.
+std::string flow_references(const std::vector<std::string>& w) {
+  std::string out;
+  if (const std::string speaks = option(w, "speaks"); !speaks.empty()) {
+    const std::size_t slash = speaks.find('/');
+    out += fmt::format(R"(,"service":{{"name":"{}","evidence":"x")", speaks.substr(0, slash));
+    if (slash != std::string::npos) out += fmt::format(R"(,"tls_inside":"{}")", speaks.substr(slash + 1));
+    out += "}";
+  }
+  if (const std::string by = option(w, "announced-by"); !by.empty()) {
+    const auto [initiator, responder, port] = ends_of(option(w, "parent"));
+    const std::size_t slash = port.find('/');
+    out += fmt::format(R"(,"parent":{{"initiator":"{}","responder":"{}","protocol":"{}","port":{},"by":"{}"}})",
+                       initiator, responder, port.substr(0, slash), port.substr(slash + 1), by);
+  }
+  if (const std::string tunnel = option(w, "inside"); !tunnel.empty()) {
+    const std::size_t colon = tunnel.find(':'), dash = tunnel.find('-', colon), id = tunnel.find(':', dash);
+    out += fmt::format(R"(,"tunnel":{{"kind":"{}","ends":["{}","{}"])", tunnel.substr(0, colon),
+                       tunnel.substr(colon + 1, dash - colon - 1), tunnel.substr(dash + 1, id - dash - 1));
+    if (id != std::string::npos) out += fmt::format(R"(,"id":{})", tunnel.substr(id + 1));
+    out += "}";
+  }
+  if (const std::string really = option(w, "really"); !really.empty()) {
+    const auto [initiator, responder, port] = ends_of(really);
+    out += fmt::format(R"(,"real":{{"initiator":"{}","responder":"{}","port":{}}})", initiator, responder, port);
+    if (option(w, "seen-twice") == "yes") out += R"(,"seen_twice":true)";
+  }
+  return out;
+}
+
 /// "198.51.100.7 > 192.0.2.11 tcp/443 SF 12" as a flow record.
 std::string flow_line(const std::string& line, const std::string& first, const std::string& last) {
   if (line.starts_with("{")) return line;
+  if (line.starts_with("noise: ")) return noise_line(line, first, last);
   const std::vector<std::string> w = words_of(line);
   REQUIRE_MESSAGE(w.size() >= 6, line);
   const std::size_t slash = w[3].find('/');
   const std::string protocol = w[3].substr(0, slash),
                     rest = slash == std::string::npos ? "" : w[3].substr(slash + 1);
   std::string out = fmt::format(
-      R"({{"initiator":"{}","responder":"{}","protocol":"{}","initiator_certain":{},"conversations":{},"states":{{"{}":{}}},"packets_out":10,"packets_in":{},"bytes_out":500,"bytes_in":500,"first":"{}","last":"{}")",
-      w[0], w[2], protocol, option(w, "certain", "true"), w[5], w[4], w[5], w[4] == "S0" ? 0 : 10,
-      option(w, "first", first), option(w, "last", last));
+      R"({{"initiator":"{}","responder":"{}","protocol":"{}","initiator_certain":{},"conversations":{},"states":{{"{}":{}}},"packets_out":{},"packets_in":{},"bytes_out":{},"bytes_in":{},"first":"{}","last":"{}")",
+      w[0], w[2], protocol, option(w, "certain", "true"), w[5], w[4], w[5],
+      option(w, "out", w[4] == "SHR" || w[4] == "RSTRH" ? "0" : "10"), option(w, "in", w[4] == "S0" ? "0" : "10"),
+      option(w, "bytes", "500"), option(w, "bytes", "500"), option(w, "first", first), option(w, "last", last));
   if (protocol.starts_with("icmp"))
     out += fmt::format(R"(,"type":"{}")", rest);
   else if (!rest.empty())
     out += fmt::format(R"(,"port":{})", rest);
   if (const std::string port = option(w, "from-port"); !port.empty())
     out += fmt::format(R"(,"initiator_port":{})", port);
-  return out + "}";
+  return out + flow_references(w) + "}";
 }
 
 std::string flow_file(const Part& part, std::size_t index) {
@@ -249,9 +324,9 @@ std::string flow_file(const Part& part, std::size_t index) {
                     last = option(w, "last", "2026-11-23T10:00:00Z");
   std::string out =
       fmt::format(
-          R"({{"demarc":"flows","version":1,"sources":[{{"file":"cap-{}.pcap","sensor":"{}","sampling":{},"packets":1000,"dropped":{},"truncated":{},"first":"{}","last":"{}"}}]}})",
+          R"({{"demarc":"flows","version":1,"sources":[{{"file":"cap-{}.pcap","sensor":"{}","sampling":{},"packets":1000,"dropped":{},"one_sided":{},"two_sided":{},"truncated":{},"first":"{}","last":"{}"}}]}})",
           index, w[0] == "-" ? "" : w[0], option(w, "sampling", "1"), option(w, "dropped", "0"),
-          option(w, "truncated", "false"), first, last) +
+          option(w, "one-sided", "0"), option(w, "two-sided", "0"), option(w, "truncated", "false"), first, last) +
       "\n";
   std::istringstream lines(part.body);
   std::size_t n = 0;
@@ -344,7 +419,8 @@ std::string all_words(const Verdict& v) {
   for (const CoverageRow& row : v.coverage)
     out += fmt::format("coverage {}: {} of {}{}\n", row.what, row.asked, row.required,
                        row.gap.empty() ? "" : ", " + row.gap);
-  for (const RuleRow& row : v.rules) out += fmt::format("rule {}: {}\n", row.id, row.reachable);
+  for (const RuleRow& row : v.rules)
+    out += fmt::format("rule {}: {}\nused {}: {}\n", row.id, row.reachable, row.id, row.observed);
   for (const MatrixCell& c : v.matrix)
     out += fmt::format("cell {}>{} {}: {}\n", c.from_zone, c.to_zone, c.service, name(c.state));
   for (const std::string& n : v.notes) out += n + "\n";
@@ -364,6 +440,12 @@ TEST_CASE("every verdict scenario finds exactly what it is expected to find") {
     const ExitDecision decision = exit_code(verdict, fail_on);
     CHECK_MESSAGE(std::to_string(decision.code) == s.exit, decision.why);
     CHECK(!verdict.rules.empty());
+    std::vector<std::string> list;
+    for (const FlowEvidence& flows : evidence_of(s).flows)
+      for (const FlowOpinionRow& row : judge_flow_list(rules, flows))
+        list.push_back(fmt::format("{}{}{}{}{}", name(row.state), row.rule.empty() ? "" : " ", row.rule,
+                                   row.note.empty() ? "" : " ", row.note));
+    if (!s.list.empty()) CHECK(list == s.list);
     const std::string said = all_words(verdict);
     for (const std::string& sentence : s.says)
       CHECK_MESSAGE(said.find(sentence) != std::string::npos, sentence << "\nis not said in:\n" << said);
@@ -417,7 +499,10 @@ TEST_CASE("the order of evidence and repetitions change no byte") {
       std::shuffle(other.scans.begin(), other.scans.end(), random);
       std::shuffle(other.flows.begin(), other.flows.end(), random);
       std::shuffle(other.files.begin(), other.files.end(), random);
-      for (FlowEvidence& flows : other.flows) std::shuffle(flows.flows.begin(), flows.flows.end(), random);
+      for (FlowEvidence& flows : other.flows) {
+        std::shuffle(flows.flows.begin(), flows.flows.end(), random);
+        std::shuffle(flows.noise.begin(), flows.noise.end(), random);
+      }
       for (ScanRun& run : other.scans) std::shuffle(run.outcomes.begin(), run.outcomes.end(), random);
       CHECK(verdict_json(judge(rules, other, options)) == expected);
     }
