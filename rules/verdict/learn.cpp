@@ -36,7 +36,7 @@ class Learning {
       : snapshot_(snapshot), rules_(rules), given_(given), options_(options), order_(distinct_flows(snapshot)) {}
 
   Learned run() {
-    evidence_ = gather(snapshot_, rules_, given_);
+    evidence_ = gather(snapshot_, rules_);
     places_ = place(evidence_, rules_, given_);
     std::map<std::pair<ServiceKey, bool>, std::vector<std::uint32_t>> by_service;
     for (std::uint32_t i = 0; i < places_.uses.size(); ++i)
@@ -88,11 +88,10 @@ class Learning {
     s.ports = {Port(key.first), Port(key.last)};
     s.v6 = key.protocol == Protocol::icmpv6;
     s.one_way = key.one_way;
-    if (const std::set<std::string>& names = names_of(key); names.size() == 1) s.speaks = *names.begin();
-    if (const auto found = evidence_.spoken.related_tcp.find(key); found != evidence_.spoken.related_tcp.end())
-      s.related_tcp = found->second;
-    if (const auto found = evidence_.spoken.related_udp.find(key); found != evidence_.spoken.related_udp.end())
-      s.related_udp = found->second;
+    if (const std::set<std::string>& names = names_of(key); names.size() == 1 && *names.begin() != "?")
+      s.speaks = *names.begin();
+    if (const auto found = evidence_.spoken.announces.find(key); found != evidence_.spoken.announces.end())
+      s.announces.assign(found->second.begin(), found->second.end());
     return s;
   }
 

@@ -10,8 +10,8 @@
 //   - among more than 8 single clients (or servers of the `any` zone) a prefix of /24 to /30 (IPv6: /120 to /126),
 //     if 4 or more and at least half of its addresses are;
 //   - ports above 1023 that nobody has a name for: a range of 8 or more of one server, if at least half were used;
-//   - every code of an ICMP type, a service of the rule set that is exactly what was seen, and the data ports of a
-//     control session for all who may open that session.
+//   - every code of an ICMP type.
+// Data connections are approved through the control session that announced them, never by their ports.
 // None of them reaches into what a rule or a forbidden entry of the rule set already names.
 #pragma once
 
@@ -43,7 +43,7 @@ struct LearnedService {
   bool v6 = false;       // ICMPv6
   bool one_way = false;  // `replies: none`
   std::string speaks;    // recognised in the traffic or by a scan, and always the same; or empty
-  PortSet related_tcp, related_udp;
+  std::vector<RelatedBy> announces;  // data connections belong to it; sorted
 };
 
 /// One side of a rule: names of the rule set or of the draft, and which addresses they are.

@@ -63,8 +63,9 @@ class Drafting {
       return set == (l.protocol == protocol ? ports : PortSet{});
     };
     return s.icmp.empty() && s.icmpv6.empty() && side(s.tcp, Protocol::tcp) && side(s.udp, Protocol::udp) &&
-           side(s.sctp, Protocol::sctp) && s.related_tcp.contains(l.related_tcp) &&
-           s.related_udp.contains(l.related_udp) && l.protocol.has_ports();
+           side(s.sctp, Protocol::sctp) && l.protocol.has_ports() &&
+           // What it declares as data ports would be approved as well.
+           s.related_tcp.empty() && s.related_udp.empty();
   }
 
   std::string base_name(const LearnedService& s) const {
@@ -135,7 +136,7 @@ class Drafting {
         std::vector<std::uint32_t> inside;
         for (const std::uint32_t i : left) {
           const LearnedService& l = learned_.services[i];
-          if (l.one_way != s.one_way || !l.related_tcp.empty() || !l.related_udp.empty()) continue;
+          if (l.one_way != s.one_way) continue;
           const PortSet ports{l.ports};
           if (l.protocol == Protocol::tcp && s.tcp.contains(ports))
             tcp = tcp.unite(ports);
@@ -172,15 +173,6 @@ class Drafting {
     }
     if (!s.speaks.empty()) out += fmt::format(", speaks: {}", s.speaks);
     if (s.one_way) out += ", replies: none";
-    const auto related = [](std::string_view protocol, const PortSet& set) {
-      std::string list;
-      for (const PortRange& r : set.ranges())
-        list += (list.empty() ? "" : ", ") + (r.size() == 1 ? to_string(r) : fmt::format("\"{}\"", to_string(r)));
-      return set.empty() ? std::string() : fmt::format("{}: [{}]", protocol, list);
-    };
-    const std::string tcp = related("tcp", s.related_tcp), udp = related("udp", s.related_udp);
-    if (!tcp.empty() || !udp.empty())
-      out += fmt::format(", related: {{ {}{}{} }}", tcp, tcp.empty() || udp.empty() ? "" : ", ", udp);
     return fmt::format("  {}: {{ {} }}\n", s.name, out);
   }
 
@@ -301,8 +293,8 @@ class Drafting {
     for (const std::string& g : rule.generalisations) out += fmt::format("  # generalised: {}\n", g);
     for (const std::uint32_t s : rule.services) {
       const LearnedService& service = learned_.services[s];
-      if (!service.related_tcp.empty() || !service.related_udp.empty())
-        out += fmt::format("  # {}: its data ports belong to it\n", service.name);
+      for (const RelatedBy by : service.announces)
+        out += fmt::format("  # {}: the connections that it announces ({}) belong to it\n", service.name, name(by));
       if (service.one_way) out += fmt::format("  # {}: nobody answers; datagrams alone are use\n", service.name);
       if (service.ports.size() > 1 && service.protocol.has_ports() && !service.existing)
         out += fmt::format("  # generalised: {}, of which at least half were used\n", service.name);

@@ -54,10 +54,10 @@ struct Use {
   std::uint32_t not_in_force = kNone32;  // a rule of the rule set that names it
 };
 
-/// Data ports that control sessions announced, and what speaks where.
+/// What was said on the ports.
 struct Spoken {
-  std::map<ServiceKey, PortSet> related_tcp, related_udp;  // by the control session's service
-  std::map<ServiceKey, std::set<std::string>> names;       // of the recogniser, bounded
+  std::map<ServiceKey, std::set<RelatedBy>> announces;  // control sessions whose data connections were seen
+  std::map<ServiceKey, std::set<std::string>> names;    // of the recogniser; "?": none of ours
 };
 
 struct Evidence {
@@ -72,8 +72,8 @@ struct Evidence {
 /// those are where all conversations meet.
 RuleSet guessed_zones(const Snapshot& snapshot);
 
-/// learn_usage.cpp. `given`: the rule set is the user's, and what it approves is left out.
-Evidence gather(const Snapshot& snapshot, const RuleSet& rules, bool given);
+/// learn_usage.cpp: what the rules do not approve.
+Evidence gather(const Snapshot& snapshot, const RuleSet& rules);
 
 /// A piece of a rule's `from` or `to`.
 struct Place {

@@ -3,7 +3,7 @@
 #include <unordered_set>
 
 #include "rules/net/app_protocol.h"
-#include "rules/policy/yaml_words.h"
+#include "rules/verdict/flow_judge.h"
 #include "rules/verdict/judging.h"
 #include "rules/verdict/learn_parts.h"
 
@@ -11,7 +11,6 @@ namespace demarc::learning {
 
 namespace {
 
-constexpr std::size_t kRelatedRangesMax = 16;
 /// Datagrams without an answer that make a use of a port that is not known for it.
 constexpr std::uint64_t kOneWayDatagramsMin = 10;
 
@@ -45,8 +44,13 @@ struct ServerPortHash {
 
 class Gathering {
  public:
-  Gathering(const Snapshot& snapshot, const RuleSet& rules, bool given)
-      : snapshot_(snapshot), rules_(rules), given_(given), trust_(rules), documented_(rules) {}
+  Gathering(const Snapshot& snapshot, const RuleSet& rules)
+      : snapshot_(snapshot),
+        rules_(rules),
+        trust_(rules),
+        translator_(rules),
+        documented_(rules),
+        judge_(rules, trust_, translator_, documented_) {}
 
   Evidence run() {
     const std::vector<std::uint32_t> order = distinct_flows(snapshot_);
@@ -56,8 +60,7 @@ class Gathering {
         if (f.established != 0 && f.initiator_certain && f.protocol.has_ports())
           servers_.insert({f.responder, key_of(f.protocol, f.port, f.icmp)});
     }
-    for (std::uint32_t rank = 0; rank < order.size(); ++rank)
-      for (const ObservedFlow& f : snapshot_.flows[order[rank]].flows) take(snapshot_.flows[order[rank]], rank, f);
+    take_all(order);
     merge_uses();
     settle_one_way();
     settle_related();
@@ -71,10 +74,8 @@ class Gathering {
   struct Related {
     ServiceKey parent;
     Address client, server;
+    RelatedBy by;
     Use use;
-    Protocol protocol;
-    Port port;
-    bool same_way = false;
   };
 
   void count_noise(const FlowEvidence& evidence) {
@@ -89,81 +90,97 @@ class Gathering {
     }
   }
 
-  static bool on_the_link(const Address& a) {
-    const AddressClass c = classify(a);
-    return c == AddressClass::multicast || c == AddressClass::broadcast || c == AddressClass::link_local ||
-           c == AddressClass::loopback || c == AddressClass::unspecified || c == AddressClass::reserved;
+  /// What happened under the same state of the rule set comes together: then each kind of packet is judged once.
+  void take_all(const std::vector<std::uint32_t>& order) {
+    struct Item {
+      std::uint32_t epoch_first, epoch_last, rank, flow;
+      auto operator<=>(const Item&) const = default;
+    };
+    std::vector<Item> items;
+    for (std::uint32_t rank = 0; rank < order.size(); ++rank) {
+      const std::vector<ObservedFlow>& flows = snapshot_.flows[order[rank]].flows;
+      for (std::uint32_t f = 0; f < flows.size(); ++f)
+        items.push_back({judge_.epoch_of(flows[f].first), judge_.epoch_of(flows[f].last), rank, f});
+    }
+    std::sort(items.begin(), items.end());
+    for (const Item& i : items) {
+      const FlowEvidence& evidence = snapshot_.flows[order[i.rank]];
+      const ObservedFlow& flow = evidence.flows[i.flow];
+      const Sensor* sensor =
+          flow.source < evidence.sources.size() ? rules_.sensor(evidence.sources[flow.source].sensor) : nullptr;
+      judge_.judge(evidence, flow, sensor != nullptr && !sensor->beyond_filter, judged_);
+      take(evidence, i.rank, flow);
+    }
   }
 
+  /// `judged_` says what the rule set thinks of it.
   void take(const FlowEvidence& evidence, std::uint32_t rank, const ObservedFlow& flow) {
-    if (flow.protocol.is_icmp() && is_icmp_error(flow.initiator.family(), flow.icmp.type)) return;
-    Use u;
-    u.client = flow.initiator;
-    u.server = flow.responder;
-    Port port = flow.port;
-    Port client_port = flow.initiator_port;
-    if (flow.real < evidence.real_ends.size()) {
-      const RealEnds& real = evidence.real_ends[flow.real];
-      if (real.seen_twice) {
-        out_.left_out.twice += flow.conversations;
-        return;
-      }
-      u.client = real.initiator;
-      u.server = real.responder;
-      port = real.port;
+    LeftOut& left_out = out_.left_out;
+    if (judged_.state == FlowState::no_conversation) return;
+    if (judged_.seen_twice) {
+      left_out.twice += flow.conversations;
+      return;
     }
-    u.service = key_of(flow.protocol, port, flow.icmp);
+    switch (judged_.state) {
+      case FlowState::no_conversation: return;
+      case FlowState::approved:
+        (judged_.carried == Carried::by_parent ? left_out.related : left_out.approved) += flow.conversations;
+        return;
+      case FlowState::link_control: left_out.link_control += flow.conversations; return;
+      case FlowState::same_subnet: left_out.intra += flow.conversations; return;
+      case FlowState::forbidden:
+      case FlowState::undocumented: break;
+    }
+    Use u;
+    u.client = judged_.initiator;
+    u.server = judged_.responder;
+    u.service = key_of(flow.protocol, judged_.port, flow.icmp);
     bool turned = false;
-    if (!flow.initiator_certain && client_port.number() != 0 && !servers_.contains({u.server, u.service})) {
+    if (!flow.initiator_certain && flow.initiator_port.number() != 0 && !servers_.contains({u.server, u.service})) {
       // In mid-stream the answer came first: what others certainly asked is the server's port.
-      const ServiceKey other = key_of(flow.protocol, client_port, flow.icmp);
+      const ServiceKey other = key_of(flow.protocol, flow.initiator_port, flow.icmp);
       if (servers_.contains({u.client, other})) {
         std::swap(u.client, u.server);
         u.service = other;
-        port = client_port;
         turned = true;
       }
     }
     u.facts.conversations = flow.established;
-    u.facts.uncertain = flow.initiator_certain ? 0 : flow.established;
+    if (flow.established == 0) {
+      // Routing protocols speak to groups that do not answer.
+      const bool told = judged_.routing || is_one_way(flow, judged_.from);
+      if (!told) {
+        left_out.attempts += flow.conversations;
+        return;
+      }
+      u.service.one_way = flow.protocol == Protocol::udp;
+      u.facts.conversations = flow.conversations - std::min(flow.conversations, flow.states[ConnState::REJ]);
+      if (u.facts.conversations == 0) return;
+    }
+    u.facts.uncertain = flow.initiator_certain ? 0 : u.facts.conversations;
     u.facts.bytes_out = turned ? flow.bytes_in : flow.bytes_out;
     u.facts.bytes_in = turned ? flow.bytes_out : flow.bytes_in;
     u.facts.first = flow.first;
     u.facts.last = flow.last;
     u.facts.where = {flow.first, rank, flow.source, flow.record};
-
-    const ZoneIndex from = trust_.zone_of(u.client), to = trust_.zone_of(u.server);
-    const bool broadcast = trust_.is_subnet_broadcast(u.server, to);
-    const bool dhcp = flow.protocol == Protocol::udp &&
-                      (port.number() == 67 || port.number() == 68 || port.number() == 546 || port.number() == 547);
-    if (on_the_link(u.client) || on_the_link(u.server) || broadcast || (dhcp && from == to)) {
-      out_.left_out.link_control += flow.conversations;
-      return;
-    }
-    const bool one_way = flow.established == 0 && is_one_way(flow, from);
-    if (flow.established == 0 && !one_way) {
-      out_.left_out.attempts += flow.conversations;
-      return;
-    }
-    if (one_way) {
-      u.service.one_way = true;
-      u.facts.conversations = flow.conversations - std::min(flow.conversations, flow.states[ConnState::REJ]);
-      u.facts.uncertain = flow.initiator_certain ? 0 : u.facts.conversations;
-    }
-    if (from == to && trust_.intra_allowed(to) && trust_.same_subnet(u.client, u.server, to)) {
-      out_.left_out.intra += flow.conversations;
-      return;
-    }
-    if (given_ && !open_by_the_rules(u, flow, port)) return;
-    note_service(evidence, flow, u.service);
-    if (flow.parent < evidence.parents.size()) {
-      const ParentFlow& p = evidence.parents[flow.parent];
-      Related r{key_of(p.protocol, p.port, {}), p.initiator, p.responder, u, flow.protocol, port, false};
-      r.same_way = u.client == p.initiator && u.server == p.responder;
-      related_.push_back(std::move(r));
+    if (judged_.state == FlowState::forbidden) return forbid(u);
+    if (judged_.decision != nullptr && !judged_.decision->judgement.not_in_force.empty())
+      u.not_in_force = judged_.decision->judgement.not_in_force.front();
+    if (flow.service < evidence.services.size()) note_name(u.service, evidence.services[flow.service]);
+    if (judged_.announced != nullptr && judged_.carried != Carried::outside_related) {
+      const ParentFlow& p = *judged_.announced;
+      related_.push_back({key_of(p.protocol, judged_.parent_packet.port, {}), judged_.parent_packet.source,
+                          judged_.parent_packet.destination, p.by, std::move(u)});
       return;
     }
     out_.uses.push_back(std::move(u));
+  }
+
+  void forbid(const Use& u) {
+    const auto worst = worst_forbidden(rules_, judged_.forbidden_by);
+    if (!worst) return;
+    forbidden_[{*worst, u.service, u.server}].conversations += u.facts.conversations;
+    forbidden_clients_[{*worst, u.service, u.server}].insert(u.client);
   }
 
   bool is_one_way(const ObservedFlow& flow, ZoneIndex from) const {
@@ -177,42 +194,10 @@ class Gathering {
     return !trust_.is_any(from) && from != kNoZone && flow.packets_out >= kOneWayDatagramsMin;
   }
 
-  /// False: a rule approves it, or an entry forbids it, and no draft is needed or of use.
-  bool open_by_the_rules(Use& u, const ObservedFlow& flow, Port port) {
-    Packet p;
-    p.source = u.client;
-    p.destination = u.server;
-    p.protocol = flow.protocol;
-    if (flow.protocol.is_icmp()) p.icmp = {flow.icmp.type, flow.icmp.code.value_or(0)};
-    p.port = port;
-    Judgement verdict = documented_.at(flow.first).judge(p);
-    if (verdict.approved && documented_.epoch_of(flow.first) != documented_.epoch_of(flow.last)) {
-      Judgement later = documented_.at(flow.last).judge(p);
-      if (!later.approved) verdict = std::move(later);
-    }
-    if (verdict.approved) {
-      out_.left_out.approved += flow.conversations;
-      return false;
-    }
-    if (const auto worst = worst_forbidden(rules_, verdict.forbidden_by)) {
-      LearnedForbidden& f = forbidden_[{*worst, u.service, u.server}];
-      f.conversations += u.facts.conversations;
-      forbidden_clients_[{*worst, u.service, u.server}].insert(u.client);
-      return false;
-    }
-    if (!verdict.not_in_force.empty()) u.not_in_force = verdict.not_in_force.front();
-    return true;
-  }
-
-  void note_service(const FlowEvidence& evidence, const ObservedFlow& flow, const ServiceKey& key) {
-    if (flow.service >= evidence.services.size()) return;
-    note_name(key, evidence.services[flow.service]);
-  }
   void note_name(const ServiceKey& key, const ServiceSeen& seen) {
-    // Foreign text: only names that we gave ourselves count.
-    if (!is_app_protocol(seen.name)) return;
+    // Foreign text: a name that we did not give says only that it is none of ours.
     std::set<std::string>& names = out_.spoken.names[key];
-    if (names.size() < 4) names.insert(seen.name);
+    if (names.size() < 4) names.insert(is_app_protocol(seen.name) ? seen.name : "?");
   }
 
   void merge_uses() {
@@ -251,30 +236,18 @@ class Gathering {
   /// Data connections belong to the rule of their control session, if there is one; otherwise they are uses as any.
   void settle_related() {
     bool more = false;
-    std::map<ServiceKey, PortSet> tcp, udp;
     for (Related& r : related_) {
       const auto at = std::lower_bound(out_.uses.begin(), out_.uses.end(), r, [](const Use& u, const Related& x) {
         return std::tie(u.service, u.server, u.client) < std::tie(x.parent, x.server, x.client);
       });
-      const bool has_parent =
-          at != out_.uses.end() && at->service == r.parent && at->server == r.server && at->client == r.client;
-      if (!has_parent) {
+      if (at != out_.uses.end() && at->service == r.parent && at->server == r.server && at->client == r.client) {
+        out_.left_out.related += r.use.facts.conversations;
+        out_.spoken.announces[r.parent].insert(r.by);
+      } else {
         left_over_.push_back(std::move(r.use));
         more = true;
-        continue;
       }
-      out_.left_out.related += r.use.facts.conversations;
-      if (!r.same_way) continue;
-      if (r.protocol == Protocol::tcp) tcp[r.parent] = tcp[r.parent].unite(PortSet::single(r.port));
-      if (r.protocol == Protocol::udp) udp[r.parent] = udp[r.parent].unite(PortSet::single(r.port));
     }
-    const auto bounded = [](PortSet ports) {
-      const std::vector<PortRange>& ranges = ports.ranges();
-      if (ranges.size() <= kRelatedRangesMax) return ports;
-      return PortSet{{ranges.front().first, ranges.back().last}};
-    };
-    for (auto& [key, ports] : tcp) out_.spoken.related_tcp[key] = bounded(std::move(ports));
-    for (auto& [key, ports] : udp) out_.spoken.related_udp[key] = bounded(std::move(ports));
     if (!more) return;
     out_.uses.insert(out_.uses.end(), std::make_move_iterator(left_over_.begin()),
                      std::make_move_iterator(left_over_.end()));
@@ -353,9 +326,11 @@ class Gathering {
 
   const Snapshot& snapshot_;
   const RuleSet& rules_;
-  bool given_;
   Trust trust_;
+  Translator translator_;
   DocumentedOverTime documented_;
+  FlowJudge judge_;
+  JudgedFlow judged_;
   std::unordered_set<ServerPort, ServerPortHash> servers_;  // certainly asked
   std::vector<Related> related_;
   std::vector<Use> left_over_;
@@ -380,8 +355,6 @@ void Facts::add(const Facts& other) {
   where = std::min(where, other.where);
 }
 
-Evidence gather(const Snapshot& snapshot, const RuleSet& rules, bool given) {
-  return Gathering(snapshot, rules, given).run();
-}
+Evidence gather(const Snapshot& snapshot, const RuleSet& rules) { return Gathering(snapshot, rules).run(); }
 
 }  // namespace demarc::learning

@@ -232,7 +232,7 @@ TEST_CASE("a working day becomes the rules that a person would have written") {
   CHECK(names->to.names == Names{"internet"});
   const LearnedRule* files = rule_for(learned, "ftp-21");
   REQUIRE(files != nullptr);
-  CHECK(learned.services[files->services[0]].related_tcp == PortSet{{Port(50'010), Port(50'012)}});
+  CHECK(learned.services[files->services[0]].announces == std::vector{RelatedBy::ftp});
   CHECK(learned.left_out.related == 3);
   CHECK(learned.left_out.scans == 1000);
   CHECK(learned.left_out.attempts == 1);
@@ -406,6 +406,7 @@ TEST_CASE("other protocols, both families, port ranges, routing") {
   for (std::uint16_t port = 40'000; port < 40'030; port = static_cast<std::uint16_t>(port + 2))
     s.udp("10.0.0.7", "10.0.1.7", port);
   s.udp("10.0.0.7", "224.0.0.251", 5353, 0);
+  s.add(ip("10.0.0.2"), ip("224.0.0.5"), Protocol::ospf, 0, 0);
   s.udp("10.0.0.7", "10.0.0.255", 138, 0);
   s.add(ip("10.0.0.1"), ip("10.0.1.9"), Protocol::icmp, 13);
   const Snapshot snapshot = s.snapshot();
