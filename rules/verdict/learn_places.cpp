@@ -277,7 +277,16 @@ Places place(const Evidence& evidence, const RuleSet& rules, bool given) {
 }
 
 RuleSet guessed_zones(const Snapshot& snapshot) {
-  std::map<Prefix, std::set<Prefix>> neighbours;  // public networks that talk to public networks
+  // Networks by number, and which public ones talk to each other; each pair in both directions, once.
+  std::vector<Prefix> networks;
+  std::unordered_map<Address, std::uint32_t> numbers;
+  const auto number_of = [&](const Address& a) {
+    const Prefix p = guessed_network(a);
+    const auto [at, fresh] = numbers.try_emplace(p.base(), static_cast<std::uint32_t>(networks.size()));
+    if (fresh) networks.push_back(p);
+    return at->second;
+  };
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> talks;
   std::set<Prefix> inside;
   for (const FlowEvidence& evidence : snapshot.flows)
     for (const ObservedFlow& f : evidence.flows) {
@@ -288,29 +297,36 @@ RuleSet guessed_zones(const Snapshot& snapshot) {
         b = evidence.real_ends[f.real].responder;
       }
       if (!is_guessable(a) || !is_guessable(b)) continue;
-      const Prefix x = guessed_network(a), y = guessed_network(b);
-      if (is_private(a)) inside.insert(x);
-      if (is_private(b)) inside.insert(y);
+      if (is_private(a)) inside.insert(guessed_network(a));
+      if (is_private(b)) inside.insert(guessed_network(b));
       if (is_private(a) || is_private(b)) continue;
-      neighbours[x].insert(y);
-      neighbours[y].insert(x);
+      const std::uint32_t x = number_of(a), y = number_of(b);
+      talks.emplace_back(x, y);
+      talks.emplace_back(y, x);
     }
-  // The one with the most neighbours that are still alone comes in first; of equals the first.
-  using Candidate = std::pair<std::size_t, Prefix>;
-  const auto later = [](const Candidate& a, const Candidate& b) {
-    return a.first != b.first ? a.first < b.first : b.second < a.second;
+  std::sort(talks.begin(), talks.end());
+  talks.erase(std::unique(talks.begin(), talks.end()), talks.end());
+  std::vector<std::size_t> begin(networks.size() + 1);  // of each network's talks
+  for (const auto& [x, y] : talks) ++begin[x + 1];
+  for (std::size_t i = 0; i < networks.size(); ++i) begin[i + 1] += begin[i];
+  // The one with the most neighbours that are still alone comes in first; of equals the first by number.
+  using Candidate = std::pair<std::size_t, std::uint32_t>;
+  const auto later = [&](const Candidate& a, const Candidate& b) {
+    return a.first != b.first ? a.first < b.first : networks[b.second] < networks[a.second];
   };
   std::priority_queue<Candidate, std::vector<Candidate>, decltype(later)> queue(later);
-  std::map<Prefix, std::size_t> alone;
-  for (const auto& [prefix, others] : neighbours) queue.emplace(alone[prefix] = others.size(), prefix);
+  std::vector<std::size_t> alone(networks.size());
+  std::vector<bool> in(networks.size());
+  for (std::uint32_t n = 0; n < networks.size(); ++n) queue.emplace(alone[n] = begin[n + 1] - begin[n], n);
   while (!queue.empty()) {
-    const auto [count, prefix] = queue.top();
+    const auto [count, n] = queue.top();
     queue.pop();
-    if (count == 0 || inside.contains(prefix) || count != alone[prefix]) continue;
-    inside.insert(prefix);
-    for (const Prefix& other : neighbours[prefix]) {
-      if (other == prefix || inside.contains(other)) continue;
-      queue.emplace(--alone[other], other);
+    if (count == 0 || in[n] || count != alone[n]) continue;
+    in[n] = true;
+    inside.insert(networks[n]);
+    for (std::size_t t = begin[n]; t < begin[n + 1]; ++t) {
+      const std::uint32_t other = talks[t].second;
+      if (other != n && !in[other]) queue.emplace(--alone[other], other);
     }
   }
   // A list of zones that nobody could read helps nobody: larger ones, then.
