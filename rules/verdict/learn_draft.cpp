@@ -224,8 +224,8 @@ class Drafting {
   void name_rules() {
     std::sort(learned_.rules.begin(), learned_.rules.end(), [&](const LearnedRule& a, const LearnedRule& b) {
       if (a.decide != b.decide) return b.decide;
-      return std::tie(a.service_names, a.to.names, a.from.names) <
-             std::tie(b.service_names, b.to.names, b.from.names);
+      return std::tie(a.service_names, a.to.addresses, a.from.addresses) <
+             std::tie(b.service_names, b.to.addresses, b.from.addresses);
     });
     // An id is made of what is served and by whom, so that it stays when more clients are seen; where that does not
     // tell two rules apart, of the clients as well.

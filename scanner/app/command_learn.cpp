@@ -19,11 +19,12 @@ namespace {
 /// said.
 std::string include_of(const std::string& rules, const std::string& draft) {
   std::error_code failed;
-  const std::filesystem::path rules_at = std::filesystem::weakly_canonical(rules, failed);
-  if (failed) return {};
-  const std::filesystem::path folder = draft.empty() || draft == "-"
-                                           ? std::filesystem::current_path(failed)
-                                           : std::filesystem::weakly_canonical(draft, failed).parent_path();
+  const auto canonical = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, failed), failed);
+  };
+  const std::filesystem::path rules_at = canonical(rules);
+  const std::filesystem::path folder =
+      draft.empty() || draft == "-" ? canonical(".") : canonical(draft).parent_path();
   if (failed) return {};
   return rules_at.lexically_relative(folder).generic_string();
 }
