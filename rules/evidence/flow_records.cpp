@@ -259,7 +259,7 @@ std::string flow_end(std::uint64_t records) {
   return fmt::format("{{\"end\":\"complete\",\"records\":{}}}\n", records);
 }
 
-std::string flow_records(const FlowEvidence& evidence) {
+std::string flow_records(const FlowEvidence& evidence, std::span<const std::string> more) {
   std::vector<const ObservedFlow*> order;
   for (const ObservedFlow& flow : evidence.flows) order.push_back(&flow);
   std::sort(order.begin(), order.end(),
@@ -269,7 +269,12 @@ std::string flow_records(const FlowEvidence& evidence) {
   std::sort(noise.begin(), noise.end(),
             [](const TrafficNoise* a, const TrafficNoise* b) { return key_of(*a) < key_of(*b); });
   std::string out = flow_header(evidence.sources);
-  for (const ObservedFlow* flow : order) out += flow_record(*flow, evidence);
+  for (const ObservedFlow* flow : order) {
+    std::string record = flow_record(*flow, evidence);
+    if (const auto place = static_cast<std::size_t>(flow - evidence.flows.data()); place < more.size())
+      record.insert(record.size() - 2, more[place]);  // before the closing brace
+    out += record;
+  }
   for (const TrafficNoise* n : noise) out += noise_record(*n);
   if (evidence.complete) out += flow_end(order.size() + noise.size());
   return out;

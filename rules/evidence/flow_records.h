@@ -18,7 +18,9 @@ std::string noise_record(const TrafficNoise& noise);
 std::string flow_end(std::uint64_t records);
 /// The whole file; flows sorted by initiator, responder, protocol and port, then noise. The same evidence gives the
 /// same bytes, in whatever order its lists are.
-std::string flow_records(const FlowEvidence& evidence);
+/// `more`: further members for each flow's record, by its place in the evidence (",\"verdict\":\"approved\""), or
+/// nothing.
+std::string flow_records(const FlowEvidence& evidence, std::span<const std::string> more = {});
 
 /// Fed with a file's bytes in any pieces; the same tolerance and strictness as JournalReader.
 class FlowRecordReader {

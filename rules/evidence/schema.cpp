@@ -196,7 +196,13 @@ std::string flows_json_schema() {
             "port": { "type": "integer", "minimum": 0, "maximum": 65535 }
           }
         },
-        "seen_twice": { "type": "boolean", "description": "another record tells the same conversations: one of them counts" }
+        "seen_twice": { "type": "boolean", "description": "another record tells the same conversations: one of them counts" },
+        "verdict": {
+          "enum": ["approved", "undocumented", "forbidden", "link-control", "same-subnet", "no-conversation"],
+          "description": "by the rule set it was judged with; never read again"
+        },
+        "rule": { "type": "string", "description": "the rule, exception or forbidden entry that decides" },
+        "note": { "type": "string", "description": "what else decided: who announced it, who really talks, what speaks there" }
       }
     },
     {

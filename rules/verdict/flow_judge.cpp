@@ -160,9 +160,7 @@ FlowJudge::FlowJudge(const RuleSet& rules, const Trust& trust, const Translator&
       intervals_(intervals_of(rules)),
       face_(intervals_.size()),
       source_(intervals_.size()),
-      epochs_(epochs(rules)),
-      epoch_first_(kNone32),
-      epoch_last_(kNone32) {
+      epochs_(epochs(rules)) {
   zones_.reserve(intervals_.size());
   for (std::uint32_t i = 0; i < intervals_.size(); ++i) zones_.push_back(trust.zone_of(intervals_.first(i)));
   for (const Translation& t : rules.translations) face_[intervals_.find(t.seen_as)] = true;
@@ -171,7 +169,12 @@ FlowJudge::FlowJudge(const RuleSet& rules, const Trust& trust, const Translator&
 }
 
 std::uint32_t FlowJudge::epoch_of(Timestamp at) {
-  return static_cast<std::uint32_t>(std::upper_bound(epochs_.begin(), epochs_.end(), at) - epochs_.begin());
+  if (epoch_begin_ <= at && at < epoch_end_) return epoch_;
+  const auto after = std::upper_bound(epochs_.begin(), epochs_.end(), at);
+  epoch_ = static_cast<std::uint32_t>(after - epochs_.begin());
+  epoch_begin_ = after == epochs_.begin() ? Timestamp(Nanoseconds::min()) : *std::prev(after);
+  epoch_end_ = after == epochs_.end() ? Timestamp(Nanoseconds::max()) : *after;
+  return epoch_;
 }
 
 bool FlowJudge::is_face(const Address& address) const {
@@ -181,30 +184,92 @@ bool FlowJudge::is_face(const Address& address) const {
 
 void FlowJudge::set_epochs(Timestamp first, Timestamp last) {
   const std::uint32_t a = epoch_of(first), b = epoch_of(last);
-  if (a != epoch_first_ || b != epoch_last_ || decisions_.size() >= kDecisionsMax) {
-    known_.clear();
-    decisions_.clear();
-    epoch_first_ = a;
-    epoch_last_ = b;
-    at_first_ = first;
-    at_last_ = last;
+  if (a == epoch_first_ && b == epoch_last_ && decisions_.size() < kDecisionsMax) return;
+  forget();
+  epoch_first_ = a;
+  epoch_last_ = b;
+  at_first_ = first;
+  at_last_ = last;
+}
+
+void FlowJudge::forget() {
+  if (!decisions_.empty() && before_forgetting) before_forgetting();
+  std::fill(slots_.begin(), slots_.end(), Slot{});
+  decisions_.clear();
+}
+
+void FlowJudge::grow() {
+  constexpr std::size_t kSlotsMin = 256;
+  std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(std::max(kSlotsMin, slots_.size() * 2)));
+  for (const Slot& slot : old)
+    if (slot.decision != kNone32) slot_of(slot.key) = slot;
+}
+
+FlowJudge::Slot& FlowJudge::slot_of(const Key& key) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash(key) & mask;
+  while (slots_[at].decision != kNone32 && slots_[at].key != key) at = (at + 1) & mask;
+  return slots_[at];
+}
+
+const std::vector<std::uint32_t>& FlowJudge::ports_of(Protocol protocol) const {
+  std::vector<std::uint32_t>& ports = ports_[protocol.number()];
+  if (ports.empty()) {
+    const Documented& doc = documented_->at(at_first_);
+    ports.resize(65536);
+    for (std::uint32_t p = 0; p < ports.size(); ++p) {
+      const PortClass c = doc.port_class(protocol, static_cast<std::uint16_t>(p));
+      ports[p] = c.number | (c.by_source_port ? 0x80000000U : 0U);
+    }
   }
+  return ports;
+}
+
+FlowJudge::Key FlowJudge::key_of(const Address& source, const Address& destination, Protocol protocol,
+                                 std::uint16_t number, Port source_port, bool translate, bool inside) const {
+  const std::uint32_t from = intervals_.find(source), to = intervals_.find(destination);
+  const bool by_number = translate && face_[to];  // ports of a face may lead to different hosts
+  const std::uint32_t ports = ports_of(protocol)[number];
+  const bool by_source_port = (ports & 0x80000000U) != 0;
+  // A port and its class fit in 17 bits.
+  const std::uint64_t what = by_number ? number : ports & 0x7FFFFFFFU;
+  return {std::uint64_t{from} << 32 | to,
+          std::uint64_t{protocol.number()} << 56 | std::uint64_t{translate} << 55 |
+              std::uint64_t{inside && translate && (face_[to] || source_[from])} << 54 |
+              std::uint64_t{by_number} << 53 | what << 16 | (by_source_port ? source_port.number() : 0U)};
+}
+
+FlowJudge::Key FlowJudge::key_of(const ObservedFlow& flow, bool inside) const {
+  const Key key =
+      key_of(flow.initiator, flow.responder, flow.protocol, flow_number(flow), flow.initiator_port, true, inside);
+  if (!slots_.empty()) __builtin_prefetch(&slots_[hash(key) & (slots_.size() - 1)]);
+  return key;
+}
+
+FlowJudge::Slot* FlowJudge::plainly_approved(const Key& key) {
+  if (slots_.empty()) return nullptr;
+  Slot& slot = slot_of(key);
+  return slot.decision != kNone32 && slot.plain ? &slot : nullptr;
 }
 
 Decision& FlowJudge::decide(const Packet& packet, bool translate, bool inside) {
-  const std::uint32_t from = intervals_.find(packet.source), to = intervals_.find(packet.destination);
-  const bool by_number = translate && face_[to];  // ports of a face may lead to different hosts
-  const PortClass ports = documented_->at(at_first_).port_class(packet.protocol, number_of(packet));
-  // The last three are bits of their own: a port and its class fit in 17.
-  const std::uint64_t what = by_number ? number_of(packet) : ports.number;
-  const Key key{std::uint64_t{from} << 32 | to,
-                std::uint64_t{packet.protocol.number()} << 56 | std::uint64_t{translate} << 55 |
-                    std::uint64_t{inside && translate && (face_[to] || source_[from])} << 54 |
-                    std::uint64_t{by_number} << 53 | what << 16 |
-                    (ports.by_source_port ? packet.source_port.number() : 0U)};
-  const auto [found, fresh] = known_.try_emplace(key, static_cast<std::uint32_t>(decisions_.size()));
-  if (fresh) decisions_.push_back(make(packet, translate, inside));
-  return decisions_[found->second];
+  if (decisions_.size() * 2 >= slots_.size()) grow();
+  const Key key = key_of(packet.source, packet.destination, packet.protocol, number_of(packet), packet.source_port,
+                         translate, inside);
+  Slot& slot = slot_of(key);
+  if (slot.decision != kNone32) return decisions_[slot.decision];
+  slot.key = key;
+  slot.decision = static_cast<std::uint32_t>(decisions_.size());
+  decisions_.push_back(make(packet, translate, inside));
+  const Decision& d = decisions_.back();
+  if (!d.judgement.approved_by.empty())
+    slot.rule = rules_->rules[d.judgement.approved_by.front()].id;
+  else if (!d.judgement.approved_by_exception.empty())
+    slot.rule = rules_->exceptions[d.judgement.approved_by_exception.front()].rule.id;
+  slot.plain = d.judgement.approved && d.to != kNoZone && !d.initiator_translated && !d.responder_translated &&
+               !d.many_sources &&
+               std::none_of(d.uses.begin(), d.uses.end(), [](const UseOf& u) { return u.one_way; });
+  return decisions_.back();
 }
 
 /// Approved only if it is so at its first and at its last packet.

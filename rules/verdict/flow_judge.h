@@ -5,9 +5,11 @@
 // behind it or ten thousand. Internal to this folder.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -77,22 +79,59 @@ class FlowJudge {
   /// Is the address one that a translation shows instead of a host's own?
   bool is_face(const Address& address) const;
 
- private:
+  // --- The short way, for what is plainly approved
+  // A conversation that nothing announced, nothing translates and that is approved by rules without one-way
+  // services needs no more than its slot: one cache line, in which what was used adds up.
+
   struct Key {
     std::uint64_t ends = 0, ports = 0;
     bool operator==(const Key&) const = default;
   };
-  struct KeyHash {
-    std::size_t operator()(const Key& k) const noexcept {
-      std::uint64_t h = k.ends * 0x9E3779B97F4A7C15ULL;
-      h ^= h >> 32;
-      h = (h ^ k.ports) * 0xD6E8FEB86659FD93ULL;
-      return static_cast<std::size_t>(h ^ (h >> 32));
-    }
+  struct alignas(64) Slot {
+    Key key;
+    std::uint32_t decision = kNone32;  // kNone32: empty
+    std::uint32_t fit_kind = kNone32;  // the kind of service that was recognised last, and may speak there
+    std::uint64_t established = 0;     // conversations not yet added to anybody's facts
+    Timestamp last;                    // of these
+    std::string_view rule;             // the id of the rule that approves it
+    bool plain = false;
   };
-  static constexpr std::size_t kDecisionsMax = 400'000;  // remembered; beyond that they are made again
+  /// What the flow is remembered by; its slot is on its way into the cache. Only for flows of the epochs at hand,
+  /// and without parent, real ends and ICMP errors.
+  Key key_of(const ObservedFlow& flow, bool inside) const;
+  /// nullptr: not judged yet, or not as simple as that.
+  Slot* plainly_approved(const Key& key);
+  bool at_epochs(std::uint32_t first, std::uint32_t last) const {
+    return first == epoch_first_ && last == epoch_last_;
+  }
+  Decision& decision(const Slot& slot) { return decisions_[slot.decision]; }
+  /// Calls `f(slot)` for every slot with something in `established`, which the callee takes out.
+  template <typename F>
+  void drain(F f) {
+    for (Slot& slot : slots_)
+      if (slot.decision != kNone32 && slot.established != 0) f(slot);
+  }
+  /// Called before decisions are forgotten.
+  std::function<void()> before_forgetting;
+
+ private:
+  static constexpr std::size_t kDecisionsMax = 200'000;  // remembered; beyond that they are made again
+
+  static std::size_t hash(const Key& k) {
+    std::uint64_t h = k.ends * 0x9E3779B97F4A7C15ULL;
+    h ^= h >> 32;
+    h = (h ^ k.ports) * 0xD6E8FEB86659FD93ULL;
+    return static_cast<std::size_t>(h ^ (h >> 32));
+  }
 
   void set_epochs(Timestamp first, Timestamp last);
+  void forget();
+  void grow();
+  /// The slot of the key, or the empty one where it belongs.
+  Slot& slot_of(const Key& key);
+  Key key_of(const Address& source, const Address& destination, Protocol protocol, std::uint16_t number,
+             Port source_port, bool translate, bool inside) const;
+  const std::vector<std::uint32_t>& ports_of(Protocol protocol) const;
   Decision make(const Packet& packet, bool translate, bool inside);
   Judgement judged(const Packet& packet);
   void judge_through_vip(const Packet& packet, Judgement& judgement);
@@ -108,9 +147,13 @@ class FlowJudge {
   std::vector<ZoneIndex> zones_;     // by interval
   std::vector<bool> face_, source_;  // by interval: seen as a responder, as an initiator, instead of somebody
   std::vector<Timestamp> epochs_;
-  std::uint32_t epoch_first_ = 0, epoch_last_ = 0;
+  std::uint32_t epoch_first_ = kNone32, epoch_last_ = kNone32;
   Timestamp at_first_, at_last_;
-  boost::unordered_flat_map<Key, std::uint32_t, KeyHash> known_;
+  std::uint32_t epoch_ = 0;                                    // the one asked for last,
+  Timestamp epoch_begin_, epoch_end_;                          // and its instants: empty at first
+  mutable std::array<std::vector<std::uint32_t>, 256> ports_;  // by protocol: class of each port, the top bit if
+                                                               // its services fix the source port
+  std::vector<Slot> slots_;  // a power of two of them, half empty
   std::deque<Decision> decisions_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "rules/net/app_protocol.h"
 #include "rules/verdict/flow_judge.h"
+#include "rules/verdict/noise_naming.h"
 
 namespace demarc {
 
@@ -96,9 +97,26 @@ std::vector<FlowOpinionRow> judge_flow_list(const RuleSet& rules, const FlowEvid
     order.emplace_back(judge.epoch_of(evidence.flows[i].first), judge.epoch_of(evidence.flows[i].last), i);
   if (!std::is_sorted(order.begin(), order.end())) std::sort(order.begin(), order.end());
   std::vector<FlowOpinionRow> rows(evidence.flows.size());
+  std::vector<const ObservedFlow*> unanswered;
+  for (const ObservedFlow& f : evidence.flows)
+    if (f.established == 0) unanswered.push_back(&f);
+  const std::vector<std::optional<NoiseKind>> names =
+      name_noise(unanswered, [&](const std::function<void(const ObservedFlow&)>& each) {
+        for (const ObservedFlow& f : evidence.flows) each(f);
+      });
   JudgedFlow j;
   for (const auto& [first, last, i] : order) {
     const ObservedFlow& f = evidence.flows[i];
+    // Most conversations need no more than a look at what is remembered.
+    if (f.parent == kNone32 && f.real == kNone32 && f.service == kNone32 && !f.protocol.is_icmp() &&
+        judge.at_epochs(first, last)) {
+      if (const auto* slot =
+              judge.plainly_approved(judge.key_of(f, f.source < inside.size() && inside[f.source]))) {
+        rows[i].state = FlowState::approved;
+        rows[i].rule = slot->rule;
+        continue;
+      }
+    }
     judge.judge(evidence, f, f.source < inside.size() && inside[f.source], j);
     FlowOpinionRow& row = rows[i];
     row.state = j.state;
@@ -112,6 +130,11 @@ std::vector<FlowOpinionRow> judge_flow_list(const RuleSet& rules, const FlowEvid
              (j.carried == Carried::outside_related || j.carried == Carried::not_announcing))
       row.rule = first_rule(rules, j.parent->judgement);
     row.note = note_of(rules, evidence, f, j);
+  }
+  for (std::size_t u = 0; u < unanswered.size(); ++u) {
+    if (!names[u]) continue;
+    std::string& note = rows[static_cast<std::size_t>(unanswered[u] - evidence.flows.data())].note;
+    note = std::string(name(*names[u])) + (note.empty() ? "" : "; ") + note;
   }
   return rows;
 }

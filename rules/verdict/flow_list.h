@@ -25,7 +25,7 @@ std::string_view name(FlowState state);  // "approved", "link-control"
 struct FlowOpinionRow {
   FlowState state = FlowState::no_conversation;
   std::string_view rule;  // the id of the rule, exception or entry that decides; empty: none. The rule set's.
-  std::string note;       // "data connection announced by ftp"; empty: nothing to add
+  std::string note;       // "data connection announced by ftp", "port-scan"; empty: nothing to add
 };
 
 /// One row for each of the evidence's flows, in their order, by the rules in force when they were seen. Pure.

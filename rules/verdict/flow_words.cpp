@@ -183,7 +183,7 @@ EvidenceRef flow_evidence(const Judging& j, const EvidencePlace& p) {
                     to_string(parent.protocol), to_string(parent.port), name(parent.by));
   }
   if (f.tunnel < e.tunnels.size()) text += around(e.tunnels[f.tunnel]);
-  text += fmt::format(": {} conversations, {} established, {} to {}", f.conversations, f.established,
+  text += fmt::format(": {}, {} established, {} to {}", counted(f.conversations, "conversation"), f.established,
                       to_string(f.first), to_string(f.last));
   if (f.service < e.services.size()) {
     const ServiceSeen& s = e.services[f.service];
@@ -203,8 +203,9 @@ EvidenceRef noise_evidence(const Judging& j, const EvidencePlace& p) {
   const auto end = [](const std::optional<Address>& one, std::uint64_t count) {
     return one ? to_string(*one) : addresses(count);
   };
-  std::string text = fmt::format("{}: {} > {} {}", name(n.kind), end(n.initiator, n.initiators),
-                                 end(n.responder, n.responders), to_string(n.protocol));
+  std::string text =
+      fmt::format("{}: {} > {} {}", n.kind == NoiseKind::attempts ? "unanswered" : name(n.kind),
+                  end(n.initiator, n.initiators), end(n.responder, n.responders), to_string(n.protocol));
   if (!n.ports.empty()) {
     constexpr std::size_t kRanges = 6;
     if (n.ports.ranges().size() <= kRanges)
@@ -214,8 +215,8 @@ EvidenceRef noise_evidence(const Judging& j, const EvidencePlace& p) {
           fmt::format(", {}{} ports", n.ports.ranges().size() >= noise_criteria::kPortRanges ? "more than " : "",
                       grouped_number(n.ports.size()));
   }
-  text += fmt::format(", {} unanswered in {}, {} to {}", counted(n.attempts, "attempt"),
-                      counted(n.packets, "packet"), to_string(n.first), to_string(n.last));
+  text += fmt::format(", {} in {}, {} to {}", counted(n.attempts, "attempt"), counted(n.packets, "packet"),
+                      to_string(n.first), to_string(n.last));
   return placed(j, e, source_of(e, n.source), n.record, std::move(text));
 }
 

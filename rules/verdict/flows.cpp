@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <unordered_map>
 
@@ -19,9 +20,11 @@ class Flows {
   explicit Flows(Judging& j) : j_(j), judge_(j.rules, j.trust, j.translator, j.documented), noise_(j, judge_) {}
 
   void run() {
+    judge_.before_forgetting = [this] { add_up(); };
     collect();
     name_what_is_noise();
-    for (std::uint32_t i = 0; i < items_.size(); ++i) judge(i);
+    judge_all();
+    add_up();
     // What is left is approved by nothing. What speaks there gives it a name, whichever record knows it.
     for (const std::uint32_t i : left_) learn_spoken(items_[i]);
     for (const std::uint32_t i : left_) unapproved(i);
@@ -78,9 +81,73 @@ class Flows {
 
   void name_what_is_noise() {
     std::vector<const ObservedFlow*> records;
-    records.reserve(items_.size());
-    for (const Item& item : items_) records.push_back(&flow_of(item));
-    named_ = name_noise(records);
+    for (std::uint32_t i = 0; i < items_.size(); ++i) {
+      const ObservedFlow& f = flow_of(items_[i]);
+      if (f.established != 0) continue;
+      unanswered_.push_back(i);
+      records.push_back(&f);
+    }
+    names_ = name_noise(records, [this](const std::function<void(const ObservedFlow&)>& each) {
+      for (const Item& item : items_) each(flow_of(item));
+    });
+  }
+
+  /// Of an item; none: it stands for itself.
+  std::optional<NoiseKind> named(std::uint32_t index) const {
+    const auto at = std::lower_bound(unanswered_.begin(), unanswered_.end(), index);
+    if (at == unanswered_.end() || *at != index) return std::nullopt;
+    return names_[static_cast<std::size_t>(at - unanswered_.begin())];
+  }
+
+  /// A few ahead, so that what is remembered about one is in the cache when its turn comes.
+  void judge_all() {
+    constexpr std::size_t kAhead = 16;
+    std::array<FlowJudge::Key, kAhead> keys;
+    std::array<bool, kAhead> simple{};
+    for (std::size_t begin = 0; begin < items_.size(); begin += kAhead) {
+      const std::size_t end = std::min(begin + kAhead, items_.size());
+      for (std::size_t i = begin; i < end; ++i) {
+        simple[i - begin] = is_simple(items_[i]);
+        if (simple[i - begin]) keys[i - begin] = judge_.key_of(flow_of(items_[i]), sensor_of(items_[i]).inside);
+      }
+      // Judging one of them may move on to another state of the rule set.
+      for (std::size_t i = begin; i < end; ++i)
+        if (!simple[i - begin] || !judge_.at_epochs(items_[i].epoch_first, items_[i].epoch_last) ||
+            !plainly_approved(items_[i], keys[i - begin]))
+          judge(static_cast<std::uint32_t>(i));
+    }
+  }
+
+  bool is_simple(const Item& item) const {
+    const ObservedFlow& f = flow_of(item);
+    return f.established != 0 && f.parent == kNone32 && f.real == kNone32 && !f.protocol.is_icmp() &&
+           judge_.at_epochs(item.epoch_first, item.epoch_last);
+  }
+
+  bool plainly_approved(const Item& item, const FlowJudge::Key& key) {
+    FlowJudge::Slot* slot = judge_.plainly_approved(key);
+    if (slot == nullptr) return false;
+    const ObservedFlow& f = flow_of(item);
+    if (f.service != kNone32) {
+      const std::vector<std::uint32_t>& kinds = service_kinds_[item.evidence];
+      if (f.service >= kinds.size()) return false;
+      if (const std::uint32_t kind = kinds[f.service]; kind != slot->fit_kind) {
+        const auto& fits = judge_.decision(*slot).fits;
+        if (std::find(fits.begin(), fits.end(), std::pair(kind, true)) == fits.end()) return false;
+        slot->fit_kind = kind;
+      }
+    }
+    slot->established += f.established;
+    slot->last = slot->established == f.established ? f.last : std::max(slot->last, f.last);
+    return true;
+  }
+
+  /// What the short way has counted becomes what rules know of their use.
+  void add_up() {
+    judge_.drain([this](FlowJudge::Slot& slot) {
+      count_use(judge_.decision(slot), kNoZone, slot.established, slot.established, slot.last, nullptr);
+      slot.established = 0;
+    });
   }
 
   void judge(std::uint32_t index) {
@@ -102,34 +169,41 @@ class Flows {
 
   void approved(std::uint32_t index, const Item& item, const ObservedFlow& f) {
     const bool carried = judged_.carried == Carried::by_parent;
-    use(f, carried ? *judged_.parent : *judged_.decision, carried, named_[index].has_value());
+    use(f, carried ? *judged_.parent : *judged_.decision, carried, named(index).has_value());
     if (judged_.turned) turned_ += f.conversations;
     if (!carried && f.service != kNone32 && f.established != 0) speaks(item, f, *judged_.decision);
     // A flood of an approved port uses nothing, and is noise all the same.
-    if (named_[index] == NoiseKind::syn_flood && j_.trust.is_any(judged_.from)) noise_line(index, item, f);
+    if (named(index) == NoiseKind::syn_flood && j_.trust.is_any(judged_.from)) noise_line(index, item, f);
   }
 
   void use(const ObservedFlow& f, Decision& d, bool carried, bool is_noise) {
     if (judged_.seen_twice) return;  // the other record counts
-    std::uint64_t datagrams = 0;     // one-way services: those that no unreachable answers are use
-    if (!is_noise) datagrams = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[ConnState::REJ]);
+    // One-way services: datagrams that no unreachable answers are use.
+    std::uint64_t datagrams = f.established;
+    if (!is_noise && !carried)
+      datagrams = f.conversations - std::min<std::uint64_t>(f.conversations, f.states[ConnState::REJ]);
+    count_use(d, judged_.to, f.established, datagrams, f.last, carried ? &judged_.announced->by : nullptr);
+  }
+
+  /// `by`: how it was announced by a conversation that the decision is about; none: it is that conversation.
+  void count_use(Decision& d, ZoneIndex to, std::uint64_t established, std::uint64_t datagrams, Timestamp last,
+                 const RelatedBy* by) {
     const UseOf* done = nullptr;
     for (UseOf& use : d.uses) {
       if (done != nullptr && done->rule == use.rule && done->is_exception == use.is_exception) continue;
-      const std::uint64_t used = use.one_way && !carried ? datagrams : f.established;
+      const std::uint64_t used = use.one_way ? datagrams : established;
       if (used == 0) continue;
       done = &use;
-      if (use.cell == nullptr) use.cell = &j_.cell(d.from, d.to == kNoZone ? judged_.to : d.to, use.service);
+      if (use.cell == nullptr) use.cell = &j_.cell(d.from, d.to == kNoZone ? to : d.to, use.service);
       use.cell->observed = true;
       if (use.is_exception) continue;
       RuleFacts& facts = j_.facts[use.rule];
       facts.conversations += used;
-      facts.last_use = facts.last_use ? std::max(*facts.last_use, f.last) : f.last;
-      if (!carried) continue;
+      facts.last_use = facts.last_use ? std::max(*facts.last_use, last) : last;
+      if (by == nullptr) continue;
       facts.announced += used;
-      const RelatedBy by = judged_.announced->by;
-      const auto at = std::lower_bound(facts.announced_by.begin(), facts.announced_by.end(), by);
-      if (at == facts.announced_by.end() || *at != by) facts.announced_by.insert(at, by);
+      const auto at = std::lower_bound(facts.announced_by.begin(), facts.announced_by.end(), *by);
+      if (at == facts.announced_by.end() || *at != *by) facts.announced_by.insert(at, *by);
     }
   }
 
@@ -298,10 +372,10 @@ class Flows {
     const ObservedFlow& f = flow_of(item);
     if (j_.stale_before && f.last < *j_.stale_before) return;  // said by the coverage of its source
     judge_.judge(evidence_of(item), f, sensor_of(item).inside, judged_);
-    const std::optional<NoiseKind> named = named_[index];
+    const std::optional<NoiseKind> noise = named(index);
     if (judged_.decision->source_unknown) return unknown_source(f);
     // An answer to nothing opens nothing, wherever it goes.
-    if (named == NoiseKind::backscatter) return noise_line(index, item, f);
+    if (noise == NoiseKind::backscatter) return noise_line(index, item, f);
     const bool established = f.established != 0 || (judged_.routing && f.conversations != 0);
     if (!established && noise_.place(judged_.from, judged_.to, false) == FlowNoise::Place::noise)
       return noise_line(index, item, f);
@@ -311,7 +385,7 @@ class Flows {
                           judged_.initiator, judged_.responder, established};
     DraftKey k = key_of(subject, judged_.decision->judgement, judged_.forbidden_by);
     if (judged_.forbidden_by.empty()) refer_to_parent(k);
-    const bool scan = named == NoiseKind::port_scan || named == NoiseKind::host_scan;
+    const bool scan = noise == NoiseKind::port_scan || noise == NoiseKind::host_scan;
     if (scan) {
       k.scan = true;
       k.service = kNoServiceName;
@@ -321,7 +395,7 @@ class Flows {
         k.rule = {};
         k.cause = Cause::no_rule;
       }
-      noise_.count(k, judged_, f, named);
+      noise_.count(k, judged_, f, noise);
     }
     Draft& d = note_draft(k, item, f, !scan);
     if (const std::string* spoken = spoken_at(subject)) d.add_spoken(*spoken);
@@ -335,11 +409,11 @@ class Flows {
   bool on_link() const { return is_link_address(judged_.initiator) || is_link_address(judged_.responder); }
 
   void noise_line(std::uint32_t index, const Item& item, const ObservedFlow& f) {
-    const bool answers = named_[index] == NoiseKind::backscatter && f.packets_out == 0;
+    const bool answers = named(index) == NoiseKind::backscatter && f.packets_out == 0;
     const DraftKey k =
         answers ? FlowNoise::noise_key(judged_.to, judged_.from) : FlowNoise::noise_key(judged_.from, judged_.to);
     note_draft(k, item, f, false).sample.reset();
-    noise_.count(k, judged_, f, named_[index]);
+    noise_.count(k, judged_, f, named(index));
   }
 
   // --- Announced by another conversation
@@ -485,7 +559,8 @@ class Flows {
   JudgedFlow judged_;  // the one at hand
   std::vector<Item> items_;
   std::vector<std::uint32_t> left_;              // of items: what nothing approves
-  std::vector<std::optional<NoiseKind>> named_;  // by item
+  std::vector<std::uint32_t> unanswered_;        // of items
+  std::vector<std::optional<NoiseKind>> names_;  // by unanswered item
   std::vector<std::vector<SensorOf>> sensors_;   // by evidence and source
   std::vector<std::vector<std::uint32_t>> service_kinds_;
   std::map<std::pair<std::string, std::string>, std::uint32_t> kind_numbers_;

@@ -38,7 +38,8 @@ using Tally = boost::unordered_flat_map<End, std::uint64_t, EndHash>;
 
 class Naming {
  public:
-  explicit Naming(std::span<const ObservedFlow* const> records) : records_(records), names_(records.size()) {}
+  Naming(std::span<const ObservedFlow* const> records, const EachRecord& each)
+      : records_(records), each_(each), names_(records.size()) {}
 
   std::vector<std::optional<NoiseKind>> run() {
     for (std::uint32_t i = 0; i < records_.size(); ++i) {
@@ -77,10 +78,11 @@ class Naming {
       t.members.push_back(i);
       t.unanswered += at(i).conversations;
     }
-    for (const ObservedFlow* f : records_)
-      if (f->established != 0)
-        if (const auto found = targets.find(asked(*f)); found != targets.end())
-          found->second.established += f->established;
+    each_([&](const ObservedFlow& f) {
+      if (f.established == 0) return;
+      if (const auto found = targets.find(asked(f)); found != targets.end())
+        found->second.established += f.established;
+    });
     for (auto& [end, t] : targets) {
       if (t.unanswered / kFloodRatio < t.established) continue;
       std::vector<Address> initiators;
@@ -143,6 +145,7 @@ class Naming {
   }
 
   std::span<const ObservedFlow* const> records_;
+  const EachRecord& each_;
   std::vector<std::optional<NoiseKind>> names_;
   std::vector<std::uint32_t> unanswered_;
 };
@@ -163,7 +166,14 @@ bool is_backscatter(const ObservedFlow& f) {
 const Address& backscatter_sender(const ObservedFlow& f) { return f.packets_out != 0 ? f.initiator : f.responder; }
 
 std::vector<std::optional<NoiseKind>> name_noise(std::span<const ObservedFlow* const> records) {
-  return Naming(records).run();
+  return name_noise(records, [&](const std::function<void(const ObservedFlow&)>& f) {
+    for (const ObservedFlow* record : records) f(*record);
+  });
+}
+
+std::vector<std::optional<NoiseKind>> name_noise(std::span<const ObservedFlow* const> records,
+                                                 const EachRecord& each) {
+  return Naming(records, each).run();
 }
 
 }  // namespace demarc

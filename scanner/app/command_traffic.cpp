@@ -6,7 +6,9 @@
 #include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/text/escape.h"
+#include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/flow_list.h"
 #include "rules/verdict/reconcile.h"
 #include "scanner/app/console.h"
 #include "scanner/app/evidence_files.h"
@@ -53,7 +55,15 @@ std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
   return order;
 }
 
-std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
+/// The judged lines of a list: nothing where nobody judged.
+using Opinions = std::vector<FlowOpinionRow>;
+
+const FlowOpinionRow* opinion_of(const FlowEvidence& evidence, const Opinions& opinions, const ObservedFlow* f) {
+  const auto place = static_cast<std::size_t>(f - evidence.flows.data());
+  return place < opinions.size() ? &opinions[place] : nullptr;
+}
+
+std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const Opinions& opinions) {
   std::string out;
   for (const FlowSource& s : evidence.sources) {
     out += fmt::format("{}{}: {} packets", terminal_safe(s.file),
@@ -67,12 +77,34 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
     out += '\n';
     if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
   }
-  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n", "INITIATOR", "RESPONDER",
-                     "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN");
+  out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n", "INITIATOR", "RESPONDER",
+                     "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN",
+                     opinions.empty() ? "" : fmt::format("  {:<15} {:<12} {}", "VERDICT", "RULE", "NOTE"));
   for (const ObservedFlow* f : by_use(evidence)) {
-    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}\n",
+    std::string judged;
+    if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
+      judged = fmt::format("  {:<15} {:<12} {}", name(o->state), o->rule.empty() ? "-" : terminal_safe(o->rule),
+                           terminal_safe(o->note));
+    judged.erase(judged.find_last_not_of(' ') + 1);
+    out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
-                       service_of(*f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in);
+                       service_of(*f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in,
+                       judged);
+  }
+  if (!evidence.noise.empty())
+    out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
+                       "ATTEMPTS", "PACKETS");
+  for (const TrafficNoise& n : evidence.noise) {
+    const auto end = [&](const std::optional<Address>& one, std::uint64_t count) {
+      return one ? label(rules, *one) : fmt::format("{} addresses", grouped_number(count));
+    };
+    std::string ports = to_string(n.ports);
+    constexpr std::size_t kPortsShown = 16;
+    if (ports.size() > kPortsShown) ports = fmt::format("{} ports", grouped_number(n.ports.size()));
+    out += fmt::format("{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", name(n.kind), end(n.initiator, n.initiators),
+                       end(n.responder, n.responders),
+                       ports.empty() ? to_string(n.protocol) : fmt::format("{}/{}", to_string(n.protocol), ports),
+                       n.attempts, n.packets);
   }
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
@@ -80,25 +112,44 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules) {
   return out;
 }
 
-std::string flows_csv(const FlowEvidence& evidence) {
+std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
   std::string out =
       "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,"
-      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file\r\n";
+      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file";
+  out += opinions.empty() ? "\r\n" : ",verdict,rule,note\r\n";
   for (const ObservedFlow* f : by_use(evidence)) {
     std::string port = f->protocol.has_ports() ? to_string(f->port) : "",
                 initiator_port = f->initiator_port.number() != 0 ? to_string(f->initiator_port) : "";
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", to_string(f->initiator),
+    std::string judged;
+    if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
+      judged = fmt::format(",{},{},{}", name(o->state), csv_field(o->rule), csv_field(o->note));
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}{}\r\n", to_string(f->initiator),
                        to_string(f->responder), to_string(f->protocol), port, initiator_port,
                        f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations,
                        f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
-                       to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file));
+                       to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file),
+                       judged);
   }
   return out;
 }
 
-std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules) {
-  if (format == "jsonl") return flow_records(evidence);
-  return format == "csv" ? flows_csv(evidence) : flows_text(evidence, rules);
+std::string flows_jsonl(const FlowEvidence& evidence, const Opinions& opinions) {
+  std::vector<std::string> more;
+  more.reserve(opinions.size());
+  for (const FlowOpinionRow& o : opinions) {
+    JsonWriter json;
+    json.begin_object().field("verdict", name(o.state)).field_unless_empty("rule", o.rule);
+    json.field_unless_empty("note", o.note).end_object();
+    std::string members = json.take();
+    more.push_back("," + members.substr(1, members.size() - 2));  // without its braces
+  }
+  return flow_records(evidence, more);
+}
+
+std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules,
+                   const Opinions& opinions) {
+  if (format == "jsonl") return flows_jsonl(evidence, opinions);
+  return format == "csv" ? flows_csv(evidence, opinions) : flows_text(evidence, rules, opinions);
 }
 
 /// Drops, gaps and damage: what makes a capture less than the truth.
@@ -232,7 +283,9 @@ int run_traffic(const TrafficCommand& command) {
 
   bool flows_only = rules == nullptr || !command.write_file.empty();
   std::optional<Verdict> verdict;
+  Opinions opinions;
   if (!flows_only) {
+    opinions = judge_flow_list(*rules, *evidence);
     snapshot.flows.push_back(*evidence);
     verdict = judge(*rules, snapshot,
                     {.as_of = *at,
@@ -248,7 +301,7 @@ int run_traffic(const TrafficCommand& command) {
     report_options.color = color;
     report_options.width = terminal_width();
     if (!of_flows) return find_report_format(name)->render(*verdict, report_options);
-    std::string text = render(name, *evidence, rules);
+    std::string text = render(name, *evidence, rules, opinions);
     if (name == "text" && verdict) text += "\n" + find_report_format("text")->render(*verdict, report_options);
     return text;
   };

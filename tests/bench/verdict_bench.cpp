@@ -1,13 +1,20 @@
 // One verdict over a large network, from evidence in memory: 10,000 rules, a million port outcomes, a million
 // conversations. Prints the time of the judgement and the peak of resident memory.
 //   verdict_bench [rules] [outcomes] [conversations]
+// And what a conversation costs under ten rules and under ten thousand: the same 10,000 servers, the same million
+// flow records, and rule sets that approve the same of them, one by groups and one server by server. The step that
+// judges conversations alone, and the whole verdict; each is run five times, and the fastest run of each is shown.
+//   verdict_bench flows [conversations]
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 
+#include "rules/verdict/flow_list.h"
+#include "rules/verdict/judging.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/verdict_json.h"
 
@@ -136,11 +143,118 @@ Snapshot make_evidence(std::uint32_t hosts, std::uint32_t outcomes, std::uint32_
   return s;
 }
 
+constexpr std::uint32_t kServers = 10000;
+
+/// What approves service h % 500 of server h, to the internet or to the inside: `count` rules, each for those
+/// servers and services whose numbers leave the same remainder. Up to 500 of them, or one for each server.
+RuleSet make_site(std::uint32_t count) {
+  RuleSet r = make_rules(kServers);
+  if (count >= kServers) return r;
+  const std::vector<Rule> each = std::move(r.rules);
+  r.rules.clear();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Rule rule = each[i];
+    rule.services.clear();
+    for (std::uint32_t s = i; s < 500; s += count) rule.services.push_back(s);
+    std::vector<AddressRange> servers;
+    for (std::uint32_t h = i; h < kServers; h += count)
+      servers.insert(servers.end(), each[h].to.addresses.ranges().begin(), each[h].to.addresses.ranges().end());
+    rule.to.addresses = AddressSet::of_ranges(std::move(servers));
+    r.rules.push_back(std::move(rule));
+  }
+  return r;
+}
+
+/// A busy site: most of it approved, noise from the internet, some servers that open what they should not.
+Snapshot make_traffic(std::uint32_t conversations) {
+  std::mt19937 engine(11);
+  const auto random = [&engine] { return static_cast<std::uint32_t>(engine()); };
+  Snapshot s;
+  FlowEvidence e;
+  e.file = "dmz.pcapng";
+  FlowSource source;
+  source.file = e.file;
+  source.first = *parse_timestamp("2026-11-22T00:00:00Z");
+  source.last = *parse_timestamp("2026-11-23T00:00:00Z");
+  e.sources.push_back(source);
+  e.flows.reserve(conversations);
+  const auto server = [](std::uint32_t h) { return Address::ipv4(0xC6120000U + 256 + h); };
+  for (std::uint32_t i = 0; i < conversations; ++i) {
+    ObservedFlow f;
+    const std::uint32_t h = random() % kServers, dice = random() % 100;
+    const Address outside = Address::ipv4(0x14000000U + (random() & 0x3FFFFFFU));
+    f.protocol = Protocol::tcp;
+    f.initiator_certain = true;
+    f.initiator = h % 2 == 0 ? outside : Address::ipv4(0x0A000000U + (random() & 0xFFFFFU));
+    f.responder = server(h);
+    f.port = Port{static_cast<std::uint16_t>(1000 + h % 500)};
+    f.conversations = 1;
+    f.established = 1;
+    if (dice < 8) {  // noise
+      f.initiator = outside;
+      f.port = Port{static_cast<std::uint16_t>(1 + random() % 900)};
+      f.established = 0;
+    } else if (dice < 9) {  // a tenth of the servers open something
+      f.initiator = server(h - h % 10);
+      f.responder = outside;
+      f.port = Port{6667};
+    }
+    f.states.add(f.established != 0 ? ConnState::SF : ConnState::S0);
+    f.record = i + 1;
+    f.first = *source.first + std::chrono::seconds(i % 80000);
+    f.last = f.first + std::chrono::seconds(5);
+    e.flows.push_back(std::move(f));
+  }
+  s.flows.push_back(std::move(e));
+  return s;
+}
+
+void compare_rule_sets(std::uint32_t conversations) {
+  const Snapshot traffic = make_traffic(conversations);
+  JudgeOptions options;
+  options.as_of = *parse_timestamp("2026-11-23T12:00:00Z");
+  options.judge_rule_set = options.judge_reachable = false;
+  // Processor time: a busy machine is no part of the cost.
+  const auto now = [] { return std::clock(); };
+  const auto seconds = [](std::clock_t d) { return static_cast<double>(d) / CLOCKS_PER_SEC; };
+  const RuleSet site[] = {make_site(10), make_site(kServers)};
+  double step[2] = {1e9, 1e9}, list[2] = {1e9, 1e9}, whole[2] = {1e9, 1e9};
+  std::size_t findings[2] = {};
+  for (int round = 0; round < 5; ++round) {
+    for (std::size_t i = 0; i < 2; ++i) {  // in turns, so that a busy machine is fair to both
+      Judging j(site[i], traffic, options);
+      j.flow_order = distinct_flows(traffic);
+      j.flow_file_rank = {0};
+      const auto begin = now();
+      judge_flows(j);
+      const auto judged = now();
+      (void)judge_flow_list(site[i], traffic.flows.front());
+      const auto listed = now();
+      findings[i] = judge(site[i], traffic, options).findings.size();
+      step[i] = std::min(step[i], seconds(judged - begin));
+      list[i] = std::min(list[i], seconds(listed - judged));
+      whole[i] = std::min(whole[i], seconds(now() - listed));
+    }
+  }
+  const auto line = [&](const char* what, const double(&t)[2]) {
+    fmt::print("{:<42} {:>8.3f} s {:>8.3f} s   {:.2f}\n", what, t[0], t[1], t[1] / t[0]);
+  };
+  fmt::print("{} conversations                         10 rules  10,000 rules   ratio\n", conversations);
+  line("conversations judged, findings grouped", step);
+  line("a verdict for each conversation", list);
+  line("the whole verdict of a capture", whole);
+  fmt::print("findings: {} and {}\n", findings[0], findings[1]);
+}
+
 }  // namespace
 }  // namespace demarc
 
 int main(int argc, char** argv) {
   using namespace demarc;
+  if (argc > 1 && std::string_view(argv[1]) == "flows") {
+    compare_rule_sets(argc > 2 ? static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)) : 1000000);
+    return 0;
+  }
   const auto argument = [&](int i, std::uint32_t otherwise) {
     return argc > i ? static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10)) : otherwise;
   };
