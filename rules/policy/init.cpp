@@ -10,6 +10,7 @@
 #include <set>
 
 #include "rules/net/address_set.h"
+#include "rules/policy/yaml_words.h"
 
 namespace demarc {
 
@@ -17,51 +18,6 @@ namespace {
 
 constexpr std::size_t kHostsMax = 10'000;  // a draft that nobody could read helps nobody
 constexpr std::size_t kServicesMax = 50'000;
-
-/// A name that the reader takes: what evidence calls things is foreign text.
-std::string as_name(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (plain)
-      out += c;
-    else if (!out.empty() && out.back() != '-')
-      out += '-';
-    if (out.size() >= 60) break;
-  }
-  while (out.ends_with('-')) out.pop_back();
-  // Not what YAML or the reader would take for something else.
-  bool starts_well = !out.empty() && ((out[0] >= 'a' && out[0] <= 'z') || (out[0] >= 'A' && out[0] <= 'Z'));
-  static const std::set<std::string> kWords = {"null", "Null", "NULL", "true", "false",
-                                               "yes",  "no",   "on",   "off",  "none"};
-  if (kWords.contains(out)) return "x-" + out;
-  return starts_well || out.empty() ? out : "x-" + out;
-}
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    unsigned char byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') out += '\\';
-    out += byte < 0x20 || byte >= 0x7F ? '?' : c;
-  }
-  return out + '"';
-}
-
-/// A comment's text: one line, nothing that a terminal would obey.
-std::string one_line(std::string_view text) {
-  std::string out;
-  for (char c : text.substr(0, 200))
-    out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F ? '?' : c;
-  return out;
-}
-
-std::string yaml_address(const Address& address) {
-  return address.is_ipv4() ? to_string(address) : quoted(to_string(address));
-}
-std::string yaml_prefix(const Prefix& prefix) {
-  return prefix.family() == Family::ipv4 ? to_string(prefix) : quoted(to_string(prefix));
-}
 
 std::string head(const InitOptions& options, bool draft) {
   std::string out =
@@ -77,10 +33,10 @@ std::string head(const InitOptions& options, bool draft) {
         "#   2. go through the rules: give each an owner, a reason and a ticket, or delete it,\n"
         "#   3. have them approved (`approved`) and remove `status: proposed`,\n"
         "#   4. fill in `scope` with what you are authorised to scan.\n";
-    for (const std::string& file : options.evidence) out += fmt::format("# Evidence: {}\n", one_line(file));
+    for (const std::string& file : options.evidence) out += fmt::format("# Evidence: {}\n", yaml_comment(file));
   }
   out += "\ndemarc: 1                       # schema version\n";
-  std::string name = as_name(options.name);
+  std::string name = yaml_name(options.name);
   out += fmt::format("name: {}\n", name.empty() ? "my-dmz" : name);
   out +=
       "timezone: UTC                   # or Europe/Berlin: days and windows are in this zone\n"
@@ -210,9 +166,6 @@ struct DraftHost {
   std::string role;
 };
 
-/// The network of an address as far as anybody can guess: the usual size of a segment.
-Prefix guessed_network(const Address& address) { return Prefix::containing(address, address.is_ipv4() ? 24 : 64); }
-
 bool is_usable(const Address& address) {
   AddressClass address_class = classify(address);
   return address_class == AddressClass::unicast || address_class == AddressClass::private_use ||
@@ -239,9 +192,9 @@ std::string draft(const std::vector<ObservedService>& services, const InitOption
       continue;
     }
     DraftHost& host = hosts[service.host];
-    if (host.name.empty()) host.name = as_name(service.host_name);
+    if (host.name.empty()) host.name = yaml_name(service.host_name);
     auto& [name, askers] = answered[{service.host, service.protocol, service.port}];
-    if (name.empty()) name = as_name(service.service_name);
+    if (name.empty()) name = yaml_name(service.service_name);
     if (service.asked_by && is_usable(*service.asked_by) && askers.size() < 16) askers.insert(*service.asked_by);
   }
   std::set<std::string> taken = {"internet"};
@@ -259,7 +212,7 @@ std::string draft(const std::vector<ObservedService>& services, const InitOption
   };
   for (auto& [address, host] : hosts) {
     zone_of(address);
-    if (host.name.empty()) host.name = "host-" + as_name(to_string(address));
+    if (host.name.empty()) host.name = "host-" + yaml_name(to_string(address));
     host.name = fresh(host.name);
   }
   // A service is a port; machines that answer on the same port share it.

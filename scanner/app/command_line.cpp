@@ -356,6 +356,20 @@ int run_command_line(int argc, char** argv) {
       ->type_name("NAME");
   explain_app->add_option("--sensor", explain_command.sensor, "Where captures were made")->type_name("NAME");
 
+  LearnCommand learn;
+  CLI::App* learn_app =
+      app.add_subcommand("learn", "The smallest rule set that explains what was used, as a draft for review");
+  add_common(*learn_app, learn.common, "yaml");
+  learn_app
+      ->add_option("evidence", learn.evidence,
+                   "Captures and flow records; scan journals say what speaks. With a rule set only what it lacks")
+      ->required()
+      ->type_name("EVIDENCE");
+  learn_app->add_option("--name", learn.name, "The rule set's name, without --rules")->type_name("NAME");
+  learn_app->add_option("--vantage", learn.vantage, "Where scans were made that do not say so themselves")
+      ->type_name("NAME");
+  learn_app->add_option("--sensor", learn.sensor, "Where captures were made")->type_name("NAME");
+
   ReportCommand report;
   CLI::App* report_app = app.add_subcommand("report", "Render a saved verdict again in other formats");
   add_common(*report_app, report.common, reports);
@@ -420,7 +434,7 @@ int run_command_line(int argc, char** argv) {
       {plan_app, &plan.common},       {scan_app, &scan.common},
       {traffic_app, &traffic.common}, {verify_app, &verify.common},
       {witness_app, &witness.common}, {explain_app, &explain_command.common},
-      {report_app, &report.common}};
+      {learn_app, &learn.common},     {report_app, &report.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 
@@ -433,6 +447,7 @@ int run_command_line(int argc, char** argv) {
   if (witness_app->parsed()) return run_witness_command(witness);
   if (verify_app->parsed()) return run_verify(verify);
   if (explain_app->parsed()) return run_explain(explain_command);
+  if (learn_app->parsed()) return run_learn(learn);
   if (report_app->parsed()) return run_report(report);
   if (schema_app->parsed()) return run_schema(schema);
   if (doctor_app->parsed()) return run_doctor(doctor);

@@ -39,6 +39,13 @@ struct InitCommand {
   std::vector<std::string> evidence;
 };
 
+struct LearnCommand {
+  CommonOptions common;
+  std::string name = "learned";
+  std::vector<std::string> evidence;
+  std::string sensor, vantage;
+};
+
 /// What `plan` shows and `scan` asks.
 struct Selection {
   std::string vantage;
@@ -139,6 +146,7 @@ struct ReportCommand {
 
 int run_check(const CheckCommand& command);
 int run_init(const InitCommand& command);
+int run_learn(const LearnCommand& command);
 int run_plan(const PlanCommand& command);
 int run_scan(const ScanCommand& command);
 int run_scan_all(const ScanCommand& command);
