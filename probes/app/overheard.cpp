@@ -126,8 +126,6 @@ Overheard server_datagram(Bytes first) {
   return read_forms(Protocol::udp, true, first);
 }
 
-constexpr Steady bytes_at(std::uint8_t offset, std::uint64_t mask) { return {offset, mask}; }
-
 enum : std::uint8_t {
   kFirstFour,
   kTlsRecord,
@@ -157,35 +155,7 @@ enum : std::uint8_t {
   kCassandra,
   kSteadyCount
 };
-constexpr Steady kSteady[] = {
-    bytes_at(0, 0xFFFFFFFF00000000),   // kFirstFour: whatever speaks
-    bytes_at(0, 0xFFFF000000FF0000),   // kTlsRecord: kind, major version; what the handshake begins with
-    bytes_at(2, 0xF800FFFF00000000),   // kDns: QR and operation, the number of questions; not the id
-    bytes_at(4, 0xF800FFFF00000000),   // kDnsStream: behind the length
-    bytes_at(4, 0xFFFFFFFFFFFFFFFF),   // kRpc: call or reply, the RPC version or state; not the xid
-    bytes_at(8, 0xFFFFFFFFFFFFFFFF),   // kRpcStream: behind the mark
-    bytes_at(16, 0x00FFFF0000000000),  // kIke: version and exchange; not the SPIs
-    bytes_at(20, 0x00FFFF0000000000),  // kIkeNat: behind the marker of port 4500
-    bytes_at(0, 0xC0FFFFFFFF000000),   // kQuic: long header, version
-    bytes_at(4, 0xFF00000000000000),   // kStreamTag: one byte behind a length
-    bytes_at(0, 0xFF00000000000000),   // kOneByte
-    bytes_at(0, 0xFFFF000000000000),   // kTwoBytes
-    bytes_at(0, 0xFF00FFFF00FF0000),   // kBerShort: SEQUENCE, a length, INTEGER of one byte, what follows
-    bytes_at(0, 0xFFFF00FFFF00FF00),   // kBerOne: the same with a length of one byte more
-    bytes_at(0, 0xFFFF0000FFFF00FF),   // kBerTwo: and of two
-    bytes_at(0, 0xFF000000FFFFFFFF),   // kSmb: the mark behind the length
-    bytes_at(0, 0xFFFF000000FF0000),   // kTpkt: version, the X.224 kind
-    bytes_at(4, 0xFFFF000000000000),   // kPostgresStart: the protocol behind the length
-    bytes_at(12, 0xFFFFFFFF00000000),  // kMongodb: the operation
-    bytes_at(2, 0xFFFFFF0000000000),   // kTns: checksum 0, kind
-    bytes_at(1, 0x00FFFFFF00000000),   // kMysql: sequence and protocol behind the length
-    bytes_at(4, 0xFFFF00FF00000000),   // kKafka: api and version
-    bytes_at(0, 0xFFFF0000FFFFFFFF),   // kStun: kind and cookie
-    bytes_at(0, 0x3F00000000000000),   // kClockMode: version and mode; not the leap warning
-    bytes_at(2, 0xFFFFFFFF00000000),   // kSecondWord: what stands behind an id of 16 bits
-    bytes_at(0, 0xFF000000FF000000),   // kCassandra: version, operation
-};
-static_assert(std::size(kSteady) == kSteadyCount);
+static_assert(std::size(kSteadyBeginnings) == kSteadyCount);
 
 struct SteadyRow {
   std::string_view service;
@@ -246,8 +216,6 @@ Overheard overhear(Protocol protocol, bool from_server, Bytes first, const Overh
   return read_forms(protocol, false, first);
 }
 
-std::span<const Steady> steady_beginnings() { return kSteady; }
-
 std::uint8_t steady_beginning_of(std::string_view service, Protocol protocol, Bytes first) {
   if (service == "ike" && protocol == Protocol::udp)
     return first.size() >= 4 && be32(first.data()) == 0 ? kIkeNat : kIke;
@@ -259,16 +227,6 @@ std::uint8_t steady_beginning_of(std::string_view service, Protocol protocol, By
   for (const SteadyRow& row : kSteadyRows)
     if (row.service == service && row.protocol == protocol) return row.steady;
   return kFirstFour;
-}
-
-std::uint64_t steady_bytes(const Steady& steady, Bytes first) {
-  if (first.size() >= std::size_t{steady.offset} + 8) return be64(&first[steady.offset]) & steady.mask;
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    const std::size_t at = steady.offset + i;
-    number = number << 8 | (at < first.size() ? first[at] : 0U);
-  }
-  return number & steady.mask;
 }
 
 bool is_telling(Protocol protocol, Bytes first) {

@@ -61,9 +61,21 @@ Frame erf(std::uint8_t type, const Frame& frame, std::uint16_t pad) {
   return out;
 }
 
+// The check sequence of HDLC (RFC 1662 appendix C.2), which DOCSIS has over its header.
+std::uint16_t hdlc_check(Bytes bytes) {
+  unsigned sum = 0xFFFF;
+  for (const std::uint8_t byte : bytes) {
+    sum ^= byte;
+    for (int bit = 0; bit < 8; ++bit) sum = (sum & 1) != 0 ? (sum >> 1) ^ 0x8408U : sum >> 1;
+  }
+  return static_cast<std::uint16_t>(~sum);
+}
+
 Frame docsis(const Frame& frame) {
   Frame out;
-  ByteWriter(out).u8(0).u8(0).u16(static_cast<unsigned>(frame.size())).u16(0).bytes(frame);
+  ByteWriter(out).u8(0).u8(0).u16(static_cast<unsigned>(frame.size()));
+  const std::uint16_t check = hdlc_check(out);
+  ByteWriter(out, true).u16(check).bytes(frame);
   return out;
 }
 
@@ -292,8 +304,8 @@ Frame craft_frame(LinkType link, const Frame& packet) {
   switch (link) {
     case LinkType::ethernet: return craft_ethernet(packet);
     case LinkType::null:
-      frame = {static_cast<std::uint8_t>(v6 ? 10 : 2), 0, 0, 0};
-      break;  // as a little-endian Linux writes it
+      frame = {static_cast<std::uint8_t>(v6 ? 30 : 2), 0, 0, 0};
+      break;  // as a little-endian Darwin writes it
     case LinkType::loop: w.u32(v6 ? 24 : 2); break;
     case LinkType::enc: frame = {static_cast<std::uint8_t>(v6 ? 24 : 2), 0, 0, 0, 0, 0, 1, 1, 0, 8, 0, 0}; break;
     case LinkType::linux_cooked:

@@ -12,6 +12,7 @@
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/catalogue.h"
 #include "rules/policy/translation.h"
+#include "rules/text/number.h"
 #include "rules/text/sha256.h"
 #include "scanner/app/console.h"
 #include "scanner/app/progress.h"

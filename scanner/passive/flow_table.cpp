@@ -233,14 +233,16 @@ void FlowTable::Body::prepare(FlowPacket& packet, const PacketDigest& p) const {
   packet.hash = hash_(packet.key.addresses, packet.key.rest);
 }
 
-// Four steps apart, so that every line of memory is on its way to the cache while other packets are dealt with: the
-// slot of the index, the conversation it names, the conversation's detail where this packet will need it.
+// Some packets apart, so that every line of memory is on its way to the cache while others are dealt with: the slot
+// of the index, the conversation it names, its detail where this packet will need it, what is known of the server.
 void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
   constexpr std::size_t kSome = 256, kApart = 8;
+  constexpr std::uint64_t kNoTicket = ~std::uint64_t{0};
   std::array<std::uint32_t, kSome> numbers;
+  std::array<std::uint64_t, kSome> tickets;
   for (; !packets.empty(); packets = packets.subspan(std::min(kSome, packets.size()))) {
     const std::size_t count = std::min(kSome, packets.size());
-    for (std::size_t step = 0; step < count + 3 * kApart; ++step) {
+    for (std::size_t step = 0; step < count + 4 * kApart; ++step) {
       if (step < count && packets[step].odd == nullptr) index_.prefetch(packets[step].hash);
       if (const std::size_t i = step - kApart; i < count) {  // a step before 0 is a very large number
         const FlowPacket& p = packets[i];
@@ -250,15 +252,23 @@ void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
           if (p.digest.ipv6) __builtin_prefetch(open_.wide_if_any(numbers[i]));
         }
       }
-      if (const std::size_t i = step - 2 * kApart; i < count && numbers[i] != HashIndex::kNone) {
+      if (const std::size_t i = step - 2 * kApart; i < count) {
         const PacketDigest& p = packets[i].digest;
-        const Conversation& c = open_[numbers[i]];
-        const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
-        if (!c.spoke(from) || (p.tcp_flags & tcp_flag::syn) ||
-            (hooks_ && p.payload_captured != 0 && !c.asked(from)))
-          __builtin_prefetch(&open_.detail(numbers[i]), 1);
+        tickets[i] = kNoTicket;
+        if (numbers[i] != HashIndex::kNone) {
+          const Conversation& c = open_[numbers[i]];
+          const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
+          const bool first_words = hooks_ && p.payload_captured != 0 && !c.asked(from);
+          if (first_words || !c.spoke(from) || (p.tcp_flags & tcp_flag::syn))
+            __builtin_prefetch(&open_.detail(numbers[i]), 1);
+          if (first_words && speech_ != nullptr)
+            tickets[i] = speech_->expect(from == 0 ? p.destination() : p.source(), Protocol(p.protocol),
+                                         Port(from == 0 ? p.port : p.source_port), from == 1);
+        }
       }
-      if (const std::size_t i = step - 3 * kApart; i < count) {
+      if (const std::size_t i = step - 3 * kApart; i < count && tickets[i] != kNoTicket)
+        speech_->expect(static_cast<std::uint32_t>(tickets[i]));
+      if (const std::size_t i = step - 4 * kApart; i < count) {
         if (packets[i].odd == nullptr) {
           follow(packets[i], packets[i].digest, numbers[i]);
         } else {

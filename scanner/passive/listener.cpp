@@ -124,9 +124,9 @@ class Decoder {
   /// What the packet in levels_[0] carries, and what that carries: each level is a packet of its own.
   void look_inside(const Place& place) {
     std::uint32_t level = kNone32;
-    for (int depth = 0;; ++depth) {
-      const PacketView& outer = levels_[depth % 2];
-      PacketView& inner = levels_[(depth + 1) % 2];
+    for (unsigned depth = 0;; ++depth) {
+      const PacketView& outer = levels_[depth & 1U];
+      PacketView& inner = levels_[(depth + 1) & 1U];
       TunnelView tunnel;
       const bool good = decode_inner(outer, inner, tunnel);
       if (!tunnel.found || inner.problem == DecodeProblem::not_ip) return;

@@ -14,15 +14,17 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kBeginnings = 10;   // remembered of a server port and direction
-constexpr std::size_t kUnknownMax = 4;    // of them, those that nobody knows
-constexpr std::uint8_t kLooksMax = 64;    // at further ones; beyond, only at those that cannot be mistaken
-constexpr std::uint8_t kRestTries = 4;    // conversations that are heard further for the rest of a certificate
-constexpr std::size_t kGatheredMax = 64;  // of them at a time
+constexpr std::size_t kBeginnings = 10;  // remembered of a server port and direction
+constexpr std::size_t kUnknownMax = 4;   // of them, those that nobody knows
+constexpr std::uint8_t kLooksMax = 64;   // at further ones; beyond, only at those that cannot be mistaken
+constexpr std::uint64_t kInVainFree = 65'536,
+                        kInVainShare = 16;  // looks in vain: so many, and one in so many asked
+constexpr std::uint8_t kRestTries = 4;      // conversations that are heard further for the rest of a certificate
+constexpr std::size_t kGatheredMax = 64;    // of them at a time
 constexpr std::size_t kNamesMax = 16;
 
 struct Beginning {
-  std::uint64_t value = 0;  // under the mask of steady_beginnings()[steady]
+  std::uint64_t value = 0;  // under the mask of kSteadyBeginnings[steady]
   std::uint32_t service = kNone32;
   std::uint8_t steady = 0;
   std::uint8_t rest_tries = 0;  // how often more will be heard for the rest of what it says
@@ -92,21 +94,40 @@ class Speech::Body {
 
   Recognised recognise(const Address& responder, Protocol protocol, Port port, bool from_responder, Bytes payload) {
     if (payload.empty() || (protocol != Protocol::tcp && protocol != Protocol::udp)) return {};
+    ++asked_;
     const std::uint32_t hashed = hash_of(responder, protocol, port, from_responder);
     const std::uint32_t number = find(responder, protocol, port, from_responder, hashed);
     if (number != HashIndex::kNone) {
       Mouth& mouth = mouths_[number];
       for (std::size_t i = 0; i < mouth.count; ++i) {
         Beginning& known = mouth.beginnings[i];
-        if (steady_bytes(steady_beginnings()[known.steady], payload) != known.value) continue;
+        if (steady_bytes(kSteadyBeginnings[known.steady], payload) != known.value) continue;
         const bool rest = known.rest_tries != 0;
         if (rest) --known.rest_tries;
         return {known.service, known.control || rest};
       }
-      // Nothing that was seen before. An unknown language is not looked at for ever; what cannot be mistaken is.
-      if (mouth.looks == kLooksMax && !is_telling(protocol, payload)) return {};
+    }
+    // Nothing that was seen before. An unknown language is not looked at for ever, at one port nor at all of them
+    // together; what cannot be mistaken is.
+    const bool tired = number != HashIndex::kNone && mouths_[number].looks == kLooksMax;
+    if ((tired || in_vain_ > kInVainFree + asked_ / kInVainShare) && !is_telling(protocol, payload)) {
+      ++unlooked_;
+      return {};
     }
     return look(responder, protocol, port, from_responder, payload, hashed, number);
+  }
+
+  std::uint32_t expect(const Address& responder, Protocol protocol, Port port, bool from_responder) const {
+    const std::uint32_t ticket = hash_of(responder, protocol, port, from_responder);
+    index_.prefetch(ticket);
+    return ticket;
+  }
+  void expect(std::uint32_t ticket) const {
+    const std::uint32_t number = index_.likely(ticket);
+    if (number == HashIndex::kNone) return;
+    const char* mouth = reinterpret_cast<const char*>(&mouths_[number]);
+    __builtin_prefetch(mouth);
+    __builtin_prefetch(mouth + 64);  // the first of its beginnings
   }
 
   bool listen(FiveTuple conversation, bool from_responder, Timestamp at, std::uint32_t sequence, Bytes payload) {
@@ -141,7 +162,11 @@ class Speech::Body {
   std::vector<ServiceSeen>& services() { return services_; }
   const std::vector<ParentFlow>& parents() const { return control_.parents(); }
   SpeechLosses losses() const {
-    return {unnamed_, related_.dropped(), control_.losses().refused, control_.losses().unread,
+    return {unlooked_,
+            unnamed_,
+            related_.dropped(),
+            control_.losses().refused,
+            control_.losses().unread,
             control_.losses().encrypted};
   }
 
@@ -185,6 +210,7 @@ class Speech::Body {
     }
     Mouth& mouth = mouths_[number];
     if (heard.greets) mouth.greets = true;
+    if (!heard.seen) ++in_vain_;
     if (!heard.answered_by.empty()) mouth.answered_by = question_number(heard.answered_by);
     Beginning beginning;
     if (heard.seen) {
@@ -195,7 +221,7 @@ class Speech::Body {
       beginning.rest_tries = rest ? kRestTries : std::uint8_t{0};
       beginning.service = number_of(std::move(*heard.seen), from_responder, rest);
     }
-    beginning.value = steady_bytes(steady_beginnings()[beginning.steady], payload);
+    beginning.value = steady_bytes(kSteadyBeginnings[beginning.steady], payload);
     const bool has_room = mouth.count < kBeginnings && (heard.seen || mouth.unknown < kUnknownMax);
     if (has_room) {
       mouth.beginnings[mouth.count++] = beginning;
@@ -310,7 +336,7 @@ class Speech::Body {
     if (mouth == nullptr) return kNone32;
     for (std::size_t i = 0; i < mouth->count; ++i) {
       const Beginning& b = mouth->beginnings[i];
-      if (b.service == kNone32 || steady_bytes(steady_beginnings()[b.steady], payload) != b.value) continue;
+      if (b.service == kNone32 || steady_bytes(kSteadyBeginnings[b.steady], payload) != b.value) continue;
       return open_[b.service] ? b.service : kNone32;
     }
     return kNone32;
@@ -334,7 +360,7 @@ class Speech::Body {
   std::vector<bool> open_;       // more will be known of it
   std::unordered_map<std::string, std::uint32_t> numbers_;
   std::vector<Gathered> gathered_;
-  std::uint64_t unnamed_ = 0;
+  std::uint64_t asked_ = 0, in_vain_ = 0, unlooked_ = 0, unnamed_ = 0;
   Related related_;
   ControlTalks control_;
 };
@@ -348,6 +374,10 @@ Speech::Recognised Speech::recognise(const Address& responder, Protocol protocol
                                      Bytes payload) {
   return body_->recognise(responder, protocol, port, from_responder, payload);
 }
+std::uint32_t Speech::expect(const Address& responder, Protocol protocol, Port port, bool from_responder) const {
+  return body_->expect(responder, protocol, port, from_responder);
+}
+void Speech::expect(std::uint32_t ticket) const { body_->expect(ticket); }
 std::uint32_t Speech::better(std::uint32_t known, std::uint32_t now) const { return body_->better(known, now); }
 bool Speech::same_service(std::uint32_t a, std::uint32_t b) const { return body_->same_service(a, b); }
 bool Speech::listen(const FiveTuple& conversation, bool from_responder, Timestamp at, std::uint32_t sequence,

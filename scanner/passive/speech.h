@@ -35,8 +35,9 @@ struct SpeechOptions {
 
 /// What was seen and could not be used.
 struct SpeechLosses {
-  std::uint64_t services_unnamed = 0;   // service detail given up, `services_max` was reached
-  std::uint64_t announced_dropped = 0;  // announced endpoints forgotten early
+  std::uint64_t beginnings_unlooked = 0;  // unknown beginnings, after many that were looked at in vain
+  std::uint64_t services_unnamed = 0;     // service detail given up, `services_max` was reached
+  std::uint64_t announced_dropped = 0;    // announced endpoints forgotten early
   std::uint64_t announced_refused = 0;  // that the announcing side had no right to name (ports below 1024, others)
   std::uint64_t control_unread = 0;     // control conversations of which a part was not read (gaps, bounds)
   std::uint64_t control_encrypted = 0;  // control conversations that went on inside TLS
@@ -57,6 +58,10 @@ class Speech {
   /// Asked once for each direction of a conversation: the first payload of that direction, where it is known to be
   /// the first (handshake seen, or a datagram). No allocation where the beginning is a known one.
   Recognised recognise(const Address& responder, Protocol protocol, Port port, bool from_responder, Bytes payload);
+  /// Says that recognise() will soon be asked so, so that what it looks at is in the cache by then. In two steps,
+  /// some packets apart: the ticket of the first is for the second.
+  std::uint32_t expect(const Address& responder, Protocol protocol, Port port, bool from_responder) const;
+  void expect(std::uint32_t ticket) const;
   /// Of two services recognised in one conversation, the one to keep: a server's word before a client's, and the
   /// earlier one otherwise. kNone32 loses.
   std::uint32_t better(std::uint32_t known, std::uint32_t now) const;

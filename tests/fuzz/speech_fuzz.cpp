@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const OverheardForm& form : overheard_forms())
     if (const std::optional<ServiceSeen> seen = form.read(bytes)) {
       check(*seen);
-      if (steady_beginning_of(seen->name, form.protocol, bytes) >= steady_beginnings().size()) std::abort();
+      if (steady_beginning_of(seen->name, form.protocol, bytes) >= std::size(kSteadyBeginnings)) std::abort();
     }
   Speech speech({.servers_max = 8, .services_max = 16, .announced_max = 16, .control_max = 4, .hash_key = 42});
   const Address client = Address::ipv4(0xC6336407), server = Address::ipv4(0xC000020A);

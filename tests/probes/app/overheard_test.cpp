@@ -101,8 +101,8 @@ TEST_CASE("a beginning keeps the same under another id and length") {
     if (!heard.seen) continue;
     CAPTURE(word.name);
     const std::uint8_t number = steady_beginning_of(heard.seen->name, word.protocol, word.bytes);
-    REQUIRE(number < steady_beginnings().size());
-    const Steady& steady = steady_beginnings()[number];
+    REQUIRE(number < std::size(kSteadyBeginnings));
+    const Steady& steady = kSteadyBeginnings[number];
     for (const std::size_t at : word.changes) {
       ByteString other = word.bytes;
       other[at] ^= 0x11;

@@ -40,7 +40,8 @@ std::vector<Frame> ip_packets() {
 
 Frame with_tags(const Frame& frame, int tags) {
   Frame out(frame.begin(), frame.begin() + 12);
-  for (int i = 0; i < tags; ++i) ByteWriter(out).u16(i == 0 && tags == 2 ? 0x88A8 : 0x8100).u16(0x2000 + i);
+  for (int i = 0; i < tags; ++i)
+    ByteWriter(out).u16(i == 0 && tags == 2 ? 0x88A8U : 0x8100U).u16(0x2000U + static_cast<unsigned>(i));
   out.insert(out.end(), frame.begin() + 12, frame.end());
   return out;
 }

@@ -134,12 +134,12 @@ TEST_CASE("a cut capture: what is whole counts, the rest is said") {
 TEST_CASE("what cannot be counted is counted as such") {
   const Folder folder;
   PcapngBytes file;
-  file.section().interface({.link = LinkType::ethernet}).interface({.link = static_cast<LinkType>(105)});
-  Frame arp, mpls;
+  file.section().interface({.link = LinkType::ethernet}).interface({.link = static_cast<LinkType>(147)});
+  Frame arp, trill;
   ByteWriter(arp).zeros(12).u16(0x0806).zeros(46);
-  ByteWriter(mpls).zeros(12).u16(0x8847).zeros(46);
+  ByteWriter(trill).zeros(12).u16(0x22F3).zeros(46);
   const Frame whole = craft_frame(LinkType::ethernet, conversation()[0]);
-  file.enhanced_packet(0, 1, arp, 60).enhanced_packet(0, 2, mpls, 60).enhanced_packet(1, 3, arp, 60);
+  file.enhanced_packet(0, 1, arp, 60).enhanced_packet(0, 2, trill, 60).enhanced_packet(1, 3, arp, 60);
   file.enhanced_packet(0, 4, Bytes(whole).first(30), 60)
       .enhanced_packet(0, 5, whole, 60)
       .enhanced_packet(7, 6, whole, 60);
@@ -148,7 +148,7 @@ TEST_CASE("what cannot be counted is counted as such") {
   REQUIRE(evidence.has_value());
   const FlowSource& source = evidence->sources[0];
   CHECK(source.packets == 6);
-  CHECK(source.undecoded == 3);  // MPLS, the unknown link type, the unknown interface
+  CHECK(source.undecoded == 3);  // TRILL, the unknown link type, the unknown interface
   CHECK(source.snapped == 1);
   CHECK(source.dropped == 11);
   CHECK(evidence->flows.size() == 1);

@@ -170,6 +170,19 @@ TEST_CASE("a certificate in several segments is put together, once") {
   CHECK(tries == 4);
 }
 
+TEST_CASE("unknown languages at ever new servers tire it, and what cannot be mistaken is still found") {
+  Listener l;
+  for (std::uint32_t i = 0; i < 200'000; ++i) {
+    ByteString noise;
+    ByteWriter(noise).u32(0xA0000000U + i * 7919U).u64(i);
+    l.speech.recognise(Address::ipv4(i), Protocol::udp, Port{9999}, kFromServer, noise);
+  }
+  CHECK(l.speech.losses().beginnings_unlooked > 100'000);
+  CHECK(l.speech.losses().beginnings_unlooked < 135'000);
+  CHECK(l.recognise(22, kFromServer, raw("SSH-2.0-OpenSSH_9.2p1\r\n")) == "ssh");
+  CHECK(l.recognise(443, kFromClient, quic_initial(), Protocol::udp) == "quic");
+}
+
 TEST_CASE("the memo and the list of services are bounded, and forget in order") {
   Speech speech({.servers_max = 16, .services_max = 8, .hash_key = 42});
   std::uint32_t highest = 0;
