@@ -29,12 +29,13 @@ class TemporaryCapture {
 };
 
 /// `noise`: fold unanswered conversations where they are many; otherwise each is a record.
-inline FlowEvidence observed(const std::string& path, bool noise) {
+inline FlowEvidence observed(const std::string& path, bool noise, bool open_tunnels = false) {
   ObserveRequest request;
   request.captures = {{path, ""}};
   request.flow.per_conversation = true;
   request.flow.hash_key = 42;
   request.flow.noise = noise;
+  request.open_tunnels = open_tunnels;
   server_ports(nullptr, request.flow.server_ports_tcp, request.flow.server_ports_udp);
   Result<FlowEvidence> evidence = observe(request);
   REQUIRE(evidence.has_value());

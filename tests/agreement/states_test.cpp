@@ -32,7 +32,8 @@ Frame segment(char letter, const Endpoint& client, const Endpoint& server, std::
   return craft_tcp((from ? server : client).address, (from ? client : server).address, t);
 }
 
-// No machine asks behind its own answer, or opens behind its own end with the same number.
+// No machine asks behind its own answer, or opens behind its own end with the same number; and no network delivers
+// a question behind both its answer and the other's end.
 bool is_possible(std::string_view history) {
   for (const std::string_view end : {"SHFR", "shfr"}) {
     const auto last = [&](char what) { return static_cast<long>(history.rfind(what)); };  // -1: never
@@ -41,6 +42,10 @@ bool is_possible(std::string_view history) {
       return at == std::string_view::npos ? long{1000} : static_cast<long>(at);
     };
     const long over = std::min(first(end[2]), first(end[3]));
+    const char peer_answer = end == "SHFR" ? 'h' : 'H', peer_fin = end == "SHFR" ? 'f' : 'F',
+               peer_rst = end == "SHFR" ? 'r' : 'R';
+    const long peer_over = std::min(first(peer_fin), first(peer_rst));
+    if (first(end[0]) < 1000 && first(end[0]) > first(peer_answer) && first(end[0]) > peer_over) return false;
     if (last(end[0]) > std::min(first(end[1]), over) || last(end[1]) > over) return false;
   }
   return true;
