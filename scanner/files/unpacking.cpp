@@ -87,7 +87,9 @@ class ZstdUnpacker : public Unpacker {
   ~ZstdUnpacker() override { ZSTD_freeDStream(stream_); }
 
   bool step(Bytes& in, std::span<std::uint8_t>& out) override {
-    ZSTD_inBuffer from{in.data(), in.size(), 0};
+    // As much as the library asks for: a block at a time. Of a call that fails it gives nothing, so what was whole
+    // before a damaged block must have come out of an earlier one.
+    ZSTD_inBuffer from{in.data(), std::min(in.size(), wanted_), 0};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
     in = in.subspan(from.pos);
@@ -96,6 +98,7 @@ class ZstdUnpacker : public Unpacker {
       // 0: a frame is decoded and flushed; the next call begins another one, which is how frames follow one
       // another. A call that moved nothing says nothing new.
       if (left == 0 || from.pos != 0 || to.pos != 0) boundary_ = left == 0;
+      wanted_ = left == 0 ? kFrameStart : left;
       return true;
     }
     switch (ZSTD_getErrorCode(left)) {
@@ -114,7 +117,9 @@ class ZstdUnpacker : public Unpacker {
  private:
   // 128 MiB, what zstd itself takes without being told otherwise: a frame asks for its window's memory.
   static constexpr int kWindowLogMax = 27;
+  static constexpr std::size_t kFrameStart = 5;  // the magic and what tells the header's size
   ZSTD_DStream* stream_;
+  std::size_t wanted_ = kFrameStart;
   bool boundary_ = true;
   std::string problem_;
 };
