@@ -20,9 +20,9 @@ FlowNoise::FlowNoise(Judging& j, FlowJudge& judge) : j_(j), judge_(judge) {
     if (j_.rules.zones[z].any) any_ = z;
 }
 
-FlowNoise::Place FlowNoise::place(ZoneIndex from, ZoneIndex to, bool many) const {
+FlowNoise::Place FlowNoise::place(ZoneIndex from, ZoneIndex to) const {
   if (from == kNoZone || j_.trust.is_any(from)) return Place::noise;
-  const bool outward = many || (!j_.trust.is_dmz(to) && from != to);
+  const bool outward = !j_.trust.is_dmz(to) && from != to;  // or to many, in no zone that is known
   return j_.trust.is_dmz(from) && outward ? Place::outbound : Place::attempt;
 }
 
@@ -37,7 +37,7 @@ DraftKey FlowNoise::noise_key(ZoneIndex from, ZoneIndex to, bool many) {
 
 void FlowNoise::count(const DraftKey& key, const JudgedFlow& judged, const ObservedFlow& flow,
                       const std::optional<NoiseKind>& named) {
-  NoiseTally& tally = j_.noise[key];
+  NoiseTally& tally = tally_of(key);
   if (named == NoiseKind::backscatter) {
     tally.backscatter += flow.conversations;
     return;
@@ -49,7 +49,7 @@ void FlowNoise::count(const DraftKey& key, const JudgedFlow& judged, const Obser
     flood.attempts += flow.conversations;
     ++flood.initiators;
   } else if (named) {
-    NoiseTally::Scan& scan = tally.scans[judged.initiator];
+    NoiseTally::Scan& scan = tally.scans.try_emplace(judged.initiator, hash_).first->second;
     scan.attempts += flow.conversations;
     scan.responders.insert(judged.responder);
     if (flow.protocol.has_ports()) scan.add_ports(flow.protocol, PortRange::single(judged.port));
@@ -72,7 +72,7 @@ void FlowNoise::count(NoiseTally& tally, const TrafficNoise& n, const Address& r
     flood.attempts += n.attempts;
     flood.initiators += n.initiators;
   } else if (n.kind != NoiseKind::attempts && n.initiator) {
-    NoiseTally::Scan& scan = tally.scans[*n.initiator];
+    NoiseTally::Scan& scan = tally.scans.try_emplace(*n.initiator, hash_).first->second;
     scan.attempts += n.attempts;
     if (n.responder)
       scan.responders.insert(responder);
@@ -126,7 +126,7 @@ void FlowNoise::take(std::uint32_t evidence, std::uint32_t index, const TrafficN
   }
   const bool many = !responder, is_scan = n.kind == NoiseKind::port_scan || n.kind == NoiseKind::host_scan;
   DraftKey k = noise_key(from, to, many);
-  const Place where = n.kind == NoiseKind::backscatter || !initiator ? Place::noise : place(from, to, many);
+  const Place where = n.kind == NoiseKind::backscatter || !initiator ? Place::noise : place(from, to);
   // Whom an attempt from inside went to is not known; nobody approves it towards everybody.
   const bool may_be_approved = responder || where == Place::outbound;
   if (initiator && may_be_approved && n.kind != NoiseKind::backscatter && is_approved(n, *initiator, responder))
@@ -160,7 +160,7 @@ void FlowNoise::take(std::uint32_t evidence, std::uint32_t index, const TrafficN
   ++d.records;
   d.conversations += n.attempts;
   d.beyond_filter = d.beyond_filter || (sensor != nullptr && sensor->beyond_filter);
-  count(j_.noise[k], n, responder.value_or(Address()), port);
+  count(tally_of(k), n, responder.value_or(Address()), port);
 }
 
 void FlowNoise::take_records() {

@@ -12,12 +12,14 @@ class FlowNoise {
  public:
   FlowNoise(Judging& j, FlowJudge& judge);
 
+  /// Before anything is counted: by what addresses are told apart.
+  void set_hash(const KeyedHash& hash) { hash_ = hash; }
   /// What a sensor's own noise records say.
   void take_records();
 
   /// Where unanswered packets between two zones belong.
   enum class Place : std::uint8_t { noise, attempt, outbound };
-  Place place(ZoneIndex from, ZoneIndex to, bool many) const;
+  Place place(ZoneIndex from, ZoneIndex to) const;
   /// The line for all noise between two zones.
   static DraftKey noise_key(ZoneIndex from, ZoneIndex to, bool many = false);
   /// Counts a record that stands for itself or is named so into what the draft adds up to.
@@ -29,6 +31,9 @@ class FlowNoise {
   bool is_approved(const TrafficNoise& noise, const Address& initiator, const std::optional<Address>& responder);
   void count(NoiseTally& tally, const TrafficNoise& noise, const Address& responder, Port port) const;
 
+  NoiseTally& tally_of(const DraftKey& key) { return j_.noise.try_emplace(key, hash_).first->second; }
+
+  KeyedHash hash_;
   Judging& j_;
   FlowJudge& judge_;
   ZoneIndex any_ = kNoZone;

@@ -68,9 +68,12 @@ class Flows {
       }
       for (std::uint32_t f = 0; f < evidence.flows.size(); ++f) {
         const ObservedFlow& flow = evidence.flows[f];
+        hash_.add(flow);
         items_.push_back({e, f, judge_.epoch_of(flow.first), judge_.epoch_of(flow.last)});
       }
     }
+    noise_.set_hash(hash_);
+    spoken_ = decltype(spoken_)(0, WhereHash{hash_});
     // Few states of the rule set stay in memory at a time, so conversations come in the order of those states.
     const auto before = [](const Item& a, const Item& b) {
       return std::tie(a.epoch_first, a.epoch_last) < std::tie(b.epoch_first, b.epoch_last);
@@ -345,7 +348,7 @@ class Flows {
       k.rule = {RuleRef::Kind::exception, verdict.exceptions_not_in_force.front()};
       k.cause = Cause::exception_not_in_force;
     }
-    const FlowNoise::Place where = noise_.place(s.from, s.to, false);
+    const FlowNoise::Place where = noise_.place(s.from, s.to);
     if (s.established && !forbidden_by.empty()) {
       k.kind = FindingKind::flow_forbidden;
       k.has_target = true;
@@ -377,7 +380,7 @@ class Flows {
     // An answer to nothing opens nothing, wherever it goes.
     if (noise == NoiseKind::backscatter) return noise_line(index, item, f);
     const bool established = f.established != 0 || (judged_.routing && f.conversations != 0);
-    if (!established && noise_.place(judged_.from, judged_.to, false) == FlowNoise::Place::noise)
+    if (!established && noise_.place(judged_.from, judged_.to) == FlowNoise::Place::noise)
       return noise_line(index, item, f);
     if (judged_.carried == Carried::by_unapproved && judged_.forbidden_by.empty()) return part_of_parent(item, f);
 
@@ -477,9 +480,8 @@ class Flows {
     bool operator==(const Where&) const = default;
   };
   struct WhereHash {
-    std::size_t operator()(const Where& w) const noexcept {
-      return std::hash<Address>()(w.responder) ^ (w.what * 0x9E3779B97F4A7C15ULL);
-    }
+    KeyedHash keyed;
+    std::size_t operator()(const Where& w) const noexcept { return keyed(w.responder, w.what); }
   };
   static Where where(const Subject& s) {
     return {s.responder, (std::uint32_t{s.protocol.number()} << 16) | s.number};
@@ -556,6 +558,7 @@ class Flows {
   Judging& j_;
   FlowJudge judge_;
   FlowNoise noise_;
+  KeyedHash hash_;
   JudgedFlow judged_;  // the one at hand
   std::vector<Item> items_;
   std::vector<std::uint32_t> left_;              // of items: what nothing approves

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "rules/evidence/noise_criteria.h"
+#include "rules/verdict/keyed_hash.h"
 
 namespace demarc {
 
@@ -27,9 +28,8 @@ struct End {
   bool operator==(const End&) const = default;
 };
 struct EndHash {
-  std::size_t operator()(const End& e) const noexcept {
-    return std::hash<Address>()(e.address) ^ (e.what * 0x9E3779B97F4A7C15ULL);
-  }
+  KeyedHash keyed;
+  std::size_t operator()(const End& e) const noexcept { return keyed(e.address, e.what); }
 };
 End asker(const ObservedFlow& f) { return {f.initiator, f.protocol.number()}; }
 End asked(const ObservedFlow& f) { return {f.responder, (std::uint32_t{f.protocol.number()} << 16) | number(f)}; }
@@ -50,6 +50,7 @@ class Naming {
         names_[i] = NoiseKind::backscatter;
       else
         unanswered_.push_back(i);
+      hash_.keyed.add(f);
     }
     // A scan needs as many records as it has ports or hosts, a flood as many as it has initiators: most records
     // belong to neither, and are counted and not sorted.
@@ -63,7 +64,7 @@ class Naming {
 
   void name_floods() {
     if (unanswered_.size() <= kFloodInitiators) return;
-    Tally records;
+    Tally records(0, hash_);
     for (const std::uint32_t i : unanswered_) ++records[asked(at(i))];
     erase_if(records, [](const auto& r) { return r.second <= kFloodInitiators; });
     if (records.empty()) return;
@@ -71,7 +72,7 @@ class Naming {
       std::vector<std::uint32_t> members;
       std::uint64_t unanswered = 0, established = 0;
     };
-    boost::unordered_flat_map<End, Target, EndHash> targets;
+    boost::unordered_flat_map<End, Target, EndHash> targets(0, hash_);
     for (const std::uint32_t i : unanswered_) {
       if (at(i).protocol != Protocol::tcp || !records.contains(asked(at(i)))) continue;
       Target& t = targets[asked(at(i))];
@@ -99,7 +100,7 @@ class Naming {
   void name_scans() {
     constexpr std::uint64_t kFewest = std::min(kPortScanPorts, kHostScanResponders);
     if (unanswered_.size() < kFewest) return;
-    Tally records;
+    Tally records(0, hash_);
     for (const std::uint32_t i : unanswered_) ++records[asker(at(i))];
     std::vector<std::uint32_t> many;
     for (const std::uint32_t i : unanswered_)
@@ -148,6 +149,7 @@ class Naming {
   const EachRecord& each_;
   std::vector<std::optional<NoiseKind>> names_;
   std::vector<std::uint32_t> unanswered_;
+  EndHash hash_;
 };
 
 }  // namespace

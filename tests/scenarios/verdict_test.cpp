@@ -19,6 +19,7 @@
 //   198.51.100.7 > 192.0.2.11 tcp/22 SF 1 inside=gre:203.0.113.1-203.0.113.2:7      the tunnel around it
 //   198.51.100.7 > 203.0.113.80 tcp/80 SF 1 really=198.51.100.7>192.0.2.11:8080     both sides of a translation
 //                                            were captured (seen-twice=yes: the other record counts)
+//   198.51.0.0 > 192.0.2.11 tcp/443 S0 1 initiators=1100         so many initiators from that address on
 //   noise: port-scan 198.51.100.7 > 192.0.2.11 tcp/1-1024 1024   ("many": ends that no record names; initiators=,
 //                                            responders= say how many)
 //   The marker's words sampling=, dropped=, truncated=, one-sided=, two-sided= say how much the sensor saw.
@@ -330,7 +331,20 @@ std::string flow_file(const Part& part, std::size_t index) {
       "\n";
   std::istringstream lines(part.body);
   std::size_t n = 0;
-  for (std::string line; std::getline(lines, line); ++n) out += flow_line(line, first, last) + "\n";
+  for (std::string line; std::getline(lines, line);) {
+    const std::vector<std::string> parts = words_of(line);
+    const bool noise = line.starts_with("noise: ");
+    const std::size_t initiators = noise ? 1 : std::stoul(option(parts, "initiators", "1"));
+    for (std::size_t i = 0; i < initiators; ++i, ++n) {
+      std::string one = line;
+      if (i != 0) {  // the next address asks the same
+        const std::optional<Address> address = parse_address(parts[0]);
+        REQUIRE_MESSAGE(address.has_value(), line);
+        one = to_string(Address::of(address->family(), address->number() + i)) + line.substr(parts[0].size());
+      }
+      out += flow_line(one, first, last) + "\n";
+    }
+  }
   if (option(w, "end", "yes") == "yes") out += flow_end(n);
   return out;
 }
