@@ -410,6 +410,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
     evidence.notes = notes_of(speech.losses());
     evidence.services = speech.services();
     evidence.parents = speech.parents();
+    evidence.notes = notes_of(speech.losses());
     evidence.tunnels = tunnels.tunnels();
     decoder.reset();
   };
