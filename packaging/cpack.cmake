@@ -23,6 +23,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples/iis-dmz ${PROJECT_SOURCE_DIR}/e
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples USE_SOURCE_PERMISSIONS PATTERN "__pycache__" EXCLUDE)
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/examples/lab.sh DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
+# The standing watch and the daily verification; nothing is started until somebody enables it.
+install(FILES
+  "${CMAKE_CURRENT_LIST_DIR}/systemd/demarc-traffic@.service"
+  ${CMAKE_CURRENT_LIST_DIR}/systemd/demarc-verify.service
+  ${CMAKE_CURRENT_LIST_DIR}/systemd/demarc-verify.timer
+  DESTINATION lib/systemd/system)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME demarc)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})

@@ -108,7 +108,8 @@ void add_selection(CLI::App& app, Selection& s, std::vector<std::string>* vantag
                  "How many vantage points scan at the same time: they share scope.max_rate")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
-  app.add_flag_callback("-n", [] {}, "Names are never resolved; accepted for habit's sake");
+  app.add_flag_callback(
+      "-n", [] {}, "Names are never resolved; accepted for habit's sake");
 }
 
 std::string report_formats_text() { return fmt::format("{}", fmt::join(report_format_names(), ", ")); }
@@ -230,7 +231,10 @@ int run_command_line(int argc, char** argv) {
       "traffic", "Conversations of captures or an interface, judged by the rules if there are any");
   add_common(*traffic_app, traffic.common, "text, jsonl (flow records), csv; with a rule set also " + reports);
   traffic_app
-      ->add_option("captures", traffic.words, "Capture files, - for standard input; with -i a BPF expression")
+      ->add_option(
+          "captures", traffic.words,
+          "Captures (also .gz and .zst), directories, quoted patterns, - for standard input; with -i a BPF "
+          "expression")
       ->type_name("CAPTURE");
   traffic_app->add_option("-r", traffic.captures, "A capture file; - is standard input")
       ->type_name("FILE")
@@ -240,10 +244,24 @@ int run_command_line(int argc, char** argv) {
   traffic_app->add_option("-w", traffic.write_file, "Keep the packets in this pcap file")->type_name("FILE");
   traffic_app->add_option("--sensor", traffic.sensor, "Where this was captured: a sensor of the rule set")
       ->type_name("NAME");
-  traffic_app->add_option("-f,--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
+  traffic_app->add_flag("-f,--follow", traffic.follow,
+                        "The captures are still being written: wait for more, and for the next file of a ring");
+  traffic_app->add_option("--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
   traffic_app->add_option("-c,--count", traffic.count, "Stop after this many packets")->type_name("N");
   traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")
       ->type_name("TIME");
+  traffic_app->add_option("--idle", traffic.idle, "Stop when no packet came for this time")->type_name("TIME");
+  traffic_app
+      ->add_option(
+          "--every", traffic.every,
+          "Tell and write what was seen in intervals of this length: -o DIR, or -o NAME with % as in strftime")
+      ->type_name("TIME");
+  traffic_app->add_option("--keep", traffic.keep, "Only so many of the files that --every writes to a directory")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  traffic_app
+      ->add_option("--prometheus", traffic.prometheus, "Write counters for Prometheus here with every interval")
+      ->type_name("FILE");
   traffic_app->add_option("-s,--snaplen", traffic.snaplen, "Bytes kept of each packet (default all)")
       ->type_name("BYTES")
       ->check(CLI::Range(64, 262144));

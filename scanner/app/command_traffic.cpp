@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "reports/view/view.h"
 #include "rules/evidence/flow_records.h"
@@ -12,7 +13,9 @@
 #include "scanner/app/evidence_files.h"
 #include "scanner/app/outputs.h"
 #include "scanner/app/progress.h"
+#include "scanner/app/traffic_watch.h"
 #include "scanner/app/world.h"
+#include "scanner/files/capture_list.h"
 #include "scanner/files/file.h"
 #include "scanner/passive/listener.h"
 
@@ -122,11 +125,62 @@ std::string weakness(const FlowEvidence& evidence) {
   return evidence.complete ? "" : "the capture was interrupted";
 }
 
+struct Times {
+  std::chrono::seconds duration{0}, idle{0}, every{0};
+};
+
+Result<Times> parse_times(const TrafficCommand& command) {
+  Times times;
+  const std::tuple<const char*, const std::string*, std::chrono::seconds*> rows[] = {
+      {"--duration", &command.duration, &times.duration},
+      {"--idle", &command.idle, &times.idle},
+      {"--every", &command.every, &times.every}};
+  for (const auto& [option, text, value] : rows) {
+    if (text->empty()) continue;
+    Result<std::chrono::seconds> parsed = parse_duration(*text);
+    if (!parsed) return failure(fmt::format("{}: {}", option, parsed.error().what), parsed.error().hint);
+    *value = *parsed;
+  }
+  return times;
+}
+
+/// Options that make sense together only.
+Result<void> check_live_options(const TrafficCommand& command, const Times& times) {
+  const bool interface = !command.interface_name.empty();
+  if (interface && command.follow)
+    return failure("-f follows files and -i listens on an interface: one of them", "run demarc twice for both");
+  if (command.follow && command.words.empty() && command.captures.empty())
+    return failure("-f: no file to follow",
+                   "name a file, a directory or a quoted pattern that somebody writes captures to, or '-'");
+  const bool live = interface || command.follow;
+  if (!live) {
+    for (const auto& [option, given] :
+         {std::pair("--every", times.every.count() != 0), std::pair("--duration", times.duration.count() != 0),
+          std::pair("--idle", times.idle.count() != 0)})
+      if (given)
+        return failure(fmt::format("{} is for captures that go on", option),
+                       "it goes with -i INTERFACE, or with -f FILE for a file that is still being written");
+  }
+  if (!command.write_file.empty() && !interface)
+    return failure("-w writes what an interface sees: it goes with -i");
+  if (times.every.count() == 0) {
+    if (!command.prometheus.empty())
+      return failure("--prometheus writes a page in intervals, and no interval was given", "add --every 1m");
+    if (command.keep != 0)
+      return failure("--keep counts the files of --every, which was not given", "add --every 5m");
+    return {};
+  }
+  if (command.keep != 0 && command.common.outputs.empty())
+    return failure("--keep: no files are written that could be kept", "add -o DIRECTORY");
+  return {};
+}
+
 }  // namespace
 
 int run_traffic(const TrafficCommand& command) {
   const std::atomic<bool>& stop = stop_on_signals();
-  bool live = !command.interface_name.empty();
+  // An interface, or files that are still being written.
+  bool live = !command.interface_name.empty() || command.follow;
   LoadedRules loaded = load_rules(command.common, false);
   if (!loaded.rules && !loaded.absent) return kCouldNotRun;
   const RuleSet* rules = loaded.rules ? &*loaded.rules : nullptr;
@@ -148,31 +202,36 @@ int run_traffic(const TrafficCommand& command) {
       if (std::find(formats.begin(), formats.end(), report) == formats.end()) formats.push_back(report);
   std::string format = command.common.format.empty() ? "text" : command.common.format;
   if (Result<void> known = check_format(format, formats); !known) return say(known.error()), kCouldNotRun;
-  Result<std::vector<Output>> outputs =
-      parse_outputs(command.common.outputs, formats, [](std::string_view file) -> std::string_view {
-        if (file.ends_with(".jsonl")) return "jsonl";
-        if (file.ends_with(".csv")) return "csv";
-        if (file.ends_with(".txt")) return "text";
-        const ReportFormat* report = report_format_for_file(file);
-        return report == nullptr ? "" : report->name;
-      });
-  if (!outputs) return say(outputs.error()), kCouldNotRun;
   FailOn fail_on;
   for (const std::string& value : command.fail_on)
     if (Result<void> added = add_fail_on(fail_on, value); !added) return say(added.error()), kCouldNotRun;
   Result<Timestamp> at = as_of(command.common, rules);
   if (!at) return say(at.error()), kCouldNotRun;
 
+  const auto by_ending = [](std::string_view file) -> std::string_view {
+    if (file.ends_with(".jsonl")) return "jsonl";
+    if (file.ends_with(".csv")) return "csv";
+    if (file.ends_with(".txt")) return "text";
+    const ReportFormat* report = report_format_for_file(file);
+    return report == nullptr ? "" : report->name;
+  };
+  Result<Times> times = parse_times(command);
+  if (!times) return say(times.error()), kCouldNotRun;
+  if (Result<void> fits = check_live_options(command, *times); !fits) return say(fits.error()), kCouldNotRun;
+  const bool in_intervals = times->every.count() != 0;
+  Result<std::vector<Output>> outputs = std::vector<Output>{};
+  Result<std::vector<IntervalOutput>> interval_outputs = std::vector<IntervalOutput>{};
+  if (in_intervals) {
+    interval_outputs = parse_interval_outputs(command.common.outputs, formats, by_ending);
+    if (!interval_outputs) return say(interval_outputs.error()), kCouldNotRun;
+  } else {
+    outputs = parse_outputs(command.common.outputs, formats, by_ending);
+    if (!outputs) return say(outputs.error()), kCouldNotRun;
+  }
+
   FlowOptions flow;
   flow.per_conversation = command.conversations;
   server_ports(rules, flow.server_ports_tcp, flow.server_ports_udp);
-  std::optional<std::chrono::seconds> duration;
-  if (!command.duration.empty()) {
-    Result<std::chrono::seconds> parsed = parse_duration(command.duration);
-    if (!parsed) return say(Error{{}, "--duration: " + parsed.error().what, parsed.error().hint}), kCouldNotRun;
-    duration = *parsed;
-  }
-
   Progress progress(command.common, live ? "listening" : "reading captures", "packets/s");
   auto started = std::chrono::steady_clock::now();
   ObserveCallback show = [&](const ObserveProgress& p) {
@@ -186,14 +245,47 @@ int run_traffic(const TrafficCommand& command) {
                                p.dropped != 0 ? fmt::format(", {} dropped", grouped_number(p.dropped)) : "");
     progress.show(state);
   };
-  Result<FlowEvidence> evidence = failure("nothing to read");
   Snapshot snapshot;
+  const bool flows_only = rules == nullptr || !command.write_file.empty();
+  if (flows_only && rules != nullptr &&
+      std::find(std::begin(kFlowFormats), std::end(kFlowFormats), format) == std::end(kFlowFormats))
+    return say(Error{
+               {}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}),
+           kCouldNotRun;
+  const auto judge_flows = [&](const FlowEvidence& flows) {
+    Snapshot whole = snapshot;
+    whole.flows.push_back(flows);
+    return judge(*rules, whole,
+                 {.as_of = *at,
+                  .require_passage = false,
+                  .tool_version = DEMARC_VERSION,
+                  .judge_rule_set = false,
+                  .judge_reachable = false});
+  };
+  const auto render_any = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color) {
+    const bool of_flows =
+        std::find(std::begin(kFlowFormats), std::end(kFlowFormats), name) != std::end(kFlowFormats);
+    ReportOptions report_options;
+    report_options.color = color;
+    report_options.width = terminal_width();
+    if (!of_flows) return find_report_format(name)->render(*judged, report_options);
+    std::string text = render(name, flows, rules);
+    if (name == "text" && judged != nullptr)
+      text += "\n" + find_report_format("text")->render(*judged, report_options);
+    return text;
+  };
+  Result<FlowEvidence> evidence = failure("nothing to read");
   if (live) {
     LiveRequest request;
     request.live.interface = command.interface_name;
     request.live.filter = command.filter;
-    for (const std::string& word : command.words)
-      request.live.filter += (request.live.filter.empty() ? "" : " ") + word;
+    if (command.follow) {
+      request.follow = command.captures;
+      request.follow.insert(request.follow.end(), command.words.begin(), command.words.end());
+    } else {
+      for (const std::string& word : command.words)
+        request.live.filter += (request.live.filter.empty() ? "" : " ") + word;
+    }
     request.live.snaplen = command.snaplen;
     request.live.promiscuous = command.promiscuous;
     request.live.buffer_bytes = command.buffer_mib << 20;
@@ -201,19 +293,57 @@ int run_traffic(const TrafficCommand& command) {
     request.write_to = command.write_file;
     request.packets_max = command.count;
     request.open_tunnels = command.tunnels;
-    if (duration) request.duration_max = *duration;
+    request.duration_max = times->duration;
+    request.idle_max = times->idle;
     request.flow = flow;
+    const std::string what =
+        command.follow ? request.follow.empty() ? "" : request.follow.front() : command.interface_name;
+    std::optional<TrafficWatch> watch;
+    if (in_intervals) {
+      request.every = times->every;
+      TrafficWatchOptions options;
+      options.outputs = *interval_outputs;
+      options.keep = command.keep;
+      options.prometheus_file = command.prometheus;
+      options.format = format;
+      options.format_given = !command.common.format.empty();
+      options.fail_on = fail_on;
+      if (!flows_only)
+        options.judge = [&](const FlowEvidence& flows) {
+          // Each interval by the rules that are in force at its end, unless a time was named.
+          if (Result<Timestamp> then = as_of(command.common, rules)) at = then;
+          return judge_flows(flows);
+        };
+      options.render = render_any;
+      options.weakness = weakness;
+      watch.emplace(std::move(options));
+      if (Result<void> begun = watch->begin(what, command.sensor); !begun) return say(begun.error()), kCouldNotRun;
+      request.on_interval = [&](LiveInterval& interval) {
+        progress.clear();
+        return watch->interval(interval);
+      };
+    }
     evidence = observe_live(request, stop, show, [&] {
-      say_note(fmt::format("listening on {}; Ctrl-C ends it", command.interface_name));
+      say_note(fmt::format("{} {}; Ctrl-C ends it", command.follow ? "following" : "listening on", what));
     });
     // Ctrl-C is how a listener is meant to end.
     if (evidence) evidence->complete = true;
+    if (watch && evidence) {
+      progress.clear();
+      return watch->exit_code();
+    }
   } else {
     if (!command.write_file.empty())
       return say(Error{{}, "-w writes what an interface sees: it goes with -i", ""}), kCouldNotRun;
     ObserveRequest request;
-    for (const std::string& file : command.captures) request.captures.push_back({file, command.sensor});
-    for (const std::string& file : command.words) request.captures.push_back({file, command.sensor});
+    std::vector<std::string> words = command.captures;
+    words.insert(words.end(), command.words.begin(), command.words.end());
+    const Result<CaptureList> list = list_captures(words);
+    if (!list) return say(list.error()), kCouldNotRun;
+    for (const std::string& file : list->files) request.captures.push_back({file, command.sensor});
+    if (!list->ignored.empty())
+      say_note(fmt::format("{} files are no captures and were left out, {} the first", list->ignored.size(),
+                           list->ignored.front()));
     if (request.captures.empty())
       return say(Error{
                  {}, "no capture: nothing to read", "give capture files, '-' for standard input, or -i INTERFACE"}),
@@ -223,7 +353,7 @@ int run_traffic(const TrafficCommand& command) {
     request.open_tunnels = command.tunnels;
     request.flow = flow;
     for (const CaptureInput& input : request.captures) {
-      if (input.path == "-") continue;
+      if (input.path == "-" || flows_only) continue;  // only a verdict names its evidence
       EvidenceFile row;
       row.name = input.path;
       row.kind = EvidenceKind::capture;
@@ -240,43 +370,24 @@ int run_traffic(const TrafficCommand& command) {
   for (const FlowSource& s : evidence->sources)
     if (!s.problem.empty()) say_warning(fmt::format("{}: {}", s.file, s.problem));
 
-  bool flows_only = rules == nullptr || !command.write_file.empty();
   std::optional<Verdict> verdict;
   if (!flows_only) {
-    snapshot.flows.push_back(*evidence);
-    verdict = judge(*rules, snapshot,
-                    {.as_of = *at,
-                     .require_passage = false,
-                     .tool_version = DEMARC_VERSION,
-                     .judge_rule_set = false,
-                     .judge_reachable = false});
+    verdict = judge_flows(*evidence);
     conclude(*verdict, fail_on);
   }
-  ReportOptions report_options;
-  auto render_any = [&](std::string_view name, bool color) {
-    bool of_flows = std::find(std::begin(kFlowFormats), std::end(kFlowFormats), name) != std::end(kFlowFormats);
-    report_options.color = color;
-    report_options.width = terminal_width();
-    if (!of_flows) return find_report_format(name)->render(*verdict, report_options);
-    std::string text = render(name, *evidence, rules);
-    if (name == "text" && verdict) text += "\n" + find_report_format("text")->render(*verdict, report_options);
-    return text;
-  };
-  if (flows_only && rules != nullptr &&
-      std::find(std::begin(kFlowFormats), std::end(kFlowFormats), format) == std::end(kFlowFormats)) {
-    return say(Error{
-               {}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}),
-           kCouldNotRun;
-  }
   for (const Output& output : *outputs)
-    if (Result<void> written = write_file_atomically(output.file, render_any(output.format, false)); !written)
+    if (Result<void> written = write_file_atomically(
+            output.file, render_any(output.format, *evidence, verdict ? &*verdict : nullptr, false));
+        !written)
       return say(written.error()), kCouldNotRun;
   bool silent = live && !command.write_file.empty() && command.common.format.empty();
   if (silent) {
     for (const FlowSource& s : evidence->sources)
       say_note(fmt::format("{} packets kept in {}, {} dropped", grouped_number(s.packets), command.write_file,
                            s.dropped));
-  } else if (Result<void> shown = write_stdout(render_any(format, use_color())); !shown) {
+  } else if (Result<void> shown =
+                 write_stdout(render_any(format, *evidence, verdict ? &*verdict : nullptr, use_color()));
+             !shown) {
     return say(shown.error()), kCouldNotRun;
   }
   std::string weak = weakness(*evidence);
@@ -285,7 +396,10 @@ int run_traffic(const TrafficCommand& command) {
     say_note(decision.why);
     return decision.code == kConforms && !weak.empty() ? kInconclusive : decision.code;
   }
-  if (!weak.empty()) say_warning(weak);
+  const bool told = std::any_of(evidence->sources.begin(), evidence->sources.end(), [&](const FlowSource& s) {
+    return !s.problem.empty() && weak == fmt::format("{}: {}", s.file, s.problem);
+  });
+  if (!weak.empty() && !told) say_warning(weak);
   return weak.empty() ? kConforms : kInconclusive;
 }
 

@@ -99,10 +99,10 @@ struct TrafficCommand {
   CommonOptions common;
   std::vector<std::string> words;     // captures; with -i the words of a BPF expression
   std::vector<std::string> captures;  // -r
-  std::string interface_name, write_file, sensor, filter, duration;
+  std::string interface_name, write_file, sensor, filter, duration, idle, every, prometheus;
   std::uint64_t count = 0;
-  std::uint32_t snaplen = 262144, buffer_mib = 64;
-  bool promiscuous = false, conversations = false, tunnels = false;
+  std::uint32_t snaplen = 262144, buffer_mib = 64, keep = 0;
+  bool promiscuous = false, conversations = false, tunnels = false, follow = false;
   std::vector<std::string> fail_on;
 };
 

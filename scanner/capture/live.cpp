@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace demarc {
 
@@ -39,34 +40,24 @@ class PcapLive : public LiveCapture {
         timeout_ms_(std::max(1, options.timeout_ms)),
         nanoseconds_(pcap_get_tstamp_precision(handle_.get()) == PCAP_TSTAMP_PRECISION_NANO) {}
 
+  // A batch, copied: with TPACKET_V3 libpcap hands a block of the ring back as soon as its last packet has been
+  // shown.
   std::size_t read(std::span<CapturePacket> out) override {
     if (out.empty() || finished_) return 0;
-    pcap_pkthdr* header = nullptr;
-    const u_char* bytes = nullptr;
-    int status = pcap_next_ex(handle_.get(), &header, &bytes);
-    if (status == 0) {
+    out_ = out;
+    filled_ = used_ = 0;
+    int status = dispatch();
+    if (filled_ == 0 && status >= 0) {
       // With TPACKET_V3 libpcap's own wait has no end while nothing comes, and nobody could stop the run.
       pollfd wanted{pcap_get_selectable_fd(handle_.get()), POLLIN, 0};
       ::poll(&wanted, 1, timeout_ms_);
-      status = pcap_next_ex(handle_.get(), &header, &bytes);
+      status = dispatch();
     }
-    if (status == 0) return 0;
-    if (status != 1) {
+    if (status < 0 && status != PCAP_ERROR_BREAK) {
       finished_ = true;
       statistics_.problem = fmt::format("the capture on {} ended: {}", interface_, pcap_geterr(handle_.get()));
-      return 0;
     }
-    CapturePacket& packet = out[0];
-    const std::int64_t fraction = header->ts.tv_usec;  // in nanoseconds, where they were granted
-    packet.at =
-        Timestamp(std::chrono::seconds(header->ts.tv_sec) + Nanoseconds(nanoseconds_ ? fraction : fraction * 1000));
-    packet.link = link_;
-    packet.wire_length = std::max<std::uint32_t>(header->len, header->caplen);
-    packet.interface = 0;
-    packet.frame = ++statistics_.packets;
-    packet.bytes = Bytes(bytes, header->caplen);
-    statistics_.bytes_read += header->caplen;
-    return 1;
+    return filled_;
   }
 
   const CaptureStatistics& statistics() override {
@@ -86,7 +77,38 @@ class PcapLive : public LiveCapture {
   bool finished() const override { return finished_; }
 
  private:
+  // Enough for a batch of ordinary packets, and always for one more of the longest kind.
+  static constexpr std::size_t kArena = (std::size_t{1} << 20) + kPacketBytesMax;
+
+  int dispatch() {
+    return pcap_dispatch(handle_.get(), static_cast<int>(std::min<std::size_t>(out_.size() - filled_, 1U << 16)),
+                         &PcapLive::on_packet, reinterpret_cast<u_char*>(this));
+  }
+  static void on_packet(u_char* self, const pcap_pkthdr* header, const u_char* bytes) {
+    reinterpret_cast<PcapLive*>(self)->take(*header, bytes);
+  }
+  void take(const pcap_pkthdr& header, const u_char* bytes) {
+    const std::size_t length = std::min<std::size_t>(header.caplen, kPacketBytesMax);
+    CapturePacket& packet = out_[filled_++];
+    const std::int64_t fraction = header.ts.tv_usec;  // in nanoseconds, where they were granted
+    packet.at =
+        Timestamp(std::chrono::seconds(header.ts.tv_sec) + Nanoseconds(nanoseconds_ ? fraction : fraction * 1000));
+    packet.link = link_;
+    packet.wire_length = std::max<std::uint32_t>(header.len, header.caplen);
+    packet.interface = 0;
+    packet.frame = ++statistics_.packets;
+    std::memcpy(arena_.get() + used_, bytes, length);
+    packet.bytes = Bytes(arena_.get() + used_, length);
+    used_ += length;
+    statistics_.bytes_read += length;
+    // libpcap loses nothing by it: the next call goes on behind this packet.
+    if (used_ + kPacketBytesMax > kArena) pcap_breakloop(handle_.get());
+  }
+
   Handle handle_;
+  std::unique_ptr<std::uint8_t[]> arena_ = std::make_unique_for_overwrite<std::uint8_t[]>(kArena);
+  std::span<CapturePacket> out_;
+  std::size_t filled_ = 0, used_ = 0;
   std::string interface_;
   LinkType link_;
   int timeout_ms_;

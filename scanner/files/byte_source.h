@@ -1,8 +1,10 @@
-// Where the bytes of a capture come from: a file, standard input, or memory (tests and fuzzing).
+// Where the bytes of a capture come from: a file, standard input, or memory (tests and fuzzing). Readers of
+// evidence open theirs by open_source.h, which also unpacks.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,6 +20,9 @@ class ByteSource {
   virtual std::size_t read(std::span<std::uint8_t> into) = 0;
   /// What went wrong, in words; empty: nothing.
   virtual std::string problem() const { return {}; }
+  /// How many bytes of the file as it lies there are used up, where that differs from what was read: compressed
+  /// ones.
+  virtual std::optional<std::uint64_t> bytes_of_file() const { return std::nullopt; }
 };
 
 /// The bytes must outlive it. `piece_max` makes it give less at a time than was asked, as pipes do.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "scanner/files/open_source.h"
 #include "scanner/files/pcap_reader.h"
 #include "scanner/files/pcapng_reader.h"
 
@@ -27,11 +28,8 @@ Result<std::unique_ptr<CaptureReader>> read_capture(std::unique_ptr<ByteSource> 
     case CaptureKind::pcap: reader = PcapReader::open(std::move(buffer)); break;
     case CaptureKind::pcapng: reader = PcapngReader::open(std::move(buffer)); break;
     case CaptureKind::gzip:
-      return file_failure(name, "the capture is compressed with gzip",
-                          "unpack it first: gunzip -c FILE | demarc traffic -r -");
     case CaptureKind::zstd:
-      return file_failure(name, "the capture is compressed with zstd",
-                          "unpack it first: zstdcat FILE | demarc traffic -r -");
+      return file_failure(name, "the capture is compressed more than once", "unpack it by hand once");
     case CaptureKind::other:
       return file_failure(name, "this is neither a pcap nor a pcapng file",
                           "tcpdump -w, dumpcap and Wireshark write them");
@@ -41,8 +39,8 @@ Result<std::unique_ptr<CaptureReader>> read_capture(std::unique_ptr<ByteSource> 
 }
 
 Result<std::unique_ptr<CaptureReader>> open_capture(const std::string& path) {
-  FileSource source = DEMARC_TRY(FileSource::open(path));
-  return read_capture(std::make_unique<FileSource>(std::move(source)), path == "-" ? "standard input" : path);
+  std::unique_ptr<ByteSource> source = DEMARC_TRY(open_source(path));
+  return read_capture(std::move(source), path == "-" ? "standard input" : path);
 }
 
 }  // namespace demarc

@@ -15,7 +15,11 @@ namespace {
 constexpr std::uint32_t kSection = 0x0A0D0D0A, kByteOrder = 0x1A2B3C4D;
 constexpr std::uint32_t kInterface = 1, kPacket = 2, kSimplePacket = 3, kStatistics = 5, kEnhancedPacket = 6;
 constexpr std::uint16_t kOptionEnd = 0;
-constexpr std::uint16_t kIfTsresol = 9, kIfTsoffset = 14, kIsbIfdrop = 5, kIsbOsdrop = 7, kEpbDropcount = 4;
+constexpr std::uint16_t kIfTsresol = 9, kIfFcslen = 13, kIfTsoffset = 14;
+// isb_usrdeliv is no drop count: what it lacks was in the kernel's buffer when the capture ended, and later than
+// it.
+constexpr std::uint16_t kIsbIfdrop = 5, kIsbOsdrop = 7;
+constexpr std::uint16_t kEpbFlags = 2, kEpbDropcount = 4;  // the obsolete block's pack_flags has the same code
 
 bool holds_packet(std::uint32_t type) {
   return type == kPacket || type == kSimplePacket || type == kEnhancedPacket;
@@ -51,7 +55,7 @@ void PcapngReader::stop(std::string problem) {
 
 void PcapngReader::cut(std::size_t needed) {
   if (const std::string error = buffer_.problem(); !error.empty())
-    return stop(fmt::format("{} after frame {}", error, records_));
+    return stop(fmt::format("{}, after frame {}", error, records_));
   if (buffer_.ready().empty()) return stop("");
   stop(fmt::format("the file ends in the middle of a block behind frame {}, at byte {}: {} of {} bytes are there",
                    records_, buffer_.offset(), buffer_.ready().size(), needed));
@@ -150,6 +154,7 @@ void PcapngReader::describe_interface(Bytes body) {
   if (const auto value = option(options, kIfTsresol); value && !value->empty()) interface.resolution = (*value)[0];
   if (const auto value = option(options, kIfTsoffset); value && value->size() >= 8)
     interface.offset_seconds = static_cast<std::int64_t>(u64(value->data()));
+  if (const auto value = option(options, kIfFcslen); value && !value->empty()) interface.fcs_bytes = (*value)[0];
   interfaces_.push_back(interface);
 }
 
@@ -162,6 +167,23 @@ void PcapngReader::interface_statistics(Bytes body) {
     if (const auto value = option(body.subspan(12), code); value && value->size() >= 8)
       drops = saturating_add(drops, u64(value->data()));
   interfaces_[id].drops_reported = std::max(interfaces_[id].drops_reported, drops);
+}
+
+// How many bytes of a frame check sequence this packet has, and how many were lost before it. In one pass over
+// options that may say anything.
+std::uint32_t PcapngReader::read_packet_options(Bytes options, std::uint32_t type, Interface& interface) const {
+  std::uint32_t fcs = interface.fcs_bytes;
+  while (options.size() >= 4) {
+    const std::uint16_t code = u16(options.data()), length = u16(options.data() + 2);
+    if (code == kOptionEnd || length > options.size() - 4) break;
+    const std::uint8_t* value = options.data() + 4;
+    // Bits 5 to 8 of the flags: the length for this one packet, 0: see the interface (§4.3.1).
+    if (code == kEpbFlags && length >= 4 && ((u32(value) >> 5) & 0xF) != 0) fcs = (u32(value) >> 5) & 0xF;
+    if (code == kEpbDropcount && length >= 8 && type == kEnhancedPacket)
+      interface.drops_counted = saturating_add(interface.drops_counted, u64(value));
+    options = options.subspan(std::min<std::size_t>(options.size(), 4 + padded(length)));
+  }
+  return fcs;
 }
 
 // Enhanced packets (§4.3) and the obsolete packet block, which differs in its first word alone.
@@ -179,15 +201,15 @@ bool PcapngReader::enhanced(std::uint32_t type, Bytes body, CapturePacket& out) 
   if (type == kPacket) {
     if (const std::uint16_t drops = u16(b + 2); drops != 0xFFFF)
       interface.drops_counted = saturating_add(interface.drops_counted, drops);
-  } else if (body.size() > behind) {
-    if (const auto value = option(body.subspan(behind), kEpbDropcount); value && value->size() >= 8)
-      interface.drops_counted = saturating_add(interface.drops_counted, u64(value->data()));
   }
+  std::uint32_t fcs = interface.fcs_bytes;
+  if (body.size() > behind) fcs = read_packet_options(body.subspan(behind), type, interface);
   out.at = last_time_ = time(interface, (std::uint64_t{u32(b + 4)} << 32) | u32(b + 8));
   out.link = interface.link;
   out.interface = interfaces_before_ + id;
   out.wire_length = std::max(wire, captured);
   out.bytes = body.subspan(20, captured);
+  if (fcs != 0) out.trim(fcs);
   return true;
 }
 
@@ -205,6 +227,7 @@ bool PcapngReader::simple(Bytes body, CapturePacket& out) {
   out.interface = interfaces_before_;
   out.wire_length = wire;
   out.bytes = body.subspan(4, captured);
+  if (interface.fcs_bytes != 0) out.trim(interface.fcs_bytes);
   return true;
 }
 

@@ -19,7 +19,7 @@ class PcapngReader : public CaptureReader {
 
   std::size_t read(std::span<CapturePacket> out) override;
   const CaptureStatistics& statistics() override;
-  std::shared_ptr<const void> keep() const override { return buffer_.keep(); }
+  std::shared_ptr<const void> keep() override { return buffer_.keep(); }
 
  private:
   struct Interface {
@@ -27,6 +27,7 @@ class PcapngReader : public CaptureReader {
     std::uint32_t snaplen = 0;         // 0: no bound
     std::uint8_t resolution = 6;       // if_tsresol: 10^-n, or 2^-n with the top bit
     std::int64_t offset_seconds = 0;   // if_tsoffset
+    std::uint32_t fcs_bytes = 0;       // if_fcslen
     std::uint64_t drops_counted = 0;   // told packet by packet
     std::uint64_t drops_reported = 0;  // told by the statistics block: since the start of the capture
   };
@@ -37,6 +38,7 @@ class PcapngReader : public CaptureReader {
   Step section(bool may_read);
   Step packet_block(std::uint32_t type, Bytes body, CapturePacket& out);
   bool enhanced(std::uint32_t type, Bytes body, CapturePacket& out);
+  std::uint32_t read_packet_options(Bytes options, std::uint32_t type, Interface& interface) const;
   bool simple(Bytes body, CapturePacket& out);
   void describe_interface(Bytes body);
   void interface_statistics(Bytes body);

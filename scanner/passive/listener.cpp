@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -17,11 +16,11 @@
 #include "probes/wire/decode.h"
 #include "probes/wire/digest.h"
 #include "scanner/capture/bpf.h"
-#include "scanner/files/pcap_writer.h"
 #include "scanner/passive/nat_join.h"
 #include "scanner/passive/pipeline.h"
 #include "scanner/passive/speech.h"
 #include "scanner/passive/tunnel_table.h"
+#include "scanner/passive/watch.h"
 
 namespace demarc {
 
@@ -253,18 +252,6 @@ FlowOptions with_key(FlowOptions options) {
   return options;
 }
 
-// The kernel's clock as of its last tick (at most 10 ms ago): cheap enough to ask after each packet, so that a
-// duration ends on time where packets come one by one and reading never pauses.
-struct CoarseClock {
-  using duration = std::chrono::nanoseconds;
-  using time_point = std::chrono::time_point<CoarseClock, duration>;
-  static time_point now() {
-    timespec t{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return time_point(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
-  }
-};
-
 }  // namespace
 
 Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress,
@@ -404,74 +391,35 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
 
 Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
                                   const ObserveCallback& progress, const std::function<void()>& ready) {
-  std::unique_ptr<LiveCapture> live = DEMARC_TRY(LiveCapture::open(request.live));
-  if (!request.write_only && !is_readable(live->link()))
-    return failure(fmt::format("link type {} of {} is not one that is read", static_cast<unsigned>(live->link()),
-                               request.live.interface));
-  std::optional<PcapWriter> writer;
-  if (!request.write_to.empty())
-    writer = DEMARC_TRY(PcapWriter::create(request.write_to, live->link(), request.live.snaplen));
-
-  FlowEvidence evidence;
-  evidence.file = request.write_to.empty() ? request.live.interface : request.write_to;
   FlowSource source;
-  source.file = evidence.file;
-  source.sensor = request.sensor;
-  evidence.sources.push_back(std::move(source));
   const FlowOptions options = with_key(request.flow);
   Speech speech({.hash_key = options.hash_key});
-  FlowTable table(options, &speech);
+  FlowTable flows(options, &speech);
   TunnelTable tunnels;
-  Decoder decoder(table, evidence.sources[0], 0, request.open_tunnels ? &tunnels : nullptr);
+  std::optional<Decoder> decoder;
   Pipeline pipeline(false);
-
-  using Clock = CoarseClock;
-  const Clock::time_point started = Clock::now();
-  Clock::time_point last_report = started;
-  if (ready) ready();
-  ObserveProgress so_far;
-  std::array<CapturePacket, 1> one;
-  bool disk_full = false;
-  while (!stop.load(std::memory_order_relaxed) && !live->finished()) {
-    const std::size_t count = live->read(one);
-    if (count != 0) {
-      if (writer && !writer->write(one[0].at, one[0].bytes, one[0].wire_length)) {
-        disk_full = true;
-        break;
-      }
-      if (request.write_only)
-        ++evidence.sources[0].packets;
-      else
-        decoder.feed(one, nullptr, pipeline);
-      ++so_far.packets;
-      if (request.packets_max != 0 && so_far.packets == request.packets_max) break;
-    }
-    const Clock::time_point now = Clock::now();
-    if (request.duration_max.count() != 0 && now - started >= request.duration_max) break;
-    if (now - last_report >= std::chrono::milliseconds(250)) {
-      last_report = now;
-      if (writer && !writer->flush()) {
-        disk_full = true;
-        break;
-      }
-      if (progress) {
-        so_far.conversations = table.conversations();
-        so_far.dropped = live->statistics().dropped;
-        progress(so_far);
-      }
-    }
-  }
-  FlowSource& seen = evidence.sources[0];
-  const CaptureStatistics& statistics = live->statistics();
-  seen.dropped = statistics.dropped;
-  if (!statistics.problem.empty()) seen.problem = statistics.problem;
-  table.finish(evidence);
-  evidence.tunnels = tunnels.tunnels();
-  evidence.services = speech.take_services();
-  evidence.parents = speech.take_parents();
-  if (writer) DEMARC_TRY(writer->close());
-  evidence.complete = !disk_full && statistics.problem.empty();
-  return evidence;
+  WatchTable table;
+  table.source = &source;
+  table.feed = [&](std::span<const CapturePacket> packets) {
+    if (!decoder) decoder.emplace(flows, source, 0, request.open_tunnels ? &tunnels : nullptr);
+    decoder->feed(packets, nullptr, pipeline);
+  };
+  table.rotate = [&](FlowEvidence& evidence) {
+    flows.rotate(evidence);
+    evidence.services = speech.services();
+    evidence.parents = speech.parents();
+    evidence.tunnels = tunnels.tunnels();
+    decoder.reset();
+  };
+  table.finish = [&](FlowEvidence& evidence) {
+    flows.finish(evidence);
+    evidence.tunnels = tunnels.tunnels();
+    evidence.services = speech.take_services();
+    evidence.parents = speech.take_parents();
+  };
+  table.conversations = [&] { return flows.conversations(); };
+  table.open_conversations = [&] { return flows.open_conversations(); };
+  return watch(request, stop, progress, ready, std::move(table));
 }
 
 }  // namespace demarc

@@ -46,18 +46,37 @@ struct ObserveRequest {
 Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallback& progress = {},
                              const std::atomic<bool>* stop = nullptr);
 
+/// What a watch saw between two points in time, by the clock on the wall.
+struct LiveInterval {
+  FlowEvidence evidence;  // conversations that live on stand in it with what they moved in this interval
+  Timestamp from, until;
+  std::uint64_t bytes = 0;                // on the wire
+  std::uint64_t conversations_begun = 0;  // in this interval
+  std::uint64_t conversations_open = 0;   // that are still followed
+  bool last = false;                      // the watch ends with it
+};
+
 struct LiveRequest {
-  LiveOptions live;
+  LiveOptions live;  // without an interface, if `follow` names files
+  /// Captures that are still being written: files, directories, patterns, or "-" alone; see scanner/files/follow.h.
+  std::vector<std::string> follow;
+  bool follow_poll_only = false;
   std::string sensor;
   std::string write_to;                       // a pcap file with every packet; empty: none
   bool write_only = false;                    // do not follow conversations, only write
   std::uint64_t packets_max = 0;              // -c; 0: until stopped
   std::chrono::milliseconds duration_max{0};  // 0: until stopped
-  bool open_tunnels = false;                  // as in ObserveRequest
+  std::chrono::milliseconds idle_max{0};      // ends when nothing came for so long; 0: never
+  /// Tells what was seen in intervals of this length, which begin at its multiples, and the rest at the end. 0:
+  /// never; then all of it is the result.
+  std::chrono::seconds every{0};
+  std::function<bool(LiveInterval&)> on_interval;  // with `every`; false ends the watch
+  bool open_tunnels = false;                       // as in ObserveRequest
   FlowOptions flow;
 };
 
-/// `ready` is called once the interface is open and packets are being kept.
+/// `ready` is called once the interface is open and packets are being kept. With `every` the result has no flows:
+/// they have been told.
 Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<bool>& stop,
                                   const ObserveCallback& progress = {}, const std::function<void()>& ready = {});
 

@@ -1,4 +1,5 @@
-// Writes the seeds for frame_fuzz, pcap_fuzz and pcapng_fuzz: small captures that between them use every feature.
+// Writes the seeds for frame_fuzz, pcap_fuzz, pcapng_fuzz and unpack_fuzz: small captures that between them use
+// every feature.
 //   capture_seeds tests/fuzz/corpus
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@
 #include "probes/wire/decode.h"
 #include "scanner/files/pcap_writer.h"
 #include "scanner/files/pcapng_writer.h"
+#include "tests/scanner/files/packed.h"
 
 namespace {
 
@@ -154,6 +156,30 @@ void pcapngs(const std::filesystem::path& folder) {
   }
 }
 
+// A small capture as gzip and zstd pack it: one member, two of them, stored instead of packed, a frame to be
+// skipped.
+void unpacks(const std::filesystem::path& folder) {
+  std::vector<std::uint8_t> file;
+  append_pcap_header({}, file);
+  for (const Frame& packet : packets(false)) {
+    const Frame frame = craft_frame(LinkType::ethernet, packet);
+    append_pcap_packet({}, Timestamp::from_seconds(1'795'000'000), frame, static_cast<std::uint32_t>(frame.size()),
+                       file);
+  }
+  const Bytes first = Bytes(file).first(400), rest = Bytes(file).subspan(400);
+  const auto joined = [](std::vector<std::uint8_t> a, const std::vector<std::uint8_t>& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  };
+  write(folder / "gzip", gzipped(file));
+  write(folder / "gzip-members", joined(gzipped(first), gzipped(rest)));
+  write(folder / "gzip-stored", gzipped(first, 0));
+  write(folder / "gzip-padded", joined(gzipped(first), std::vector<std::uint8_t>(40, 0)));
+  write(folder / "zstd", zstd_packed(file));
+  write(folder / "zstd-frames", joined(zstd_packed(first), zstd_packed(rest, 19)));
+  write(folder / "zstd-skipped", joined({0x50, 0x2A, 0x4D, 0x18, 2, 0, 0, 0, 1, 2}, zstd_packed(first)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -165,5 +191,6 @@ int main(int argc, char** argv) {
   frames(corpus / "frame");
   pcaps(corpus / "pcap");
   pcapngs(corpus / "pcapng");
+  unpacks(corpus / "unpack");
   return 0;
 }

@@ -5,11 +5,15 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -61,6 +65,17 @@ LiveOptions on_loopback(std::string filter) {
   return options;
 }
 
+void set_loopback(bool up) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  REQUIRE(fd >= 0);
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  REQUIRE(::ioctl(fd, SIOCGIFFLAGS, &request) == 0);
+  request.ifr_flags = static_cast<short>(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+  REQUIRE(::ioctl(fd, SIOCSIFFLAGS, &request) == 0);
+  ::close(fd);
+}
+
 std::atomic<bool> stop_asked{false};
 void on_sigterm(int) { stop_asked = true; }
 
@@ -68,14 +83,14 @@ class SigtermSetsTheFlag {
  public:
   SigtermSetsTheFlag() {
     stop_asked = false;
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_sigterm;
     ::sigaction(SIGTERM, &action, &before_);
   }
   ~SigtermSetsTheFlag() { ::sigaction(SIGTERM, &before_, nullptr); }
 
  private:
-  struct sigaction before_{};
+  struct sigaction before_ {};
 };
 
 }  // namespace
@@ -210,6 +225,119 @@ TEST_CASE("a count ends it, and the file holds what was counted") {
   CHECK(packets == 3);
   CHECK((*reader)->statistics().problem.empty());
   std::filesystem::remove(path);
+}
+
+TEST_CASE("the ring is one of blocks, TPACKET_V3: with single frames a burst is lost sooner") {
+  auto live = LiveCapture::open(on_loopback(""));
+  REQUIRE(live.has_value());
+  // Which of our descriptors is a packet socket, the kernel says.
+  int rings = 0;
+  for (int fd = 0; fd < 256; ++fd) {
+    int domain = 0, version = -1;
+    socklen_t size = sizeof domain;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_PACKET) continue;
+    size = sizeof version;
+    REQUIRE(::getsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, &size) == 0);
+    CHECK(version == TPACKET_V3);
+    ++rings;
+  }
+  CHECK(rings == 1);
+}
+
+TEST_CASE("a batch has many packets, of all sizes, and each its own bytes") {
+  LiveOptions options = on_loopback(fmt::format("udp dst port {}", kPort));
+  options.buffer_bytes = 64U << 20;
+  auto live = LiveCapture::open(options);
+  REQUIRE(live.has_value());
+  Sender sender;
+  constexpr std::size_t kSent = 500;
+  for (std::size_t i = 0; i < kSent; ++i)
+    sender.send(std::string(i % 100 == 99 ? 60'000 : 10 + i % 700, static_cast<char>('A' + i % 26)));
+  std::array<CapturePacket, 256> batch;
+  std::size_t seen = 0, largest = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  while (seen < kSent && std::chrono::steady_clock::now() - begun < kLong) {
+    const std::size_t count = (*live)->read(batch);
+    largest = std::max(largest, count);
+    for (std::size_t i = 0; i < count; ++i, ++seen) {
+      PacketView view;
+      REQUIRE(decode(batch[i].link, batch[i].bytes, batch[i].wire_length, view));
+      REQUIRE(view.payload.size() == (seen % 100 == 99 ? 60'000 : 10 + seen % 700));
+      for (const std::uint8_t byte : view.payload) REQUIRE(byte == static_cast<std::uint8_t>('A' + seen % 26));
+    }
+  }
+  CHECK(seen == kSent);
+  CHECK(largest > 1);
+}
+
+TEST_CASE("an interface that goes down and comes up again is watched on") {
+  const std::atomic<bool> never{false};
+  LiveRequest request;
+  request.live = on_loopback(fmt::format("udp dst port {}", kPort));
+  request.packets_max = 4;
+  request.duration_max = std::chrono::duration_cast<std::chrono::milliseconds>(kLong);
+  std::thread other;
+  auto evidence = observe_live(request, never, {}, [&] {
+    other = std::thread([] {
+      Sender sender;
+      sender.send("before");
+      sender.send("before");
+      set_loopback(false);
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      set_loopback(true);
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      sender.send("after");
+      sender.send("after");
+    });
+  });
+  other.join();
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->sources.at(0).packets == 4);
+  CHECK(evidence->complete);
+}
+
+TEST_CASE("intervals tell everything once, and a conversation that goes on stands in each") {
+  std::atomic<bool> stop{false};
+  LiveRequest request;
+  request.live = on_loopback(fmt::format("udp port {}", kPort));
+  request.every = std::chrono::seconds(1);
+  request.sensor = "tap";
+  std::vector<LiveInterval> told;
+  request.on_interval = [&](LiveInterval& interval) {
+    told.push_back(std::move(interval));
+    return true;
+  };
+  std::thread other;
+  std::uint64_t sent = 0;
+  auto evidence = observe_live(request, stop, {}, [&] {
+    other = std::thread([&] {
+      Sender sender;
+      for (; sent < 25; ++sent) {
+        sender.send("tick");
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(400));  // past the ring's own patience
+      stop = true;
+    });
+  });
+  other.join();
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->flows.empty());
+  REQUIRE(told.size() >= 3);
+  std::uint64_t packets = 0, in_flows = 0;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const LiveInterval& interval = told[i];
+    CHECK(interval.last == (i + 1 == told.size()));
+    if (i != 0) CHECK(interval.from >= told[i - 1].until);
+    REQUIRE(interval.evidence.sources.size() == 1);
+    CHECK(interval.evidence.sources[0].sensor == "tap");
+    CHECK(interval.evidence.sources[0].file == "lo");
+    packets += interval.evidence.sources[0].packets;
+    for (const ObservedFlow& flow : interval.evidence.flows) in_flows += flow.packets_out + flow.packets_in;
+    for (const TrafficNoise& noise : interval.evidence.noise) in_flows += noise.packets;
+  }
+  CHECK(packets == sent);
+  CHECK(in_flows == packets);
 }
 
 }  // namespace demarc

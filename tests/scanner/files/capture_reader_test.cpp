@@ -29,10 +29,8 @@ TEST_CASE("what is no capture is refused with a hint") {
   };
   for (const Row& row :
        {Row{"", "the capture is empty", "an interrupted tcpdump leaves such a file; -U writes packet by packet"},
-        Row{"\x1F\x8B\x08\x00", "the capture is compressed with gzip",
-            "unpack it first: gunzip -c FILE | demarc traffic -r -"},
-        Row{"\x28\xB5\x2F\xFD", "the capture is compressed with zstd",
-            "unpack it first: zstdcat FILE | demarc traffic -r -"},
+        Row{"\x1F\x8B\x08\x00", "the capture is compressed more than once", "unpack it by hand once"},
+        Row{"\x28\xB5\x2F\xFD", "the capture is compressed more than once", "unpack it by hand once"},
         Row{"<?xml version", "this is neither a pcap nor a pcapng file",
             "tcpdump -w, dumpcap and Wireshark write them"},
         Row{"\xA1\xB2\xC3\xD4", "the pcap header is cut: 4 of 24 bytes are there",

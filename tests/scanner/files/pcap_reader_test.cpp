@@ -103,4 +103,92 @@ TEST_CASE("many packets across the window's edge") {
   for (const ReadPacket& packet : read.packets) CHECK(packet.bytes == big);
 }
 
+namespace {
+void put32(std::vector<std::uint8_t>& file, std::size_t at, std::uint32_t value) {
+  for (int i = 0; i < 4; ++i) file[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+}
+}  // namespace
+
+TEST_CASE("Kuznetzov's two headers share a magic, and the records tell which one it is") {
+  for (const std::size_t more : {8U, 12U}) {
+    std::vector<std::uint8_t> file;
+    append_pcap_header({.modified = true}, file);
+    for (int i = 0; i < 4; ++i) {
+      std::vector<std::uint8_t> record;
+      append_pcap_packet({}, kStart + Nanoseconds(i * 1000), bytes_of("0123456789"), 10, record);
+      record.insert(record.begin() + 16, more, 0x00);
+      file.insert(file.end(), record.begin(), record.end());
+    }
+    for (const std::size_t piece : {std::size_t{3}, SIZE_MAX}) {
+      const ReadCapture read = read_all(file, piece);
+      CAPTURE(more);
+      REQUIRE(read.packets.size() == 4);
+      CHECK(read.packets[3].bytes == "0123456789");
+      CHECK(read.statistics.problem.empty());
+    }
+  }
+}
+
+TEST_CASE("a frame check sequence is no part of the packet") {
+  std::vector<std::uint8_t> file;
+  append_pcap_header({}, file);
+  put32(file, 20, 0x24000001);  // Ethernet; two times two bytes
+  append_pcap_packet({}, kStart, bytes_of("packetFCS!"), 10, file);
+  append_pcap_packet({}, kStart, bytes_of("cut"), 60, file);
+  append_pcap_packet({}, kStart, bytes_of("x"), 1, file);  // shorter than what should be at its end
+  const ReadCapture read = read_all(file);
+  REQUIRE(read.packets.size() == 3);
+  CHECK(read.packets[0].bytes == "packet");
+  CHECK(read.packets[0].wire_length == 6);
+  CHECK(read.packets[0].link == LinkType::ethernet);
+  CHECK(read.packets[1].bytes == "cut");
+  CHECK(read.packets[1].wire_length == 56);
+  CHECK(read.packets[2].bytes.empty());
+  put32(file, 20, 0x20000001);  // without the bit the four others mean nothing
+  CHECK(read_all(file).packets.at(0).bytes == "packetFCS!");
+}
+
+TEST_CASE("old versions have the two lengths the other way round") {
+  for (const std::uint8_t minor : {std::uint8_t{2}, std::uint8_t{3}, std::uint8_t{4}}) {
+    std::vector<std::uint8_t> file;
+    append_pcap_header({}, file);
+    file[6] = minor;
+    append_pcap_packet({}, kStart, bytes_of("0123456789"), 60, file);
+    if (minor < 4) {
+      put32(file, 24 + 8, 60);
+      put32(file, 24 + 12, 10);
+    }
+    const ReadCapture read = read_all(file);
+    REQUIRE(read.packets.size() == 1);
+    CHECK(read.packets[0].bytes == "0123456789");
+    CHECK(read.packets[0].wire_length == 60);
+  }
+}
+
+TEST_CASE("captures put one behind the other are all read, each as it is") {
+  auto file = three_packets({});
+  const auto second = three_packets({.little_endian = false, .nanoseconds = true, .link = LinkType::raw});
+  file.insert(file.end(), second.begin(), second.end());
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, SIZE_MAX}) {
+    const ReadCapture read = read_all(file, piece);
+    REQUIRE(read.packets.size() == 6);
+    CHECK(read.packets[5].bytes == "third, cut");
+    CHECK(read.packets[5].link == LinkType::raw);
+    CHECK(read.packets[5].interface == 1);
+    CHECK(read.packets[5].frame == 6);
+    CHECK(read.packets[4].at == kStart + Nanoseconds(2'002'003));
+    CHECK(read.statistics.problem.empty());
+  }
+  // A packet of 2055 without a byte is a packet where no version follows.
+  std::vector<std::uint8_t> future;
+  append_pcap_header({}, future);
+  append_pcap_packet({}, Timestamp::from_seconds(0xA1B2C3D4), {}, 0, future);
+  append_pcap_packet({}, kStart, bytes_of("behind it"), 9, future);
+  for (const std::size_t piece : {std::size_t{1}, SIZE_MAX}) {
+    const ReadCapture read = read_all(future, piece);
+    REQUIRE(read.packets.size() == 2);
+    CHECK(read.packets[1].bytes == "behind it");
+  }
+}
+
 }  // namespace demarc

@@ -1,0 +1,179 @@
+// Both libraries take pieces and give pieces. What is decided here is what they leave open: what may stand between
+// and behind members, how much memory a frame may ask for, and how much may come out.
+#include "scanner/files/unpacking.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+#include <limits>
+#include <new>
+
+namespace demarc {
+
+namespace {
+
+constexpr std::size_t kPackedPiece = std::size_t{256} << 10;
+// A first look costs no more than this, whatever room it offers.
+constexpr std::size_t kFirstPiece = std::size_t{64} << 10;
+
+class GzipUnpacker : public Unpacker {
+ public:
+  GzipUnpacker() {
+    // 15 bits of window (32 KiB, all there is), + 16: a gzip header and its checksum, not zlib's (RFC 1952).
+    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw std::bad_alloc();
+  }
+  GzipUnpacker(const GzipUnpacker&) = delete;
+  GzipUnpacker& operator=(const GzipUnpacker&) = delete;
+  ~GzipUnpacker() override { inflateEnd(&stream_); }
+
+  bool step(Bytes& in, std::span<std::uint8_t>& out) override {
+    if (boundary_ && !begin_member(in)) return problem_.empty();
+    stream_.next_in = const_cast<Bytef*>(in.data());  // zlib's interface, it only reads
+    stream_.avail_in = static_cast<uInt>(std::min<std::size_t>(in.size(), std::numeric_limits<uInt>::max()));
+    stream_.next_out = out.data();
+    stream_.avail_out = static_cast<uInt>(std::min<std::size_t>(out.size(), std::numeric_limits<uInt>::max()));
+    const std::size_t in_before = stream_.avail_in, out_before = stream_.avail_out;
+    const int status = inflate(&stream_, Z_NO_FLUSH);
+    in = in.subspan(in_before - stream_.avail_in);
+    out = out.subspan(out_before - stream_.avail_out);
+    if (status == Z_STREAM_END) {
+      boundary_ = true;
+      members_ = true;
+      return true;
+    }
+    if (status == Z_OK || status == Z_BUF_ERROR) return true;  // the second: it wants more of either
+    problem_ = stream_.msg != nullptr ? stream_.msg : "it is no gzip data";
+    return false;
+  }
+  bool at_boundary() const override { return boundary_; }
+  std::string problem() const override { return problem_; }
+
+ private:
+  // Behind a member comes another one, or zeros to the end (tapes and block devices pad with them, and gzip(1)
+  // takes no notice). False: nothing to inflate in these bytes.
+  bool begin_member(Bytes& in) {
+    if (members_) {
+      while (!in.empty() && in[0] == 0) {
+        padded_ = true;
+        in = in.subspan(1);
+      }
+      if (in.empty()) return false;
+      if (padded_ || in[0] != 0x1F) {
+        problem_ = "what follows the last member is not gzip data";
+        return false;
+      }
+      inflateReset(&stream_);
+    }
+    if (in.empty()) return false;
+    boundary_ = false;
+    return true;
+  }
+  z_stream stream_{};
+  bool boundary_ = true, members_ = false, padded_ = false;
+  std::string problem_;
+};
+
+class ZstdUnpacker : public Unpacker {
+ public:
+  ZstdUnpacker() : stream_(ZSTD_createDStream()) {
+    if (stream_ == nullptr) throw std::bad_alloc();
+    ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, kWindowLogMax);
+  }
+  ZstdUnpacker(const ZstdUnpacker&) = delete;
+  ZstdUnpacker& operator=(const ZstdUnpacker&) = delete;
+  ~ZstdUnpacker() override { ZSTD_freeDStream(stream_); }
+
+  bool step(Bytes& in, std::span<std::uint8_t>& out) override {
+    ZSTD_inBuffer from{in.data(), in.size(), 0};
+    ZSTD_outBuffer to{out.data(), out.size(), 0};
+    const std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
+    in = in.subspan(from.pos);
+    out = out.subspan(to.pos);
+    if (ZSTD_isError(left) == 0) {
+      // 0: a frame is decoded and flushed; the next call begins another one, which is how frames follow one
+      // another. A call that moved nothing says nothing new.
+      if (left == 0 || from.pos != 0 || to.pos != 0) boundary_ = left == 0;
+      return true;
+    }
+    switch (ZSTD_getErrorCode(left)) {
+      case ZSTD_error_frameParameter_windowTooLarge:
+        problem_ = "it was packed with a window of more than 128 MiB; zstd -d --long=31 unpacks it";
+        break;
+      case ZSTD_error_prefix_unknown: problem_ = "what follows the last frame is not zstd data"; break;
+      case ZSTD_error_dictionary_wrong: problem_ = "it was packed with a dictionary; zstd -d -D unpacks it"; break;
+      default: problem_ = ZSTD_getErrorName(left);
+    }
+    return false;
+  }
+  bool at_boundary() const override { return boundary_; }
+  std::string problem() const override { return problem_; }
+
+ private:
+  // 128 MiB, what zstd itself takes without being told otherwise: a frame asks for its window's memory.
+  static constexpr int kWindowLogMax = 27;
+  ZSTD_DStream* stream_;
+  bool boundary_ = true;
+  std::string problem_;
+};
+
+}  // namespace
+
+std::unique_ptr<Unpacker> make_gzip_unpacker() { return std::make_unique<GzipUnpacker>(); }
+std::unique_ptr<Unpacker> make_zstd_unpacker() { return std::make_unique<ZstdUnpacker>(); }
+
+UnpackingSource::UnpackingSource(std::unique_ptr<ByteSource> packed, std::unique_ptr<Unpacker> unpacker,
+                                 const UnpackLimits& limits)
+    : packed_(std::move(packed)), unpacker_(std::move(unpacker)), limits_(limits) {}
+
+std::size_t UnpackingSource::read(std::span<std::uint8_t> into) {
+  if (into.empty()) return 0;
+  if (first_) into = into.first(std::min(into.size(), kFirstPiece));
+  std::size_t count = 0;
+  if (!done_) count = unpack_some(into);
+  if (count == 0) {
+    done_ = true;
+    problem_ = found_;
+  }
+  return count;
+}
+
+std::size_t UnpackingSource::unpack_some(std::span<std::uint8_t> into) {
+  std::span<std::uint8_t> room = into;
+  while (!room.empty() && !done_) {
+    if (waiting_.empty() && !input_ended_) {
+      if (room.size() != into.size()) break;  // somebody waits for what there is, and a pipe may be slow
+      piece_.resize(first_ ? kFirstPiece : kPackedPiece);
+      const std::size_t count = packed_->read(piece_);
+      waiting_ = Bytes(piece_).first(count);
+      first_ = false;
+      input_ended_ = count == 0;
+    }
+    const std::size_t in_before = waiting_.size(), out_before = room.size();
+    const bool sound = unpacker_->step(waiting_, room);
+    taken_ += in_before - waiting_.size();
+    given_ += out_before - room.size();
+    if (!sound) {
+      done_ = true;
+      found_ = fmt::format("the compressed file is damaged at byte {}: {}", taken_, unpacker_->problem());
+    } else if (given_ > limits_.free_bytes && given_ / limits_.ratio_max > taken_) {
+      done_ = true;
+      found_ = fmt::format(
+          "the compressed file was given up at byte {}: {} bytes came out of them, more than {} for each; if that "
+          "is no "
+          "trap, unpack it first and give the result",
+          taken_, given_, limits_.ratio_max);
+    } else if (input_ended_ && in_before == waiting_.size() && out_before == room.size()) {
+      done_ = true;
+      if (!packed_->problem().empty())
+        found_ = packed_->problem();
+      else if (!unpacker_->at_boundary())
+        found_ = fmt::format("the compressed file is cut: it ends in the middle, at byte {}", taken_);
+    }
+  }
+  return into.size() - room.size();
+}
+
+}  // namespace demarc
