@@ -21,6 +21,7 @@
 
 #include "scanner/passive/distinct.h"
 #include "scanner/passive/hash_index.h"
+#include "scanner/passive/pages.h"
 
 namespace demarc {
 
@@ -143,7 +144,10 @@ struct Sink {
 // Whether a hash was seen lately: forgets everything when a sixteenth of its bits are set.
 class Doorkeeper {
  public:
-  void resize(std::size_t bytes) { words_.assign(std::bit_floor(std::max<std::size_t>(bytes, 4096)) / 8, 0); }
+  // Memory that is not touched before an attempt is: most tables see few.
+  void resize(std::size_t bytes) {
+    words_ = Pages<std::uint64_t>(std::bit_floor(std::max<std::size_t>(bytes, 4096)) / 8);
+  }
   void prefetch(std::uint32_t hash) const { __builtin_prefetch(&words_[word(hash)], 1); }
   bool seen(std::uint32_t hash) {
     std::uint64_t& word_ = words_[word(hash)];
@@ -154,17 +158,18 @@ class Doorkeeper {
     return false;
   }
   void tidy() {
-    if (set_ >= words_.size() * 4) clear();
+    if (set_ < words_.size() * 4) return;
+    std::fill_n(words_.data(), words_.size(), 0);
+    set_ = 0;
   }
   void clear() {
-    std::fill(words_.begin(), words_.end(), 0);
-    set_ = 0;
+    if (std::exchange(set_, 0) != 0) words_ = Pages<std::uint64_t>(words_.size());
   }
   std::size_t bytes() const { return words_.size() * 8; }
 
  private:
   std::size_t word(std::uint32_t hash) const { return (hash >> 6) & (words_.size() - 1); }
-  std::vector<std::uint64_t> words_;
+  Pages<std::uint64_t> words_;
   std::size_t set_ = 0;
 };
 

@@ -141,7 +141,7 @@ TEST_CASE("several tables, in turns, and a drain in the middle") {
 
 TEST_CASE("it can be left at any moment") {
   const std::vector<Seen> packets = traffic(4, 1000);
-  for (const std::size_t count : {0, 1, 255, 256, 257, 999}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 255, 256, 257, 999}) {
     FlowTable table(options_for_tests());
     Pipeline pipeline(true);
     for (std::size_t i = 0; i < count; ++i) put(pipeline, table, packets[i], i + 1);
