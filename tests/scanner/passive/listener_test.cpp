@@ -199,6 +199,46 @@ TEST_CASE("a stop leaves the evidence incomplete") {
   CHECK_FALSE(evidence->complete);
 }
 
+TEST_CASE("two threads give the same evidence as one, over many windows of the reader") {
+  const Folder folder;
+  std::vector<Frame> packets;
+  for (std::uint16_t i = 0; i < 3000; ++i) {
+    const auto port = static_cast<std::uint16_t>(20000 + i % 700);
+    packets.push_back(
+        craft_tcp(kClient, kServer, {.source_port = port, .port = 22, .seq = 99, .flags = tcp_flag::syn}));
+    packets.push_back(craft_tcp(
+        kServer, kClient,
+        {.source_port = 22, .port = port, .seq = 499, .ack = 100, .flags = tcp_flag::syn | tcp_flag::ack}));
+    packets.push_back(craft_tcp(kClient, kServer,
+                                {.source_port = port, .port = 22, .seq = 100, .ack = 500, .flags = tcp_flag::ack}));
+    packets.push_back(craft_tcp(kServer, kClient,
+                                {.source_port = 22,
+                                 .port = port,
+                                 .seq = 500,
+                                 .ack = 100,
+                                 .flags = tcp_flag::ack,
+                                 .payload = "SSH-2.0-OpenSSH_9.2p1\r\n" + std::string(1200, 'x')}));
+  }
+  const std::string path = folder.write("dmz.pcap", pcap_of(packets));
+  ObserveRequest request = request_for({{path, "tap"}});
+  request.threads = 1;
+  const auto one = observe(request);
+  request.threads = 2;
+  const auto two = observe(request);
+  REQUIRE(one.has_value());
+  REQUIRE(two.has_value());
+  REQUIRE(one->flows.size() == two->flows.size());
+  REQUIRE(one->services.size() == 1);
+  CHECK(one->services == two->services);
+  for (std::size_t i = 0; i < one->flows.size(); ++i) {
+    CHECK(one->flows[i].service == 0);
+    CHECK(two->flows[i].service == 0);
+    CHECK(one->flows[i].conversations == two->flows[i].conversations);
+    CHECK(one->flows[i].bytes_in == two->flows[i].bytes_in);
+    CHECK(one->flows[i].states == two->flows[i].states);
+  }
+}
+
 TEST_CASE("progress is told, the last time with everything") {
   const Folder folder;
   const auto bytes = pcap_of(conversation());
