@@ -112,6 +112,13 @@ void add_selection(CLI::App& app, Selection& s, std::vector<std::string>* vantag
       "-n", [] {}, "Names are never resolved; accepted for habit's sake");
 }
 
+void add_memory(CLI::App& app, std::uint64_t& memory_mib) {
+  app.add_option("--memory", memory_mib,
+                 "For following conversations (default: a quarter of the machine's, half of a limit, at most 2048)")
+      ->type_name("MIB")
+      ->check(CLI::Range(32, 1048576));
+}
+
 std::string report_formats_text() { return fmt::format("{}", fmt::join(report_format_names(), ", ")); }
 
 /// nmap's spellings that a POSIX option parser cannot know.
@@ -248,6 +255,7 @@ int run_command_line(int argc, char** argv) {
                         "The captures are still being written: wait for more, and for the next file of a ring");
   traffic_app->add_option("--filter", traffic.filter, "BPF expression: only these packets")->type_name("EXPR");
   traffic_app->add_option("-c,--count", traffic.count, "Stop after this many packets")->type_name("N");
+  add_memory(*traffic_app, traffic.memory_mib);
   traffic_app->add_option("--sampling", traffic.sampling, "Flow records: their sensor saw one packet in N")
       ->type_name("N");
   traffic_app->add_option("--duration", traffic.duration, "Stop listening after this time: 90s, 15m, 2h")
@@ -320,6 +328,7 @@ int run_command_line(int argc, char** argv) {
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
   verify_app->add_option("--sensor", verify.sensor, "Where captures and flow records were made")->type_name("NAME");
+  add_memory(*verify_app, verify.memory_mib);
   verify_app->add_option("--sampling", verify.sampling, "Flow records: their sensor saw one packet in N")
       ->type_name("N");
   verify_app

@@ -63,7 +63,7 @@ Result<std::string> directory_of(const ScanCommand& command) {
     std::erase_if(dir, [](char c) { return c == ':'; });
   }
   while (dir.size() > 1 && dir.ends_with('/')) dir.pop_back();
-  struct stat info{};
+  struct stat info {};
   bool there = stat(dir.c_str(), &info) == 0;
   if (there && !S_ISDIR(info.st_mode))
     return file_failure(dir, "it is no directory", "--all writes one journal for each vantage point: -o DIR/");
@@ -119,7 +119,7 @@ Result<Fleet> prepare(const ScanCommand& command, const LoadedRules& loaded, con
     if (!is_plain_word(v->name))
       return std::unexpected(Error{v->where, fmt::format("'{}' cannot be named on another machine", v->name),
                                    "letters, digits, '-', '_' and '.' for vantage points of --all"});
-    struct stat info{};
+    struct stat info {};
     bool there = stat(setup.journal.c_str(), &info) == 0;
     if (there && command.resume.empty())
       return file_failure(setup.journal, "the journal is there already",

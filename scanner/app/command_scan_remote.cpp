@@ -73,7 +73,7 @@ void on_input(int) {
 }
 
 Result<void> watch_input(std::string_view already_read) {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_input;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
@@ -105,7 +105,7 @@ int run_scan_remote(const ScanCommand& command) {
   ScanCommand scan = command;
   scan.remote = false;  // from here on it is a scan like any other
   if (scan.selection.scope_limit.empty()) {
-    struct stat info{};
+    struct stat info {};
     // Anything but "it is not there" must not be taken for "anything goes": reading it says why it cannot be read.
     if (stat(kScopeLimit, &info) == 0 || errno != ENOENT) scan.selection.scope_limit = kScopeLimit;
   }

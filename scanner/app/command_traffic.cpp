@@ -98,8 +98,8 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
     judged.erase(judged.find_last_not_of(' ') + 1);
     out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
-                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in,
-                       judged);
+                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f),
+                       f->bytes_out, f->bytes_in, judged);
   }
   if (!evidence.noise.empty())
     out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
@@ -279,9 +279,8 @@ int run_traffic(const TrafficCommand& command) {
     if (!outputs) return say(outputs.error()), kCouldNotRun;
   }
 
-  FlowOptions flow;
+  FlowOptions flow = flow_options(rules, command.memory_mib);
   flow.per_conversation = command.conversations;
-  server_ports(rules, flow.server_ports_tcp, flow.server_ports_udp);
   Progress progress(command.common, live ? "listening" : "reading captures", "packets/s");
   auto started = std::chrono::steady_clock::now();
   ObserveCallback show = [&](const ObserveProgress& p) {
@@ -401,6 +400,7 @@ int run_traffic(const TrafficCommand& command) {
     request.open_tunnels = command.tunnels;
     request.flow = flow;
     std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
+    CaptureDigests digests;
     for (NamedFile named : list->files) {
       if (named.place.empty()) named.place = command.sensor;
       EvidenceFile row;
@@ -416,17 +416,19 @@ int run_traffic(const TrafficCommand& command) {
       } else {
         request.captures.push_back({named.file, named.place});
         if (named.file == "-" || flows_only) continue;  // only a verdict names its evidence
-        Result<FileDigest> digest = sha256_of_file(named.file);
-        if (!digest) return say(digest.error()), kCouldNotRun;
-        row.sha256 = digest->sha256;
-        row.size = digest->size;
+        digests.add(named.file, snapshot.files.size());
       }
       snapshot.files.push_back(std::move(row));
     }
     if (!flow_files.empty() && (!command.filter.empty() || command.count != 0))
       return say(Error{{}, "a filter and -c count packets, and flow records have none", ""}), kCouldNotRun;
     evidence = FlowEvidence{};
-    if (!request.captures.empty()) evidence = observe(request, show, &stop);
+    if (!request.captures.empty()) {
+      digests.begin();
+      evidence = observe(request, show, &stop);
+      if (Result<void> digested = digests.fill(snapshot.files); !digested)
+        return say(digested.error()), kCouldNotRun;
+    }
     if (evidence && !flow_files.empty()) {
       RecordFlowOptions record_options;
       record_options.per_conversation = command.conversations;

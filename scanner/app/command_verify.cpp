@@ -56,9 +56,9 @@ int run_verify(const VerifyCommand& command) {
     if (!read) return say(read.error()), kCouldNotRun;
     baseline = std::move(*read);
   }
-  Result<Snapshot> snapshot =
-      read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.tunnels, command.sampling},
-                    command.common);
+  Result<Snapshot> snapshot = read_evidence({command.evidence, command.vantage, command.sensor, &rules,
+                                             command.tunnels, command.sampling, command.memory_mib},
+                                            command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   if (stop_on_signals())
     return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;

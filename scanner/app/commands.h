@@ -108,7 +108,8 @@ struct TrafficCommand {
   std::vector<std::string> captures;  // -r
   std::string interface_name, write_file, sensor, filter, duration, idle, every, prometheus;
   std::uint64_t count = 0;
-  std::uint32_t sampling = 0;  // of flow records: one packet in N
+  std::uint32_t sampling = 0;    // of flow records: one packet in N
+  std::uint64_t memory_mib = 0;  // for following conversations; 0: what the machine allows
   std::uint32_t snaplen = 262144, buffer_mib = 64, keep = 0;
   bool promiscuous = false, conversations = false, tunnels = false, follow = false;
   std::vector<std::string> fail_on;
@@ -126,7 +127,8 @@ struct VerifyCommand {
   CommonOptions common;
   std::vector<std::string> evidence;
   std::string sensor, vantage, baseline, require, by = "none";
-  std::uint32_t sampling = 0;  // of flow records: one packet in N
+  std::uint32_t sampling = 0;    // of flow records: one packet in N
+  std::uint64_t memory_mib = 0;  // for following conversations; 0: what the machine allows
   std::vector<std::string> fail_on;
   bool new_only = false, tunnels = false;
 };

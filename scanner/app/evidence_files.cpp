@@ -177,7 +177,13 @@ WitnessMapping witness_mapping(const RuleSet& rules, const Translator& translato
 
 void server_ports(const RuleSet* rules, PortSet& tcp, PortSet& udp) {
   tcp = catalogue_ports(Protocol::tcp);
-  udp = catalogue_ports(Protocol::udp);
+  // Tunnels have no place in a catalogue of services; their source port is a hash of what they carry (RFC 7348
+  // section 5, RFC 8926 section 3.3), so only the other one tells who is asked.
+  udp = catalogue_ports(Protocol::udp)
+            .unite(PortSet{PortRange::single(Port(2152)), PortRange::single(Port(3544)),
+                           PortRange::single(Port(4754)), PortRange::single(Port(4789)),
+                           PortRange::single(Port(4790)), PortRange::single(Port(6081)),
+                           PortRange::single(Port(6635)), PortRange::single(Port(8472))});
   if (rules == nullptr) return;
   for (const Rule& rule : rules->rules) {
     for (std::uint32_t index : rule.services) {
@@ -285,6 +291,13 @@ Result<EvidenceList> list_evidence(std::span<const std::string> words, const Rul
   return list;
 }
 
+FlowOptions flow_options(const RuleSet* rules, std::uint64_t memory_mib) {
+  FlowOptions options;
+  server_ports(rules, options.server_ports_tcp, options.server_ports_udp);
+  options.memory_max = memory_mib != 0 ? memory_mib << 20 : memory_for_flows();
+  return options;
+}
+
 Result<EvidenceKind> evidence_kind(const std::string& file) {
   const Sniffed sniffed = DEMARC_TRY(sniff(file));
   return sniffed.kind;
@@ -333,10 +346,32 @@ std::string tunnels_note(const FlowSource& source) {
                      grouped_number(source.tunneled));
 }
 
+void CaptureDigests::begin() {
+  digests_ = std::async(std::launch::async, [wanted = wanted_]() -> Result<std::vector<FileDigest>> {
+    std::vector<FileDigest> digests;
+    for (const auto& [file, row] : wanted) {
+      FileDigest digest = DEMARC_TRY(sha256_of_file(file));
+      digests.push_back(std::move(digest));
+    }
+    return digests;
+  });
+}
+
+Result<void> CaptureDigests::fill(std::vector<EvidenceFile>& rows) {
+  if (!digests_.valid()) return {};
+  const std::vector<FileDigest> digests = DEMARC_TRY(digests_.get());
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    rows[wanted_[i].second].sha256 = digests[i].sha256;
+    rows[wanted_[i].second].size = digests[i].size;
+  }
+  return {};
+}
+
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options) {
   Snapshot snapshot;
   ObserveRequest observe_request;
   std::vector<std::size_t> capture_rows;
+  CaptureDigests digests;
   std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
   EvidenceList list = DEMARC_TRY(list_evidence(request.files, request.rules));
   for (NamedFile& named : list.files) {
@@ -366,9 +401,7 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
       }
       case EvidenceKind::capture: {
         observe_request.captures.push_back({named.file, !named.place.empty() ? named.place : request.sensor});
-        FileDigest digest = DEMARC_TRY(sha256_of_file(named.file));
-        row.sha256 = digest.sha256;
-        row.size = digest.size;
+        digests.add(named.file, snapshot.files.size());
         capture_rows.push_back(snapshot.files.size());
         break;
       }
@@ -388,10 +421,11 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
         if (!source.problem.empty()) say_warning(fmt::format("{}: {}", source.file, source.problem));
   }
   if (!observe_request.captures.empty()) {
-    server_ports(request.rules, observe_request.flow.server_ports_tcp, observe_request.flow.server_ports_udp);
+    observe_request.flow = flow_options(request.rules, request.memory_mib);
     observe_request.open_tunnels = request.open_tunnels;
     Progress progress(options, "reading captures", "packets/s");
     auto started = std::chrono::steady_clock::now();
+    digests.begin();
     FlowEvidence flows = DEMARC_TRY(observe(
         observe_request,
         [&](const ObserveProgress& p) {
@@ -403,6 +437,7 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
           progress.show(state);
         },
         &stop_on_signals()));
+    DEMARC_TRY(digests.fill(snapshot.files));
     for (const FlowSource& source : flows.sources) {
       if (source.tunneled != 0) say_note(tunnels_note(source));
       if (source.problem.empty()) continue;

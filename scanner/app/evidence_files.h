@@ -1,6 +1,7 @@
 // Reads evidence of every kind into one snapshot. What a file is, its content tells.
 #pragma once
 
+#include <future>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
 #include "scanner/app/commands.h"
+#include "scanner/files/file.h"
+#include "scanner/passive/flow_table.h"
 
 namespace demarc {
 
@@ -19,8 +22,23 @@ struct EvidenceRequest {
   std::vector<std::string> files;
   std::string vantage, sensor;  // for all files that do not say themselves
   const RuleSet* rules = nullptr;
-  bool open_tunnels = false;  // in captures
-  std::uint32_t sampling = 0;  // of flow records whose sensor saw one packet in N and does not say so
+  bool open_tunnels = false;     // in captures
+  std::uint32_t sampling = 0;    // of flow records whose sensor saw one packet in N and does not say so
+  std::uint64_t memory_mib = 0;  // for following conversations; 0: what this machine allows
+};
+
+/// The digests of captures, in a thread of their own while the captures are read.
+class CaptureDigests {
+ public:
+  /// `row`: of the evidence file that is to have the digest.
+  void add(const std::string& file, std::size_t row) { wanted_.emplace_back(file, row); }
+  void begin();
+  /// Waits, and fills in digest and size.
+  Result<void> fill(std::vector<EvidenceFile>& rows);
+
+ private:
+  std::vector<std::pair<std::string, std::size_t>> wanted_;
+  std::future<Result<std::vector<FileDigest>>> digests_;
 };
 
 /// Everything, or the first file that cannot be read at all. Damage inside a file is in the snapshot's notes.
@@ -58,5 +76,8 @@ Result<void> read_flow_files(std::span<const FlowFile> files, const RecordFlowOp
 
 /// Ports that servers use, for captures that begin in mid-stream: the rule set's and the catalogue's.
 void server_ports(const RuleSet* rules, PortSet& tcp, PortSet& udp);
+
+/// How conversations are followed: with those ports, in `memory_mib` (0: what this machine allows).
+FlowOptions flow_options(const RuleSet* rules, std::uint64_t memory_mib);
 
 }  // namespace demarc

@@ -22,21 +22,16 @@ struct Row {
   Fate fate;
 };
 constexpr Row kOptions[] = {
-    {"--rate", true, Fate::sent},        {"--tries", true, Fate::sent},
-    {"--ports", true, Fate::sent},       {"--exclude", true, Fate::sent},
-    {"--corners", false, Fate::sent},    {"--seed", true, Fate::sent},
-    {"--max-runtime", true, Fate::sent}, {"--no-services", false, Fate::sent},
-    {"--method", true, Fate::sent},      {"--source-port", true, Fate::sent},
-    {"--ttl", true, Fate::sent},         {"--fragment", true, Fate::sent},
-    {"--locate", false, Fate::sent},     {"--rechecks", true, Fate::sent},
-    {"--vantage", true, Fate::ours},     {"--rules", true, Fate::ours},
-    {"--remote", false, Fate::ours},     {"--concurrent", true, Fate::ours},
-    {"--shard", true, Fate::ours},       {"--all", false, Fate::kept},
-    {"--output", true, Fate::kept},      {"--resume", true, Fate::kept},
-    {"--format", true, Fate::kept},      {"--color", true, Fate::kept},
-    {"--progress", true, Fate::kept},    {"--log-format", true, Fate::kept},
-    {"--quiet", false, Fate::kept},      {"--verbose", false, Fate::kept},
-    {"--target-list", true, Fate::kept},
+    {"--rate", true, Fate::sent},        {"--tries", true, Fate::sent},        {"--ports", true, Fate::sent},
+    {"--exclude", true, Fate::sent},     {"--corners", false, Fate::sent},     {"--seed", true, Fate::sent},
+    {"--max-runtime", true, Fate::sent}, {"--no-services", false, Fate::sent}, {"--method", true, Fate::sent},
+    {"--source-port", true, Fate::sent}, {"--ttl", true, Fate::sent},          {"--fragment", true, Fate::sent},
+    {"--locate", false, Fate::sent},     {"--rechecks", true, Fate::sent},     {"--vantage", true, Fate::ours},
+    {"--rules", true, Fate::ours},       {"--remote", false, Fate::ours},      {"--concurrent", true, Fate::ours},
+    {"--shard", true, Fate::ours},       {"--all", false, Fate::kept},         {"--output", true, Fate::kept},
+    {"--resume", true, Fate::kept},      {"--format", true, Fate::kept},       {"--color", true, Fate::kept},
+    {"--progress", true, Fate::kept},    {"--log-format", true, Fate::kept},   {"--quiet", false, Fate::kept},
+    {"--verbose", false, Fate::kept},    {"--target-list", true, Fate::kept},
 };
 
 const Row* row_of(std::string_view option) {

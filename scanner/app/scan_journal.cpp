@@ -146,7 +146,7 @@ std::string JournalSink::table() const {
 Result<void> cut_half_line(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::unexpected(file_error(path, "cannot be resumed", errno));
-  struct stat info{};
+  struct stat info {};
   off_t size = fstat(fd, &info) == 0 ? info.st_size : 0;
   off_t end = size;
   std::vector<char> piece(64 * 1024);

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
 #include <random>
 
 #include "rules/policy/yaml_reader.h"
@@ -30,7 +33,7 @@ Result<std::string> time_zone_bytes(std::string_view name) {
     return failure(fmt::format("'{}' is no time zone", name),
                    "write a name of the tz database: UTC, Europe/Berlin");
   std::string path = "/usr/share/zoneinfo/" + std::string(name);
-  struct stat info{};
+  struct stat info {};
   if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
     bool installed = stat("/usr/share/zoneinfo", &info) == 0;
     return failure(
@@ -74,7 +77,7 @@ LoadedRules load_rules(const CommonOptions& options, bool required) {
   if (bundle != nullptr) {
     path = bundle->files.front().first;
   } else if (path.empty()) {
-    struct stat info{};
+    struct stat info {};
     if (stat(kDefaultRules, &info) != 0) {
       loaded.absent = true;
       if (required)
@@ -130,12 +133,35 @@ Result<Timestamp> as_of(const CommonOptions& options, const RuleSet* rules) {
 void request_stop() { stop_requested.store(true); }
 
 const std::atomic<bool>& stop_on_signals() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return stop_requested;
+}
+
+std::uint64_t memory_for_flows() {
+  constexpr std::uint64_t kMost = std::uint64_t{2} << 30, kLeast = std::uint64_t{32} << 20;
+  std::uint64_t bytes = kMost;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    bytes = std::min<std::uint64_t>(bytes, limit.rlim_cur / 2);
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0)
+    bytes = std::min(bytes, static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 4);
+  // Control groups, version 2: this process's and those around it (systemd's MemoryMax, a container's limit).
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (!line.starts_with("0::/")) continue;
+    for (std::string path = line.substr(3);; path.resize(path.rfind('/'))) {
+      std::ifstream file("/sys/fs/cgroup" + path + "/memory.max");
+      std::uint64_t most = 0;
+      if (file >> most) bytes = std::min(bytes, most / 2);  // "max" is no number
+      if (path.empty() || path.rfind('/') == std::string::npos) break;
+    }
+  }
+  return std::max(bytes, kLeast);
 }
 
 Result<std::chrono::seconds> parse_duration(std::string_view text) {

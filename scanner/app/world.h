@@ -38,6 +38,10 @@ const std::atomic<bool>& stop_on_signals();
 /// As the first Ctrl-C does.
 void request_stop();
 
+/// Bytes that following conversations may take: half of what this process may have (RLIMIT_AS, its control groups),
+/// a quarter of the machine's memory, and never more than 2 GiB.
+std::uint64_t memory_for_flows();
+
 /// "90s", "15m", "2h", "1d", or a number of seconds.
 Result<std::chrono::seconds> parse_duration(std::string_view text);
 

@@ -808,8 +808,7 @@ void FlowTable::Body::settle_undecided(bool last) {
     partners.watch(end_of(r, 1));
   });
   if (any) {
-    for (std::uint32_t i = 0; i < records_->size(); ++i) {
-      const ObservedFlow& f = (*records_)[i];
+    for (const ObservedFlow& f : records_->records()) {
       partners.count({f.responder, f.port.number(), f.protocol.number(), f.tunnel}, f.established);
     }
     each([&](const Ref& r) {
@@ -838,9 +837,6 @@ void FlowTable::Body::settle_undecided(bool last) {
 void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
   traces.clear();
   flush_pending();
-  const std::size_t base = evidence.flows.size();
-  records_->settle_into(evidence.flows,
-                        index_.size() + undecided_.size() + (noise_ ? noise_->memory() / sizeof(ObservedFlow) : 0));
   if (last) {
     index_.clear();
     fragments_.finish([&](std::uint32_t source, std::uint64_t count) { losses_of(source).orphans += count; });
@@ -852,14 +848,14 @@ void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
     for (std::uint32_t i = 0; i < given_up.size(); ++i)
       if (given_up[i] != 0) losses_of(i).aggregated += given_up[i];
     std::vector<ObservedFlow> kept;
-    noise_->finish(std::span(evidence.flows).subspan(base), kept, evidence.noise);
+    noise_->finish(records_->records(), kept, evidence.noise);
     for (ObservedFlow& f : kept) {
       const std::uint32_t hash = records_->hash_of(f), source = f.source, conversations = f.conversations;
       if (records_->add(std::move(f), hash, speech_) == kNone32) losses_of(source).aggregated += conversations;
     }
   }
   std::vector<std::uint32_t> positions;
-  records_->finish(traces.empty() ? nullptr : &positions);
+  records_->finish(evidence.flows, traces.empty() ? nullptr : &positions);
   for (ConversationTrace& t : traces) t.flow = positions[t.flow];
   std::stable_sort(traces.begin(), traces.end(), [](const ConversationTrace& a, const ConversationTrace& b) {
     return std::tie(a.flow, a.first) < std::tie(b.flow, b.first);

@@ -28,28 +28,32 @@ class Pages {
       memory_ = std::calloc(1, bytes_);
     } else {
       // Huge pages need their own alignment, which mmap does not promise: take more, and give the ends back.
-      const std::size_t extra = huge && bytes_ >= kHuge ? kHuge : 0;
-      void* got = ::mmap(nullptr, bytes_ + extra, PROT_READ | PROT_WRITE,
+      const bool whole = huge && bytes_ >= kHuge;
+      const std::size_t extra = whole ? kHuge : 0;
+      mapped_ = whole ? (bytes_ + kHuge - 1) / kHuge * kHuge : bytes_;  // a piece of a large page is none
+      void* got = ::mmap(nullptr, mapped_ + extra, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (got == MAP_FAILED) throw std::bad_alloc();
       if (extra != 0) {
         auto* start = static_cast<char*>(got);
         const std::size_t before = (kHuge - reinterpret_cast<std::size_t>(start) % kHuge) % kHuge;
-        const std::size_t used = (bytes_ + 4095) / 4096 * 4096;
         if (before != 0) ::munmap(start, before);
-        if (extra - before != 0) ::munmap(start + before + used, extra - before);
+        if (extra - before != 0) ::munmap(start + before + mapped_, extra - before);
         got = start + before;
-        ::madvise(got, bytes_, MADV_HUGEPAGE);  // only advice
+        ::madvise(got, mapped_, MADV_HUGEPAGE);  // only advice
       }
       memory_ = got;
     }
     if (memory_ == nullptr) throw std::bad_alloc();
   }
   Pages(Pages&& other) noexcept
-      : memory_(std::exchange(other.memory_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+      : memory_(std::exchange(other.memory_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        mapped_(std::exchange(other.mapped_, 0)) {}
   Pages& operator=(Pages&& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(bytes_, other.bytes_);
+    std::swap(mapped_, other.mapped_);
     return *this;
   }
   ~Pages() {
@@ -57,7 +61,7 @@ class Pages {
     if (bytes_ < kMapped)
       std::free(memory_);
     else
-      ::munmap(memory_, bytes_);
+      ::munmap(memory_, mapped_);
   }
 
   explicit operator bool() const { return memory_ != nullptr; }
@@ -69,7 +73,7 @@ class Pages {
  private:
   static constexpr std::size_t kMapped = std::size_t{128} << 10, kHuge = std::size_t{2} << 20;
   void* memory_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, mapped_ = 0;
 };
 
 }  // namespace demarc

@@ -17,10 +17,26 @@ Pipeline::Pipeline(bool two_threads) {
 
 Pipeline::~Pipeline() {
   if (!worker_.joinable()) return;
-  batches_[passed_.load(std::memory_order_relaxed) % batches_.size()]->table = nullptr;
-  passed_.fetch_add(1, std::memory_order_release);
-  passed_.notify_one();
+  const std::uint64_t number = passed_.load(std::memory_order_relaxed);
+  batches_[number % batches_.size()]->table = nullptr;
+  passed_.store(number + 1);
+  wake_worker();
   worker_.join();
+}
+
+void Pipeline::step(std::atomic<std::uint64_t>& counter, std::uint64_t value,
+                    const std::atomic<std::uint64_t>& waits) {
+  counter.store(value);
+  if (value < waits.load()) return;
+  const std::lock_guard lock(mutex_);
+  woken_.notify_all();
+}
+
+void Pipeline::wake_worker() {
+  const std::lock_guard lock(mutex_);
+  if (worker_waits_.load() == kAwake) return;
+  worker_waits_.store(0);
+  woken_.notify_all();
 }
 
 Pipeline::Batch& Pipeline::filling(FlowTable& table) {
@@ -43,13 +59,14 @@ void Pipeline::pass() {
     batch.memory.clear();
     return;
   }
-  passed_.store(number + 1, std::memory_order_release);
-  passed_.notify_one();
+  step(passed_, number + 1, worker_waits_);
   // The next place is free once the batch that stood there is through. One stays free for the last word.
-  std::uint64_t taken = taken_.load(std::memory_order_acquire);
-  while (number + 2 - taken >= batches_.size()) {
-    taken_.wait(taken, std::memory_order_acquire);
-    taken = taken_.load(std::memory_order_acquire);
+  if (number + 2 - taken_.load(std::memory_order_acquire) >= batches_.size()) {
+    const std::uint64_t enough = number + 2 - batches_.size() / 2;
+    std::unique_lock lock(mutex_);
+    caller_waits_.store(enough);
+    woken_.wait(lock, [&] { return taken_.load() >= enough; });
+    caller_waits_.store(kAwake);
   }
   rethrow();
   Batch& next = *batches_[(number + 1) % batches_.size()];
@@ -60,11 +77,13 @@ void Pipeline::pass() {
 void Pipeline::drain() {
   pass();
   if (!two_threads()) return;
-  const std::uint64_t all = passed_.load(std::memory_order_relaxed);
-  for (;;) {
-    const std::uint64_t taken = taken_.load(std::memory_order_acquire);
-    if (taken == all) break;
-    taken_.wait(taken, std::memory_order_acquire);
+  wake_worker();
+  {
+    const std::uint64_t all = passed_.load(std::memory_order_relaxed);
+    std::unique_lock lock(mutex_);
+    caller_waits_.store(all);
+    woken_.wait(lock, [&] { return taken_.load() >= all; });
+    caller_waits_.store(kAwake);
   }
   rethrow();
   for (std::size_t i = 0; i < batches_.size(); ++i) {
@@ -79,10 +98,12 @@ void Pipeline::rethrow() {
 
 void Pipeline::work() {
   for (std::uint64_t number = 0;; ++number) {
-    std::uint64_t passed = passed_.load(std::memory_order_acquire);
-    while (passed == number) {
-      passed_.wait(passed, std::memory_order_acquire);
-      passed = passed_.load(std::memory_order_acquire);
+    while (passed_.load(std::memory_order_acquire) <= number) {
+      std::unique_lock lock(mutex_);
+      if (passed_.load() > number) break;  // and whoever wants us to hurry has come before us
+      worker_waits_.store(number + batches_.size() / 2);
+      woken_.wait(lock, [&] { return passed_.load() >= worker_waits_.load(); });
+      worker_waits_.store(kAwake);
     }
     Batch& batch = *batches_[number % batches_.size()];
     if (batch.table == nullptr) return;
@@ -95,8 +116,7 @@ void Pipeline::work() {
         failed_.store(true, std::memory_order_release);
       }
     }
-    taken_.store(number + 1, std::memory_order_release);
-    taken_.notify_one();
+    step(taken_, number + 1, caller_waits_);
   }
 }
 

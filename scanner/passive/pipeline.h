@@ -5,9 +5,11 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -19,6 +21,7 @@ namespace demarc {
 class Pipeline {
  public:
   static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kQueued = 16;  // batches
 
   struct Batch {
     FlowTable* table = nullptr;  // null: nothing will follow
@@ -46,16 +49,27 @@ class Pipeline {
   bool two_threads() const { return worker_.joinable(); }
 
  private:
-  static constexpr std::size_t kQueued = 8;
+  static constexpr std::uint64_t kAwake = ~std::uint64_t{0};
   void work();
   void rethrow();
+  /// Writes a counter, and wakes the other side if it waits for that.
+  void step(std::atomic<std::uint64_t>& counter, std::uint64_t value, const std::atomic<std::uint64_t>& waits);
+  /// The worker takes what is there, however little.
+  void wake_worker();
 
-  // Batches from taken_ up to passed_ belong to the worker, the others to the caller. Both only grow.
+  // Batches from taken_ up to passed_ belong to the worker, the others to the caller. Both only grow. Whoever has
+  // nothing to do sleeps until half of the queue is worth waking for: waking somebody costs as much as the batch.
+  // Both sides write their counter before they look whether the other one sleeps, and say that they sleep before
+  // they look at the other one's counter: one of the two sees the other.
   std::vector<std::unique_ptr<Batch>> batches_;
   alignas(64) std::atomic<std::uint64_t> passed_{0};
   alignas(64) std::atomic<std::uint64_t> taken_{0};
-  alignas(64) std::atomic<bool> failed_{false};
+  alignas(64) std::atomic<std::uint64_t> caller_waits_{kAwake};  // until taken_ is that
+  std::atomic<std::uint64_t> worker_waits_{kAwake};              // until passed_ is that
+  std::atomic<bool> failed_{false};
   std::exception_ptr failure_;  // written before failed_
+  std::mutex mutex_;            // of those who sleep
+  std::condition_variable woken_;
   std::thread worker_;
 };
 

@@ -3,7 +3,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <memory>
+#include <iterator>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -82,15 +83,22 @@ std::uint32_t RecordStore::hash_of(const ObservedFlow& one) const {
   return hash_(one.initiator.high(), one.initiator.low(), one.responder.high(), one.responder.low(), rest);
 }
 
-std::uint32_t RecordStore::keep(ObservedFlow&& one) {
-  const std::uint32_t number = size_++;
-  if (target_ != nullptr) {
-    target_->push_back(std::move(one));
-    return number;
+void RecordStore::make_room() {
+  constexpr std::size_t kFew = 8192;
+  if (records_.capacity() < kFew) return records_.reserve(kFew);
+  for (std::size_t room = options_.records_max; room > records_.size() * 2; room /= 2) {
+    try {
+      records_.reserve(room);
+    } catch (const std::bad_alloc&) {  // less will do, and at the least it grows step by step
+      continue;
+    }
+    break;
   }
-  if ((number >> kBits) == blocks_.size()) blocks_.push_back({Pages<Raw>(kBlock)});
-  std::construct_at(&blocks_[number >> kBits].data()[number & (kBlock - 1)], std::move(one));
-  return number;
+  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(records_.data()) + kHuge - 1) / kHuge * kHuge;
+  const std::uintptr_t end =
+      reinterpret_cast<std::uintptr_t>(records_.data() + records_.capacity()) / kHuge * kHuge;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // only advice
 }
 
 std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Speech* speech) {
@@ -99,7 +107,7 @@ std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Spe
     // must not show in the result.
     std::uint32_t found = kNone32;
     index_.find(hash, [&](std::uint32_t i) {
-      const ObservedFlow& f = (*this)[i];
+      const ObservedFlow& f = records_[i];
       const bool fits = i < found && same_ends(f, one) &&
                         (f.service == one.service || f.service == kNone32 || one.service == kNone32 ||
                          same_service(speech, f.service, one.service));
@@ -107,50 +115,31 @@ std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Spe
       return false;
     });
     if (found != kNone32) {
-      merge((*this)[found], one);
+      merge(records_[found], one);
       return found;
     }
   }
   const std::uint32_t room = one.established != 0 ? options_.records_max : options_.records_max / 4 * 3;
-  if (size_ >= room) return kNone32;
-  const std::uint32_t number = keep(std::move(one));
+  if (records_.size() >= room) return kNone32;
+  if (records_.size() == records_.capacity()) make_room();
+  const auto number = static_cast<std::uint32_t>(records_.size());
+  records_.push_back(std::move(one));
   if (!options_.per_conversation) index_.insert(hash, number);
   return number;
 }
 
-void RecordStore::settle_into(std::vector<ObservedFlow>& flows, std::size_t more) {
-  base_ = flows.size();
-  flows.reserve(base_ + size_ + more);
-  // Fresh memory in large pages: a hundred megabytes come sooner that way.
-  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
-  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(flows.data() + base_) + kHuge - 1) / kHuge * kHuge;
-  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(flows.data() + flows.capacity()) / kHuge * kHuge;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // only advice
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    ObservedFlow& f = (*this)[i];
-    flows.push_back(std::move(f));
-    std::destroy_at(&f);
-    if ((i & (kBlock - 1)) == kBlock - 1 || i + 1 == size_) blocks_[i >> kBits] = {};
-  }
-  blocks_.clear();
-  target_ = &flows;
-}
-
-void RecordStore::finish(std::vector<std::uint32_t>* positions) {
+void RecordStore::finish(std::vector<ObservedFlow>& flows, std::vector<std::uint32_t>* positions) {
   index_.clear();
-  sort_records(std::span(*target_).subspan(base_), positions);
+  sort_records(records_, positions);
+  const auto base = static_cast<std::uint32_t>(flows.size());
+  if (base == 0) {
+    flows = std::exchange(records_, {});
+    return;
+  }
+  flows.insert(flows.end(), std::make_move_iterator(records_.begin()), std::make_move_iterator(records_.end()));
+  records_ = std::vector<ObservedFlow>();
   if (positions != nullptr)
-    for (std::uint32_t& position : *positions) position += static_cast<std::uint32_t>(base_);
-  target_ = nullptr;
-  base_ = 0;
-  size_ = 0;
-}
-
-void RecordStore::clear() {
-  if (target_ == nullptr)
-    for (std::uint32_t i = 0; i < size_; ++i) std::destroy_at(&(*this)[i]);
-  blocks_.clear();
-  size_ = 0;
+    for (std::uint32_t& position : *positions) position += base;
 }
 
 void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions) {

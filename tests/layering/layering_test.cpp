@@ -83,6 +83,7 @@ const std::vector<Foreign>& foreign_headers() {
       {"sqlite3.h", {"scanner/history"}},
       {"CLI/", {"scanner/app"}},
       {"spdlog/", {"scanner/app"}},
+      {"openssl/", {"rules/text", "scanner/active"}},
       {"zlib.h", {"scanner/files"}},
       {"zstd.h", {"scanner/files"}},
   };
