@@ -174,7 +174,7 @@ bool truth(const JsonFields& f, std::size_t row) {
 
 }  // namespace
 
-std::string flow_header(std::span<const FlowSource> sources) {
+std::string flow_header(std::span<const FlowSource> sources, std::span<const std::string> notes) {
   JsonWriter json;
   json.begin_object().field("demarc", "flows").field("version", 1).key("sources").begin_array();
   for (const FlowSource& s : sources) {
@@ -185,12 +185,19 @@ std::string flow_header(std::span<const FlowSource> sources) {
         .field("snapped", s.snapped);
     json.field("aggregated", s.aggregated);
     if (s.one_sided != 0 || s.two_sided != 0) json.field("one_sided", s.one_sided).field("two_sided", s.two_sided);
+    if (s.tunneled != 0) json.field("tunneled", s.tunneled);
     json.field("truncated", s.truncated).field_unless_empty("problem", s.problem);
     if (s.first) json.field("first", to_string(*s.first));
     if (s.last) json.field("last", to_string(*s.last));
     json.end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (!notes.empty()) {
+    json.key("notes").begin_array();
+    for (const std::string& note : notes) json.value(note);
+    json.end_array();
+  }
+  json.end_object();
   return json.take() + '\n';
 }
 
@@ -269,7 +276,7 @@ std::string flow_records(const FlowEvidence& evidence, std::span<const std::stri
   for (const TrafficNoise& n : evidence.noise) noise.push_back(&n);
   std::sort(noise.begin(), noise.end(),
             [](const TrafficNoise* a, const TrafficNoise* b) { return key_of(*a) < key_of(*b); });
-  std::string out = flow_header(evidence.sources);
+  std::string out = flow_header(evidence.sources, evidence.notes);
   for (const ObservedFlow* flow : order) {
     std::string record = flow_record(*flow, evidence);
     if (const auto place = static_cast<std::size_t>(flow - evidence.flows.data()); place < more.size())
@@ -337,6 +344,7 @@ struct FlowRecordReader::State {
         s.aggregated = number(o, "aggregated", 0);
         s.one_sided = number(o, "one_sided", 0);
         s.two_sided = number(o, "two_sided", 0);
+        s.tunneled = number(o, "tunneled", 0);
         const boost::json::value* truncated = o.if_contains("truncated");
         s.truncated = truncated != nullptr && truncated->is_bool() && truncated->as_bool();
         s.problem = text(o, "problem");
@@ -350,6 +358,10 @@ struct FlowRecordReader::State {
         evidence.sources.push_back(std::move(s));
       }
     }
+    const boost::json::value* notes = object.if_contains("notes");
+    if (notes != nullptr && notes->is_array())
+      for (const boost::json::value& note : notes->as_array())
+        if (note.is_string()) evidence.notes.emplace_back(note.as_string().data(), note.as_string().size());
     if (evidence.sources.empty()) evidence.sources.emplace_back().file = evidence.file;
     has_header = true;
     return {};
@@ -622,6 +634,7 @@ void append_flows(FlowEvidence& to, FlowEvidence from) {
   move_all(to.sources, from.sources);
   move_all(to.flows, from.flows);
   move_all(to.noise, from.noise);
+  move_all(to.notes, from.notes);
   move_all(to.services, from.services);
   move_all(to.parents, from.parents);
   move_all(to.tunnels, from.tunnels);

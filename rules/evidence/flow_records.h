@@ -11,7 +11,7 @@
 
 namespace demarc {
 
-std::string flow_header(std::span<const FlowSource> sources);
+std::string flow_header(std::span<const FlowSource> sources, std::span<const std::string> notes = {});
 /// `evidence`: what the flow's indices refer to.
 std::string flow_record(const ObservedFlow& flow, const FlowEvidence& evidence);
 std::string noise_record(const TrafficNoise& noise);

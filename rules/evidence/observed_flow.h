@@ -166,7 +166,8 @@ struct FlowEvidence {
   std::vector<ParentFlow> parents;
   std::vector<Tunnel> tunnels;
   std::vector<RealEnds> real_ends;
-  std::vector<std::string> notes;  // what could not be told, in words, for people: counted, and no reason to distrust
+  std::vector<std::string>
+      notes;             // what could not be told, in words, for people: counted, and no reason to distrust
   bool complete = true;  // false: no end record
 };
 

@@ -134,11 +134,13 @@ std::string flows_json_schema() {
               "aggregated": { "$ref": "#/definitions/count", "description": "conversations whose detail was given up to bound memory" },
               "one_sided": { "$ref": "#/definitions/count", "description": "TCP conversations of which only one direction was seen, though both took part" },
               "two_sided": { "$ref": "#/definitions/count", "description": "and those of which both were seen" },
+              "tunneled": { "$ref": "#/definitions/count", "description": "packets of tunnels that nobody asked to open" },
               "truncated": { "type": "boolean" }, "problem": { "type": "string" },
               "first": { "$ref": "#/definitions/time" }, "last": { "$ref": "#/definitions/time" }
             }
           }
-        }
+        },
+        "notes": { "type": "array", "items": { "type": "string" }, "description": "what could not be told, for people" }
       }
     },
     {

@@ -266,6 +266,8 @@ Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions
   j.reachable = arrange(rules, snapshot, j.stale_before);
   j.flow_order = distinct_flows(snapshot);
   for (const std::string& n : j.reachable.notes) j.note(n);
+  for (const std::uint32_t e : j.flow_order)
+    for (const std::string& n : j.snapshot.flows[e].notes) j.note(n);
   // From here on outcomes stand in one order, each port with one of them, whatever files they came in.
   judge_exposure(j);
   judge_flows(j);

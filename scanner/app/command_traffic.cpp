@@ -57,11 +57,11 @@ std::vector<const ObservedFlow*> by_use(const FlowEvidence& evidence) {
   return order;
 }
 
-/// What carried the flow: " in vxlan 77"; "" on the outside.
+/// What carried the flow: "vxlan 77"; "" on the outside.
 std::string tunnel_of(const FlowEvidence& evidence, const ObservedFlow& flow) {
   if (flow.tunnel >= evidence.tunnels.size()) return "";
   const Tunnel& tunnel = evidence.tunnels[flow.tunnel];
-  return fmt::format(" in {}{}", name(tunnel.kind), tunnel.id != 0 ? fmt::format(" {}", tunnel.id) : "");
+  return fmt::format("{}{}", name(tunnel.kind), tunnel.id != 0 ? fmt::format(" {}", tunnel.id) : "");
 }
 
 /// The judged lines of a list: nothing where nobody judged.
@@ -91,15 +91,17 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
                      "SERVICE", "CONV", "USED", "STATES", "BYTES OUT", "BYTES IN",
                      opinions.empty() ? "" : fmt::format("  {:<15} {:<12} {}", "VERDICT", "RULE", "NOTE"));
   for (const ObservedFlow* f : by_use(evidence)) {
-    std::string judged;
+    std::string judged, service = service_of(*f);
+    if (f->service < evidence.services.size())
+      service += fmt::format(" {}", terminal_safe(evidence.services[f->service].name));
+    if (const std::string tunnel = tunnel_of(evidence, *f); !tunnel.empty()) service += " in " + tunnel;
     if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
       judged = fmt::format("  {:<15} {:<12} {}", name(o->state), o->rule.empty() ? "-" : terminal_safe(o->rule),
                            terminal_safe(o->note));
     judged.erase(judged.find_last_not_of(' ') + 1);
     out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
-                       service_of(*f) + tunnel_of(evidence, *f), f->conversations, f->established, states_of(*f),
-                       f->bytes_out, f->bytes_in, judged);
+                       service, f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in, judged);
   }
   if (!evidence.noise.empty())
     out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
@@ -119,13 +121,15 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
   if (unsure) out += "\n? who opened the conversation is likely, not certain: its beginning was not captured\n";
+  if (!evidence.notes.empty()) out += '\n';
+  for (const std::string& note : evidence.notes) out += fmt::format("note: {}\n", terminal_safe(note));
   return out;
 }
 
 std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
   std::string out =
       "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,"
-      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file";
+      "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file,service,announced_by,tunnel";
   out += opinions.empty() ? "\r\n" : ",verdict,rule,note\r\n";
   for (const ObservedFlow* f : by_use(evidence)) {
     std::string port = f->protocol.has_ports() ? to_string(f->port) : "",
@@ -133,12 +137,14 @@ std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
     std::string judged;
     if (const FlowOpinionRow* o = opinion_of(evidence, opinions, f))
       judged = fmt::format(",{},{},{}", name(o->state), csv_field(o->rule), csv_field(o->note));
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}{}\r\n", to_string(f->initiator),
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}{}\r\n", to_string(f->initiator),
                        to_string(f->responder), to_string(f->protocol), port, initiator_port,
                        f->protocol.is_icmp() ? to_string(f->icmp) : "", f->initiator_certain, f->conversations,
                        f->established, states_of(*f), f->packets_out, f->packets_in, f->bytes_out, f->bytes_in,
                        to_string(f->first), to_string(f->last), csv_field(evidence.sources.at(f->source).file),
-                       judged);
+                       f->service < evidence.services.size() ? csv_field(evidence.services[f->service].name) : "",
+                       f->parent < evidence.parents.size() ? name(evidence.parents[f->parent].by) : "",
+                       tunnel_of(evidence, *f), judged);
   }
   return out;
 }

@@ -52,7 +52,18 @@ class Decoder {
     if (memory == nullptr) pipeline.drain();
   }
 
+  /// What could not be opened, by what it was: "12 packets not opened: MACsec, encrypted (the first is frame 7)".
+  void add_notes(std::vector<std::string>& notes) const {
+    for (const auto& [what, seen] : closed_)
+      notes.push_back(fmt::format("{}: {} packet{} not opened: {} (the first is frame {})", source_.file,
+                                  seen.count, seen.count == 1 ? "" : "s", what, seen.frame));
+  }
+
  private:
+  struct Closed {
+    std::uint64_t count = 0, frame = 0;
+  };
+
   struct Place {
     const CapturePacket& packet;
     const std::shared_ptr<const void>& memory;
@@ -156,8 +167,16 @@ class Decoder {
       case DecodeProblem::none:
       case DecodeProblem::not_ip: break;
       case DecodeProblem::snapped: ++source_.snapped; break;
-      case DecodeProblem::link_unknown: unknown_link(packet); [[fallthrough]];
-      case DecodeProblem::encapsulated:
+      case DecodeProblem::link_unknown:
+        unknown_link(packet);
+        ++source_.undecoded;
+        break;
+      case DecodeProblem::encapsulated: {
+        Closed& closed = closed_[view.closed];
+        if (closed.count++ == 0) closed.frame = packet.frame;
+        ++source_.undecoded;
+        break;
+      }
       case DecodeProblem::malformed:
       case DecodeProblem::tiny_fragment: ++source_.undecoded; break;
     }
@@ -172,6 +191,7 @@ class Decoder {
   std::uint32_t number_;
   TunnelTable* tunnels_;
   std::array<PacketView, 2> levels_;
+  std::map<std::string_view, Closed> closed_;  // few: the decoder's own words
   Timestamp first_{Nanoseconds::max()}, last_{Nanoseconds::min()};
 };
 
@@ -376,6 +396,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   }
   evidence.notes = notes_of(join_sensors(traces, evidence));
   for (std::string& note : notes_of(speech.losses())) evidence.notes.push_back(std::move(note));
+  for (const Decoder& decoder : decoders) decoder.add_notes(evidence.notes);
   evidence.tunnels = tunnels.tunnels();
   evidence.services = speech.take_services();
   evidence.parents = speech.take_parents();
@@ -408,9 +429,9 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
   table.rotate = [&](FlowEvidence& evidence) {
     flows.rotate(evidence);
     evidence.notes = notes_of(speech.losses());
+    if (decoder) decoder->add_notes(evidence.notes);
     evidence.services = speech.services();
     evidence.parents = speech.parents();
-    evidence.notes = notes_of(speech.losses());
     evidence.tunnels = tunnels.tunnels();
     decoder.reset();
   };
@@ -418,6 +439,7 @@ Result<FlowEvidence> observe_live(const LiveRequest& request, const std::atomic<
     flows.finish(evidence);
     evidence.tunnels = tunnels.tunnels();
     evidence.notes = notes_of(speech.losses());
+    if (decoder) decoder->add_notes(evidence.notes);
     evidence.services = speech.take_services();
     evidence.parents = speech.take_parents();
   };

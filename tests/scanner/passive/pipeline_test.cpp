@@ -144,7 +144,7 @@ TEST_CASE("it can be left at any moment") {
   for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 255, 256, 257, 999}) {
     FlowTable table(options_for_tests());
     Pipeline pipeline(true);
-    for (std::size_t i = 0; i < count; ++i) put(pipeline, table, packets[i], i + 1);
+    for (std::size_t i = 0; i < count; ++i) put(pipeline, table, packets[i], static_cast<std::uint64_t>(i) + 1);
   }
 }
 
