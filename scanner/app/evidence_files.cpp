@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "reports/view/view.h"
@@ -266,14 +267,18 @@ Result<EvidenceList> list_evidence(std::span<const std::string> words, const Rul
   EvidenceList list;
   std::size_t left_out = 0;
   std::string first_left_out;
+  std::set<std::string> seen;  // a file that a pattern and a name both mean is one
   for (const std::string& word : words) {
     const NamedFile named = take_apart(word, rules);
     std::vector<std::string> files{named.file};
     if (named.file != "-") files = DEMARC_TRY(files_of(named.file));
     if (files.size() == 1 && files.front() == named.file) {
-      list.files.push_back(named);
+      if (seen.insert(named.file).second) list.files.push_back(named);
       continue;
     }
+    if (files.empty() && is_pattern(named.file))
+      return failure(fmt::format("no file matches '{}'", named.file),
+                     "quote it, so that the shell leaves it alone; see ls");
     std::size_t found = 0;
     for (std::string& file : files) {
       if (!evidence_kind(file)) {
@@ -281,7 +286,7 @@ Result<EvidenceList> list_evidence(std::span<const std::string> words, const Rul
         continue;
       }
       ++found;
-      list.files.push_back({std::move(file), named.place});
+      if (seen.insert(file).second) list.files.push_back({std::move(file), named.place});
     }
     if (found == 0) return file_failure(named.file, "there is no evidence here", std::string(kKinds));
   }

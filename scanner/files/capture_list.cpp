@@ -6,14 +6,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <memory>
-#include <set>
 
-#include "scanner/files/capture_reader.h"
 #include "scanner/files/file.h"
-#include "scanner/files/open_source.h"
 
 namespace demarc {
 
@@ -25,20 +21,6 @@ bool is_directory(const std::string& path) {
 }
 
 // What opens as a capture, or says by its first bytes that it wants to be one: the error is then worth hearing.
-bool looks_like_capture(const std::string& path) {
-  Result<FileSource> source = FileSource::open(path);
-  if (!source) return true;
-  std::array<std::uint8_t, kPackingBytes> head{};
-  std::size_t size = 0;
-  while (size < head.size()) {
-    const std::size_t count = source->read(std::span(head).subspan(size));
-    if (count == 0) break;
-    size += count;
-  }
-  const Bytes first = Bytes(head).first(size);
-  return sniff_kind(first) != CaptureKind::other || sniff_packing(first) != Packing::none;
-}
-
 Result<std::vector<std::string>> too_many(const std::string& word) {
   return failure(fmt::format("'{}' is more than {} files", word, kCaptureFilesMax), "narrow it down");
 }
@@ -82,34 +64,6 @@ Result<std::vector<std::string>> files_of(const std::string& word) {
     if (std::string path = found.gl_pathv[i]; !is_directory(path)) files.push_back(std::move(path));
   std::sort(files.begin(), files.end());
   return files;
-}
-
-Result<CaptureList> list_captures(const std::vector<std::string>& words) {
-  CaptureList list;
-  std::set<std::string> seen;
-  for (const std::string& word : words) {
-    const std::vector<std::string> files = DEMARC_TRY(files_of(word));
-    const bool directory = word != "-" && is_directory(word);
-    if (files.empty() && !directory)
-      return failure(fmt::format("no file matches '{}'", word),
-                     "quote it, so that the shell leaves it alone; see ls");
-    std::size_t captures = 0;
-    for (const std::string& file : files) {
-      if (directory && !looks_like_capture(file)) {
-        list.ignored.push_back(file);
-        continue;
-      }
-      ++captures;
-      if (!seen.insert(file).second) continue;
-      if (list.files.size() == kCaptureFilesMax)
-        return failure(fmt::format("more than {} files", kCaptureFilesMax));
-      list.files.push_back(file);
-    }
-    if (captures == 0)
-      return file_failure(word, fmt::format("none of the {} files in this directory is a capture", files.size()),
-                          "tcpdump -w, dumpcap and Wireshark write them");
-  }
-  return list;
 }
 
 }  // namespace demarc

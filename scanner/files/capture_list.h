@@ -2,7 +2,7 @@
 // fills), or a glob that the shell was kept from expanding because there are too many.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,22 +10,13 @@
 
 namespace demarc {
 
-struct CaptureList {
-  std::vector<std::string> files;    // each once, in the order of the words, and by name within one
-  std::vector<std::string> ignored;  // files of a directory that are no captures by their first bytes
-};
-
 /// No command line names more files than this; each takes a descriptor only while it is read.
 inline constexpr std::size_t kCaptureFilesMax = 100'000;
 
 /// True for '*', '?' and '[' in a name that is not itself a file.
 bool is_pattern(const std::string& word);
 /// The files of one word, unopened, by name: itself, a directory's files (not hidden ones, not of directories in
-/// it), or what a pattern matches, which may be nothing.
+/// it), or what a pattern matches. There may be none.
 Result<std::vector<std::string>> files_of(const std::string& word);
-
-/// All of them. The error names the word: a file that is not there, a pattern that matches nothing, a directory
-/// without a capture.
-Result<CaptureList> list_captures(const std::vector<std::string>& words);
 
 }  // namespace demarc

@@ -57,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FlowTable table(options);
   std::uint64_t given = 0;
   const auto give = [&](const PacketView& view, std::uint32_t tunnel) {
-    table.on_packet(Timestamp::from_seconds(static_cast<std::int64_t>(++given)), view, {0, given}, tunnel);
+    ++given;
+    table.on_packet(Timestamp::from_seconds(static_cast<std::int64_t>(given)), view, {0, given}, tunnel);
   };
 
   PacketView levels[2];

@@ -26,7 +26,7 @@ struct Folder {
 };
 }  // namespace
 
-TEST_CASE("words become files: names, directories and patterns, each once") {
+TEST_CASE("a word becomes files: a name, a directory, a pattern") {
   const Folder folder;
   std::vector<std::uint8_t> capture;
   append_pcap_header({}, capture);
@@ -37,33 +37,15 @@ TEST_CASE("words become files: names, directories and patterns, each once") {
   folder.put(".hidden.pcap", capture);
   const std::vector<std::string> ring = {folder / "ring0.pcap", folder / "ring1.pcap", folder / "ring2.pcap.gz"};
 
-  const auto whole = list_captures({folder.path.string()});
-  REQUIRE(whole.has_value());
-  CHECK(whole->files == ring);
-  CHECK(whole->ignored == std::vector<std::string>{folder / "notes.txt"});
-
-  const auto pattern = list_captures({folder / "*.pcap*", folder / "ring0.pcap", "-"});
-  REQUIRE(pattern.has_value());
-  CHECK(pattern->files == std::vector<std::string>{ring[0], ring[1], ring[2], "-"});
-  CHECK(pattern->ignored.empty());
-
-  // A name that is no capture is named by somebody: opening it says what is wrong with it.
-  CHECK(list_captures({folder / "notes.txt"})->files.size() == 1);
-  CHECK(list_captures({folder / "not-there.pcap"})->files.size() == 1);
+  const std::vector<std::string> all = {folder / "notes.txt", ring[0], ring[1], ring[2]};
+  CHECK(files_of(folder.path.string()).value() == all);
+  CHECK(files_of(folder / "*.pcap*").value() == ring);
+  CHECK(files_of(folder / "*.nothing").value().empty());  // a ring that has not begun
+  CHECK(files_of("-").value() == std::vector<std::string>{"-"});
+  // A name that is no capture, or not there, is named by somebody: opening it says what is wrong with it.
+  CHECK(files_of(folder / "not-there.pcap").value().size() == 1);
   folder.put("odd[1].pcap", capture);  // a file whose name looks like a pattern is that file
-  CHECK(list_captures({folder / "odd[1].pcap"})->files == std::vector<std::string>{folder / "odd[1].pcap"});
-}
-
-TEST_CASE("a pattern without files and a directory without captures are errors that name them") {
-  const Folder folder;
-  folder.put("notes.txt", bytes_of("nothing"));
-  const auto none = list_captures({folder / "*.pcap"});
-  REQUIRE_FALSE(none.has_value());
-  CHECK(none.error().what == fmt::format("no file matches '{}'", folder / "*.pcap"));
-  const auto barren = list_captures({folder.path.string()});
-  REQUIRE_FALSE(barren.has_value());
-  CHECK(barren.error().where.file == folder.path.string());
-  CHECK(barren.error().what == "none of the 1 files in this directory is a capture");
+  CHECK(files_of(folder / "odd[1].pcap").value() == std::vector<std::string>{folder / "odd[1].pcap"});
 }
 
 }  // namespace demarc
