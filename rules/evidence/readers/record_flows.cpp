@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "rules/net/hash_index.h"
 #include "rules/text/number.h"
 
 namespace demarc {
@@ -19,83 +20,7 @@ using namespace record_flag;
 constexpr std::uint32_t kNone = 0xFFFFFFFF;
 constexpr std::size_t kNamedMax = 1'000'000;  // different services, tunnels and translations each; more are counted
 
-// The same two structures as the flow table's (scanner/passive/hash_index.h), which this layer may not use: a keyed
-// hash, and open addressing with eight bytes a slot that erases by shifting back.
-class Keyed {
- public:
-  explicit Keyed(std::uint64_t key) {
-    for (std::uint64_t& secret : secrets_) {  // splitmix64
-      key += 0x9E3779B97F4A7C15ULL;
-      std::uint64_t z = key;
-      z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-      z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-      secret = (z ^ (z >> 31)) | 1;
-    }
-  }
-  std::uint32_t operator()(const Address& a, const Address& b, std::uint64_t rest) const {
-    const std::uint64_t h = fold(a.low() ^ secrets_[0], a.high() ^ secrets_[1]) ^
-                            fold(b.low() ^ secrets_[2], b.high() ^ secrets_[3]) ^ (rest * secrets_[4]);
-    return static_cast<std::uint32_t>(fold(h ^ secrets_[5], rest ^ secrets_[6]));
-  }
-
- private:
-  static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    const Uint128 product = static_cast<Uint128>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  }
-  std::uint64_t secrets_[7];
-};
-
-class Index {
- public:
-  template <typename Predicate>
-  std::uint32_t find(std::uint32_t hash, Predicate&& is_it) const {
-    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      if (slots_[i].number == kNone) return kNone;
-      if (slots_[i].hash == hash && is_it(slots_[i].number)) return slots_[i].number;
-    }
-  }
-  void insert(std::uint32_t hash, std::uint32_t number) {
-    if ((size_ + 1) * 8 > slots_.size() * 5) grow();
-    place(hash, number);
-    ++size_;
-  }
-  void erase(std::uint32_t hash, std::uint32_t number) {
-    std::size_t hole = hash & mask();
-    while (slots_[hole].number != number) {
-      if (slots_[hole].number == kNone) return;
-      hole = (hole + 1) & mask();
-    }
-    for (std::size_t i = (hole + 1) & mask(); slots_[i].number != kNone; i = (i + 1) & mask()) {
-      const std::size_t home = slots_[i].hash & mask();
-      if (((i - home) & mask()) >= ((i - hole) & mask())) {
-        slots_[hole] = slots_[i];
-        hole = i;
-      }
-    }
-    slots_[hole] = Slot{};
-    --size_;
-  }
-
- private:
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t number = kNone;
-  };
-  std::size_t mask() const { return slots_.size() - 1; }
-  void place(std::uint32_t hash, std::uint32_t number) {
-    std::size_t i = hash & mask();
-    while (slots_[i].number != kNone) i = (i + 1) & mask();
-    slots_[i] = {hash, number};
-  }
-  void grow() {
-    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots_.size() * 2));
-    for (const Slot& slot : old)
-      if (slot.number != kNone) place(slot.hash, slot.number);
-  }
-  std::vector<Slot> slots_ = std::vector<Slot>(1024);
-  std::size_t size_ = 0;
-};
+using Index = BasicHashIndex<VectorSlots>;
 
 /// A conversation that may still grow. End 0 is the source of its first piece.
 struct Talk {
@@ -221,7 +146,11 @@ class RecordFlows::Body {
   }
   std::uint32_t& partners(const Talk& t, int end);
 
-  Keyed hash_;
+  std::uint32_t hash_of(const Address& a, const Address& b, std::uint64_t rest) const {
+    return hash_(a.high(), a.low(), b.high(), b.low(), rest);
+  }
+
+  KeyedHash hash_;
   Index open_index_, flow_index_, partner_index_;
   std::vector<Talk> open_;
   std::vector<std::uint32_t> free_;
@@ -309,7 +238,7 @@ bool RecordFlows::Body::add(const FlowPiece& given) {
   const std::uint64_t rest = (std::uint64_t{low_port.number()} << 48) | (std::uint64_t{high_port.number()} << 32) |
                              (std::uint64_t{p.protocol.number()} << 16) | (std::uint64_t{icmp.type} << 8) |
                              icmp.code.value_or(0);
-  const std::uint32_t hash = hash_(low, high, rest);
+  const std::uint32_t hash = hash_of(low, high, rest);
   std::uint32_t found = open_index_.find(hash, [&](std::uint32_t i) {
     const Talk& t = open_[i];
     if (t.protocol != p.protocol || t.icmp != icmp) return false;
@@ -456,7 +385,7 @@ void RecordFlows::Body::settle(Talk& t) {
 
 std::uint32_t& RecordFlows::Body::partners(const Talk& t, int end) {
   const std::uint32_t hash =
-      hash_(t.ends[end], Address{}, (std::uint64_t{t.ports[end].number()} << 8) | t.protocol.number());
+      hash_of(t.ends[end], Address{}, (std::uint64_t{t.ports[end].number()} << 8) | t.protocol.number());
   const std::uint32_t found = partner_index_.find(hash, [&](std::uint32_t i) {
     const Partners& p = partners_[i];
     return p.address == t.ends[end] && p.port == t.ports[end] && p.protocol == t.protocol;
@@ -532,7 +461,7 @@ void RecordFlows::Body::record(const Talk& t, int initiator) {
     const std::uint64_t rest = (std::uint64_t{port.number()} << 48) | (std::uint64_t{t.icmp.type} << 40) |
                                (std::uint64_t{t.icmp.code.value_or(0)} << 32) |
                                (std::uint64_t{t.protocol.number()} << 24) | (t.service & 0xFFFFFF);
-    hash = hash_(t.ends[initiator], t.ends[responder], rest);
+    hash = hash_of(t.ends[initiator], t.ends[responder], rest);
     found = flow_index_.find(hash, [&](std::uint32_t i) {
       const ObservedFlow& f = evidence_.flows[i];
       return f.initiator == t.ends[initiator] && f.responder == t.ends[responder] && f.protocol == t.protocol &&

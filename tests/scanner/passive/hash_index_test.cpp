@@ -7,9 +7,10 @@
 
 namespace demarc {
 
-TEST_CASE("the index agrees with a map under insertions and erasures") {
+TEST_CASE_TEMPLATE("the index agrees with a map under insertions and erasures", Index, HashIndex,
+                   BasicHashIndex<VectorSlots>) {
   std::mt19937 random(7);
-  HashIndex index;
+  Index index;
   std::map<std::uint32_t, std::uint32_t> judge;  // number -> hash
   std::uint32_t next = 0;
   for (int step = 0; step < 60'000; ++step) {
