@@ -415,7 +415,7 @@ TEST_CASE("in any pieces the same, and cut anywhere never worse than cut") {
     const Read whole = read(seed.format, text);
     REQUIRE(whole.error == "");
     REQUIRE(!whole.flows.flows.empty());
-    for (std::size_t piece : {1, 7, 64}) {
+    for (const std::size_t piece : std::initializer_list<std::size_t>{1, 7, 64}) {
       const Read pieces = read(seed.format, {text}, {}, piece);
       CHECK(flow_records(pieces.flows) == flow_records(whole.flows));
     }
