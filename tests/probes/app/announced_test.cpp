@@ -125,7 +125,8 @@ TEST_CASE("an MSRPC fragment gives its stub without the authentication trailer")
   CHECK((pdu->first && pdu->last));
   CHECK(pdu->length == plain.size());
   CHECK(ByteString(pdu->stub.begin(), pdu->stub.end()) == stub);
-  pdu = read_msrpc_pdu(msrpc_pdu(2, 3, 9, stub, 0, true, 16));
+  const ByteString with_trailer = msrpc_pdu(2, 3, 9, stub, 0, true, 16);
+  pdu = read_msrpc_pdu(with_trailer);
   REQUIRE(pdu);
   CHECK(ByteString(pdu->stub.begin(), pdu->stub.end()) == stub);
   pdu = read_msrpc_pdu(ept_map_request(4));
