@@ -2,19 +2,12 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/rules/acl/naive_device.h"
+#include "tests/rules/acl/random_device.h"
 
 namespace demarc {
 namespace {
 
-Entry entry(Action action, std::vector<Match> match, std::vector<Match> maybe = {}) {
-  Entry e;
-  e.line = 1;
-  e.action = action;
-  e.match = std::move(match);
-  e.maybe = std::move(maybe);
-  return e;
-}
+using naive::entry;
 Match to_port(std::uint16_t port) {
   return {.box = {.protocols = {Protocol::tcp}, .ports = PortSet::single(Port(port))}};
 }
@@ -24,42 +17,12 @@ ConcretePacket tcp(std::uint16_t port) {
   return p;
 }
 
-// Lists call only lists behind them, as no filter loads a circle.
-Device random_device(naive::Dice& dice) {
-  Device d;
-  d.lists.resize(1 + dice.below(4));
-  const auto match = [&dice] {
-    Match m{.box = dice.box()};
-    if (dice.one_in(6))
-      m.source_bits = AddressBits{Family::ipv4, 0xC0000200U + dice.below(256), 0xFFFFFF00U | dice.below(256)};
-    if (dice.one_in(6)) m.destination_bits = AddressBits{Family::ipv4, 0xC0000200U, 0xFFFFFF01U};
-    return m;
-  };
-  for (std::size_t i = 0; i < d.lists.size(); ++i) {
-    List& list = d.lists[i];
-    list.at_end = i == 0 ? Fallthrough::deny : static_cast<Fallthrough>(dice.one_in(4) ? dice.below(3) : 2U);
-    for (unsigned n = dice.below(6); n > 0; --n) {
-      Action action =
-          dice.one_in(2) ? (dice.one_in(2) ? Action::permit : Action::deny) : static_cast<Action>(dice.below(7));
-      if ((action == Action::jump || action == Action::go_to) && i + 1 == d.lists.size()) action = Action::permit;
-      Entry e = entry(action, {match()});
-      if (action == Action::jump || action == Action::go_to)
-        e.target = static_cast<ListIndex>(i + 1 + dice.below(static_cast<unsigned>(d.lists.size() - i - 1)));
-      if (dice.one_in(4)) e.maybe.push_back(match());
-      if (dice.one_in(8)) e.match.clear(), e.maybe.push_back({});
-      e.inactive = dice.one_in(12);
-      list.entries.push_back(std::move(e));
-    }
-  }
-  return d;
-}
-
 TEST_CASE("every packet fares as a person who follows the lists would say, undecided entries tried both ways") {
   std::uint64_t undecided = 0, permitted = 0;
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     CAPTURE(seed);
     naive::Dice dice(seed);
-    const Device device = random_device(dice);
+    const Device device = naive::random_device(dice);
     PacketSpace space;
     Meaning meaning(device, space);
     for (ListIndex index = 0; index < device.lists.size(); ++index) {
@@ -67,11 +30,7 @@ TEST_CASE("every packet fares as a person who follows the lists would say, undec
       const Bounds permitted_set = outcomes.permitted(), denied_set = outcomes.denied();
       REQUIRE(permitted_set.possible.contains(permitted_set.certain));
       for (int n = 0; n < 24; ++n) {
-        const List& list = device.lists[index];
-        const bool near = !list.entries.empty() && !dice.one_in(4);
-        const Entry* about = near ? &list.entries[dice.below(static_cast<unsigned>(list.entries.size()))] : nullptr;
-        const ConcretePacket p =
-            about != nullptr && !about->match.empty() ? dice.packet_near(about->match[0].box) : dice.packet();
+        const ConcretePacket p = naive::packet_near_list(dice, device.lists[index]);
         const naive::Fates fates = naive::fates(device, index, p);
         REQUIRE(outcomes.permit.contains(p) == fates.permit);
         REQUIRE(outcomes.deny.contains(p) == fates.deny);
