@@ -12,11 +12,9 @@
 
 namespace demarc {
 
-struct Meaning::Part {
-  PacketSet permit, deny;
-  PacketSet give_back;  // leaves the list without a decision (RETURN, a goto whose target decides nothing)
-  PacketSet on;         // reaches what comes behind
-};
+PartOutcomes join(const PartOutcomes& a, const PartOutcomes& b) {
+  return {a.permit | (a.on & b.permit), a.deny | (a.on & b.deny), a.give_back | (a.on & b.give_back), a.on & b.on};
+}
 
 Meaning::Meaning(const Device& device, PacketSpace& space)
     : device_(device),
@@ -47,9 +45,9 @@ Bounds Meaning::match(const Entry& entry) const {
   return {certain, entry.maybe.empty() ? certain : certain | set_of(entry.maybe)};
 }
 
-Meaning::Part Meaning::part_of(const Entry& entry) {
+PartOutcomes Meaning::entry(const Entry& entry) {
   const Bounds match = this->match(entry);
-  Part part{space_.empty(), space_.empty(), space_.empty(), ~match.certain};
+  PartOutcomes part{space_.empty(), space_.empty(), space_.empty(), ~match.certain};
   switch (entry.action) {
     case Action::permit: part.permit = match.possible; break;
     case Action::deny: part.deny = match.possible; break;
@@ -82,17 +80,14 @@ Meaning::Part Meaning::part_of(const Entry& entry) {
   return part;
 }
 
-Outcomes Meaning::entry(const Entry& entry) {
-  Part part = part_of(entry);
-  return {part.permit, part.deny, part.on | part.give_back};
-}
+PartOutcomes Meaning::no_entry() const { return {space_.empty(), space_.empty(), space_.empty(), space_.all()}; }
 
-Meaning::Part Meaning::fold(std::span<const Entry> entries) {
-  if (entries.empty()) return {space_.empty(), space_.empty(), space_.empty(), space_.all()};
-  if (entries.size() == 1) return part_of(entries.front());
+PartOutcomes Meaning::fold(std::span<const Entry> entries) {
+  if (entries.empty()) return no_entry();
+  if (entries.size() == 1) return entry(entries.front());
   const std::size_t half = entries.size() / 2;
-  const Part a = fold(entries.first(half)), b = fold(entries.subspan(half));
-  return {a.permit | (a.on & b.permit), a.deny | (a.on & b.deny), a.give_back | (a.on & b.give_back), a.on & b.on};
+  const PartOutcomes first = fold(entries.first(half));
+  return join(first, fold(entries.subspan(half)));
 }
 
 bool Meaning::is_plain(const List& list) const {
@@ -118,7 +113,7 @@ const Outcomes& Meaning::list(ListIndex index) {
     const ListDecision decision = space_.first_match(entries);
     outcomes = {decision.permitted, decision.matched - decision.permitted, ~decision.matched};
   } else {
-    const Part part = fold(list.entries);
+    const PartOutcomes part = fold(list.entries);
     outcomes = {part.permit, part.deny, part.on | part.give_back};
   }
   being_worked_out_[index] = false;

@@ -32,6 +32,15 @@ struct Outcomes {
   Bounds denied() const { return {deny - (permit | on), deny}; }
 };
 
+/// The same for a part of a list, where leaving the list early is not the same as reaching what comes behind.
+struct PartOutcomes {
+  PacketSet permit, deny;
+  PacketSet give_back;  // leaves the list without a decision (RETURN, a goto whose target decides nothing)
+  PacketSet on;         // reaches what comes behind
+};
+/// The part a, and behind it the part b.
+PartOutcomes join(const PartOutcomes& a, const PartOutcomes& b);
+
 /// The meaning of one device, in one space. Lists are worked out once, when first asked for. Calls that run in a
 /// circle (no filter loads them) decide nothing: what enters them is possibly everything.
 class Meaning {
@@ -41,8 +50,10 @@ class Meaning {
 
   /// What the entry matches.
   Bounds match(const Entry& entry) const;
-  /// The entry alone, called lists included: `on` is what it leaves to the entries behind it.
-  Outcomes entry(const Entry& entry);
+  /// The entry alone, called lists included.
+  PartOutcomes entry(const Entry& entry);
+  /// No entry at all: everything goes on.
+  PartOutcomes no_entry() const;
   /// The list's own entries; its end is not applied.
   const Outcomes& list(ListIndex index);
   /// The list with its end.
@@ -56,9 +67,7 @@ class Meaning {
   PacketSpace& space() const { return space_; }
 
  private:
-  struct Part;
-  Part part_of(const Entry& entry);
-  Part fold(std::span<const Entry> entries);
+  PartOutcomes fold(std::span<const Entry> entries);
   bool is_plain(const List& list) const;
   PacketSet set_of(std::span<const Match> matches) const;
 
