@@ -145,6 +145,8 @@ class ListAnalysis {
       return true;
     }
     if (!decides(e)) return true;
+    // A last line that says what the end of the list does anyway (often to log) is no mistake.
+    if (i + 1 == list_.entries.size() && (match.certain | family_outside()).is_all()) return true;
     const PacketSet otherwise =
         (e.action == Action::permit ? after.deny : after.permit) | after.give_back | after.on;
     if (!live.overlaps(otherwise)) {
