@@ -77,8 +77,10 @@ Result<std::vector<IntervalOutput>> parse_interval_outputs(std::span<const std::
     const std::size_t equals = value.find('=');
     const bool named = equals != std::string::npos && equals > 0 && value.find_first_of("/.") > equals;
     const std::string place = named ? value.substr(equals + 1) : value;
+    // "evidence/" says that it is a directory; where there is none yet, it is made.
+    if (place.ends_with('/') && !is_directory(place) && ::mkdir(place.c_str(), 0777) != 0)
+      return std::unexpected(file_error(place, "cannot be made", errno));
     if (!is_directory(place)) {
-      if (place.ends_with('/')) return std::unexpected(file_error(place, "cannot be written to", ENOENT));
       files.push_back(value);
       continue;
     }

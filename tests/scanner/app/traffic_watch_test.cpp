@@ -90,7 +90,9 @@ TEST_CASE("an output is a directory, a name with a time in it, or a name") {
   CHECK(file_of("jsonl") == dir + "/traffic-20261128T031500Z-3.jsonl");
 
   CHECK(parse_interval_outputs(std::vector<std::string>{"no/such/folder/"}, kFormats, by_ending).error().what ==
-        "cannot be written to: No such file or directory");
+        "cannot be made: No such file or directory");
+  CHECK(parse_interval_outputs(std::vector<std::string>{dir + "/new/"}, kFormats, by_ending).has_value());
+  CHECK(std::filesystem::is_directory(dir + "/new"));
   CHECK_FALSE(parse_interval_outputs(std::vector<std::string>{"nonsense=" + dir}, kFormats, by_ending).has_value());
   CHECK_FALSE(parse_interval_outputs(std::vector<std::string>{"file.xyz"}, kFormats, by_ending).has_value());
 }
