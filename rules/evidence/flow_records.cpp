@@ -168,6 +168,12 @@ auto key_of(const TrafficNoise& n) {
 
 constexpr std::size_t kHeaderMax = 4U << 20;
 
+/// Frames count from 1; a record without one stands at its line.
+std::uint32_t frame_of(const JsonFields& f, std::uint32_t line) {
+  const std::uint64_t frame = f.unsigned_integer(kFrame).value_or(0);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(frame != 0 ? frame : line, 0xFFFFFFFF));
+}
+
 bool truth(const JsonFields& f, std::size_t row) {
   return f.at(row).kind == JsonFields::Value::Kind::boolean && f.at(row).boolean;
 }
@@ -410,7 +416,7 @@ struct FlowRecordReader::State {
     flow.packets_in = count(kPacketsIn, 0);
     flow.bytes_out = count(kBytesOut, 0);
     flow.bytes_in = count(kBytesIn, 0);
-    flow.record = static_cast<std::uint32_t>(std::min<std::uint64_t>(count(kFrame, line), 0xFFFFFFFF));
+    flow.record = frame_of(f, line);
     std::uint64_t source = count(kSource, 0);
     if (source >= evidence.sources.size())
       return wrong(line, fmt::format("source {} is not in the header", source));
@@ -521,8 +527,7 @@ struct FlowRecordReader::State {
     noise.responders = f.unsigned_integer(kResponders).value_or(1);
     noise.packets = f.unsigned_integer(kPackets).value_or(0);
     noise.bytes = f.unsigned_integer(kBytes).value_or(0);
-    noise.record =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(f.unsigned_integer(kFrame).value_or(line), 0xFFFFFFFF));
+    noise.record = frame_of(f, line);
     const std::uint64_t source = f.unsigned_integer(kSource).value_or(0);
     if (source >= evidence.sources.size())
       return wrong(line, fmt::format("source {} is not in the header", source));

@@ -122,6 +122,19 @@ TEST_CASE("wrong records are errors with their line") {
   CHECK_FALSE(read_flow_records("f", ""));
 }
 
+TEST_CASE("a frame of 0 is none: the record stands at its line, and comes back so") {
+  const std::string times = "\"first\":\"2026-11-23T09:00:00Z\",\"last\":\"2026-11-23T10:00:00Z\",\"frame\":0}\n";
+  const std::string text =
+      flow_header(std::vector<FlowSource>(1)) +
+      "{\"initiator\":\"198.51.100.7\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"port\":443," + times +
+      "{\"noise\":\"syn-flood\",\"responder\":\"192.0.2.1\",\"protocol\":\"tcp\",\"ports\":\"443\"," + times;
+  const Result<FlowEvidence> read = read_flow_records("f", text);
+  REQUIRE(read);
+  CHECK(read->flows.at(0).record == 2);
+  CHECK(read->noise.at(0).record == 3);
+  CHECK(flow_records(read_flow_records("f", flow_records(*read)).value()) == flow_records(*read));
+}
+
 TEST_CASE("services, parents, tunnels, translations and noise come back, in whatever order they were") {
   FlowEvidence e = evidence();
   e.sources[0].one_sided = 5;
