@@ -98,7 +98,9 @@ class ZstdUnpacker : public Unpacker {
       // 0: a frame is decoded and flushed; the next call begins another one, which is how frames follow one
       // another. A call that moved nothing says nothing new.
       if (left == 0 || from.pos != 0 || to.pos != 0) boundary_ = left == 0;
-      wanted_ = left == 0 ? kFrameStart : left;
+      // What it asks for a block holds the next one's header as well: without that, a damaged header takes no sound
+      // block with it, in whatever pieces the bytes come.
+      wanted_ = left == 0 ? kFrameStart : left > kBlockHeader ? left - kBlockHeader : left;
       return true;
     }
     switch (ZSTD_getErrorCode(left)) {
@@ -117,7 +119,8 @@ class ZstdUnpacker : public Unpacker {
  private:
   // 128 MiB, what zstd itself takes without being told otherwise: a frame asks for its window's memory.
   static constexpr int kWindowLogMax = 27;
-  static constexpr std::size_t kFrameStart = 5;  // the magic and what tells the header's size
+  static constexpr std::size_t kFrameStart = 5;   // the magic and what tells the header's size
+  static constexpr std::size_t kBlockHeader = 3;  // RFC 8878 section 3.1.1.2
   ZSTD_DStream* stream_;
   std::size_t wanted_ = kFrameStart;
   bool boundary_ = true;
