@@ -665,7 +665,7 @@ class Linter {
       refer(p.from);
       refer(p.to);
     }
-    for (const Device& d : rules_.devices) refer(d.name);
+    for (const DeclaredDevice& d : rules_.devices) refer(d.name);
     for (const Translation& t : rules_.translations) {
       refer(t.real_name);
       refer(t.from);

@@ -196,7 +196,7 @@ const Host* RuleSet::host_of(const Address& address) const {
   return at == i.addresses.end() || at->second.host == kNowhere ? nullptr : &hosts[at->second.host];
 }
 
-const Device* RuleSet::device_of(const Address& address) const {
+const DeclaredDevice* RuleSet::device_of(const Address& address) const {
   const RuleSetIndex& i = index_of(*this);
   auto at = i.devices.find(address);
   return at == i.devices.end() ? nullptr : &devices[at->second];

@@ -270,7 +270,8 @@ struct Coverage {
 struct Filter {
   std::string name, interface_name, direction;
 };
-struct Device {
+/// A filtering device as the rule set declares it; what its configuration says is rules/acl's `Device`.
+struct DeclaredDevice {
   std::string name, dialect, config;
   std::vector<Filter> filters;
   Location where;
@@ -301,7 +302,7 @@ struct RuleSet {
   std::vector<Vantage> vantages;
   std::vector<Sensor> sensors;
   Coverage coverage;
-  std::vector<Device> devices;
+  std::vector<DeclaredDevice> devices;
   std::vector<Path> paths;
   std::vector<Person> people;
   std::vector<Rule> rules;
@@ -326,7 +327,7 @@ struct RuleSet {
   /// The host that has the address, on itself or on a card.
   const Host* host_of(const Address& address) const;
   /// The filtering device (`enforcement.devices`) that has the address: the host of that name does.
-  const Device* device_of(const Address& address) const;
+  const DeclaredDevice* device_of(const Address& address) const;
 
   /// To call after names or addresses were changed in place; adding and removing is noticed.
   void reindex() const { index.reset(); }

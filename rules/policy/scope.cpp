@@ -115,7 +115,7 @@ Result<Scope> Scope::from_rules(const RuleSet& rules, std::span<const Prefix> ex
       // An address that two entries claim gets the more careful of the two.
       auto [care, fresh] = scope.care_.emplace(a, host.care);
       if (!fresh) care->second = std::max(care->second, host.care);
-      if (const Device* device = rules.device_of(a)) scope.devices_.emplace(a, device->name);
+      if (const DeclaredDevice* device = rules.device_of(a)) scope.devices_.emplace(a, device->name);
       scope.names_.try_emplace(a, rules.name_of(a));
     }
   }

@@ -577,7 +577,7 @@ void read_enforcement(Reading& reading) {
     for (const YamlNode* key = devices->is_mapping() ? devices->first : nullptr; key != nullptr;
          key = key->next->next) {
       if (!check_new_name(reading, *key, "device")) continue;
-      Device device;
+      DeclaredDevice device;
       device.name = std::string(key->scalar);
       device.where = reading.where(*key);
       Fields entry(reading, *key->next, fmt::format("device '{}'", device.name), kDeviceKeys);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "reports/formats/format.h"
+#include "rules/acl/readers/reader.h"
 #include "rules/text/suggest.h"
 #include "scanner/app/commands.h"
 #include "scanner/app/console.h"
@@ -117,6 +118,30 @@ void add_memory(CLI::App& app, std::uint64_t& memory_mib) {
                  "For following conversations (default: a quarter of the machine's, half of a limit, at most 2048)")
       ->type_name("MIB")
       ->check(CLI::Range(32, 1048576));
+}
+
+void add_acl(CLI::App& app, AclCommand& acl, const std::string& what) {
+  add_common(app, acl.common, "text, json");
+  app.add_option("configs", acl.configs, what + "; - is standard input")->type_name("CONFIG");
+  std::vector<std::string> dialects;
+  for (const DialectReader& reader : dialect_readers()) dialects.emplace_back(name(reader.dialect));
+  app.add_option("--dialect", acl.dialect,
+                 fmt::format("What is not said is seen by content: {}", fmt::join(dialects, ", ")))
+      ->type_name("NAME");
+}
+
+/// A packet, or a set of packets: what is left out is not constrained.
+void add_packet(CLI::App& app, AclCommand& acl) {
+  app.add_option("--list", acl.list, "This list alone; diff: NAME, or BEFORE=AFTER")->type_name("NAME");
+  app.add_option("--hook", acl.hook, "forward (default), local-in or local-out")->type_name("WAY");
+  app.add_option("--in", acl.in, "The interface it enters by")->type_name("IFACE");
+  app.add_option("--out", acl.out, "The interface it leaves by")->type_name("IFACE");
+  app.add_option("--source", acl.source, "An address or a prefix")->type_name("PREFIX");
+  app.add_option("--destination", acl.destination, "The same")->type_name("PREFIX");
+  app.add_option("--service", acl.service, "tcp/443, udp/53, icmp/echo-request, esp")->type_name("PROTO/PORT");
+  app.add_option("--source-port", acl.source_port, "")->type_name("PORT");
+  app.add_option("--tcp-flags", acl.tcp_flags, "Letters of FSRPAUEC: S, SA")->type_name("FLAGS");
+  app.add_option("--state", acl.state, "new, established, related or invalid")->type_name("STATE");
 }
 
 std::string report_formats_text() { return fmt::format("{}", fmt::join(report_format_names(), ", ")); }
@@ -379,6 +404,37 @@ int run_command_line(int argc, char** argv) {
       ->type_name("NAME");
   learn_app->add_option("--sensor", learn.sensor, "Where captures were made")->type_name("NAME");
 
+  AclCommand acl;
+  CLI::App* acl_app =
+      app.add_subcommand("acl", "Router ACLs and firewall configurations: check, test, search, diff");
+  acl_app->require_subcommand(1);
+  CLI::App* acl_check =
+      acl_app->add_subcommand("check", "Lines that never decide, change nothing, contradict others");
+  add_acl(*acl_check, acl, "The configurations");
+  acl_check->add_option("--fail-on", acl.fail_on, "Exit 1 at this severity or above (default low)")
+      ->type_name("SEVERITY")
+      ->take_all()
+      ->allow_extra_args(false);
+  CLI::App* acl_test = acl_app->add_subcommand(
+      "test", "One packet and the line that decides it; without a packet, JSON Lines from standard input");
+  add_acl(*acl_test, acl, "The configuration");
+  add_packet(*acl_test, acl);
+  acl_test->add_option("--expect", acl.expect, "permit or deny: exit 1 if it is decided otherwise")
+      ->type_name("ACTION");
+  CLI::App* acl_search =
+      acl_app->add_subcommand("search", "All of a set of packets that is permitted or denied, by line");
+  add_acl(*acl_search, acl, "The configuration");
+  add_packet(*acl_search, acl);
+  acl_search->add_option("--action", acl.action, "permit (default), deny or undetermined")->type_name("ACTION");
+  CLI::App* acl_diff =
+      acl_app->add_subcommand("diff", "Exactly the packets that two configurations treat differently");
+  add_acl(*acl_diff, acl, "Before, and after");
+  add_packet(*acl_diff, acl);
+  for (CLI::App* sub : {acl_search, acl_diff})
+    sub->add_option("--most", acl.most, "Show so many lines, or pairs of lines (default 50)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 100000));
+
   ReportCommand report;
   CLI::App* report_app = app.add_subcommand("report", "Render a saved verdict again in other formats");
   add_common(*report_app, report.common, reports);
@@ -443,7 +499,7 @@ int run_command_line(int argc, char** argv) {
       {plan_app, &plan.common},       {scan_app, &scan.common},
       {traffic_app, &traffic.common}, {verify_app, &verify.common},
       {witness_app, &witness.common}, {explain_app, &explain_command.common},
-      {learn_app, &learn.common},     {report_app, &report.common}};
+      {learn_app, &learn.common},     {report_app, &report.common},   {acl_app, &acl.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 
@@ -457,6 +513,10 @@ int run_command_line(int argc, char** argv) {
   if (verify_app->parsed()) return run_verify(verify);
   if (explain_app->parsed()) return run_explain(explain_command);
   if (learn_app->parsed()) return run_learn(learn);
+  if (acl_check->parsed()) return run_acl_check(acl);
+  if (acl_test->parsed()) return run_acl_test(acl);
+  if (acl_search->parsed()) return run_acl_search(acl);
+  if (acl_diff->parsed()) return run_acl_diff(acl);
   if (report_app->parsed()) return run_report(report);
   if (schema_app->parsed()) return run_schema(schema);
   if (doctor_app->parsed()) return run_doctor(doctor);

@@ -146,7 +146,24 @@ struct ReportCommand {
   std::vector<std::string> fail_on;
 };
 
+/// `acl check`, `test`, `search`, `diff`.
+struct AclCommand {
+  CommonOptions common;
+  std::vector<std::string> configs;
+  std::string dialect;  // --dialect; empty: by content
+  std::vector<std::string> fail_on;
+  // One packet, or a set of packets: what is empty is not constrained.
+  std::string list, hook, in, out, source, destination, service, source_port, tcp_flags, state;
+  std::string expect;  // test: permit, deny
+  std::string action;  // search: permit (default), deny, undetermined
+  std::size_t most = 50;
+};
+
 int run_check(const CheckCommand& command);
+int run_acl_check(const AclCommand& command);
+int run_acl_test(const AclCommand& command);
+int run_acl_search(const AclCommand& command);
+int run_acl_diff(const AclCommand& command);
 int run_init(const InitCommand& command);
 int run_learn(const LearnCommand& command);
 int run_plan(const PlanCommand& command);

@@ -149,7 +149,7 @@ inline RuleSet small_dmz() {
   host("mail", {}, {ip("192.0.2.5")});
   host("db", {}, {ip("10.30.0.3")});
   host("fw", {}, {ip("192.0.2.1"), ip("10.20.0.1")});
-  Device fw;
+  DeclaredDevice fw;
   fw.name = "fw";
   r.devices.push_back(fw);
   service(r, "https", "443");

@@ -1,0 +1,56 @@
+// One packet through a device, entry by entry, and the line that decides: what `acl test` and `explain` answer, and
+// what a rehearsal of observed conversations asks a million times. Sets are not needed for a packet that is known
+// in every field; a question that leaves fields open is asked of sets, and is decided only if all its packets fare
+// alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/acl/device.h"
+#include "rules/space/packet_set.h"
+
+namespace demarc {
+
+/// Packets that somebody asks about: the fields that are known are single values in the box, the others are all.
+struct PacketQuestion {
+  Box packets = {};
+  Way way = Way::through;
+  ListIndex list = kNoList;  // ask this list alone, its end included; none: every stage of the way
+  /// Of one packet. Fields that its protocol lacks are left open.
+  static PacketQuestion of(const ConcretePacket& packet, Way way = Way::through);
+};
+
+enum class Fate : std::uint8_t { permit, deny, undetermined };
+std::string_view name(Fate fate);  // "permit"
+
+/// A place that decides.
+struct DecidingLine {
+  ListIndex list = kNoList;  // none: no stage stands on the way
+  /// Into List::entries; none: the end of the list.
+  std::optional<std::uint32_t> entry = {};
+  bool operator==(const DecidingLine&) const = default;
+};
+
+struct FilterDecision {
+  Fate fate = Fate::undetermined;
+  /// What decides: of a permit the last stage's line, of a deny the line that stops the packet. Undetermined: the
+  /// first line that leaves it open.
+  DecidingLine by = {};
+  std::string why = {};  // one sentence
+};
+
+/// Decides for one device. Not for several threads at once.
+class Decider {
+ public:
+  explicit Decider(const Device& device);
+  /// May throw SpaceExhausted where fields are left open.
+  FilterDecision decide(const PacketQuestion& question);
+
+ private:
+  const Device& device_;
+};
+
+}  // namespace demarc

@@ -1,0 +1,39 @@
+// The readers of configurations, one for each dialect: a row in a table each. IOS and ASA look alike, and a mask
+// means the opposite in each; so no reader guesses what another one would.
+//
+// A reader's promises:
+//  - every line has a state of understanding; nothing is skipped in silence;
+//  - a line inside a list that cannot be read becomes an entry that may match anything and may do anything;
+//  - it fails only where the text is no configuration of its dialect at all; everything else is in the Device;
+//  - memory is bounded by the text (and by Device's own bounds), whatever the text claims.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "rules/acl/device.h"
+#include "rules/text/source.h"
+
+namespace demarc {
+
+struct DialectReader {
+  Dialect dialect;
+  /// How much the text looks like it: 0 not at all; the highest of all readers wins.
+  unsigned (*likeness)(std::string_view text);
+  Result<Device> (*read)(const Source& source);
+};
+
+std::span<const DialectReader> dialect_readers();
+
+/// By content; none if it looks like no dialect, or like two of them alike.
+std::optional<Dialect> recognise_dialect(std::string_view text);
+
+/// Reads with the reader of the dialect that is said, or that the content shows.
+Result<Device> read_configuration(const Source& source, std::optional<Dialect> dialect = std::nullopt);
+
+// The rows.
+unsigned looks_like_cisco_ios(std::string_view text);
+Result<Device> read_cisco_ios(const Source& source);
+
+}  // namespace demarc

@@ -1,0 +1,172 @@
+#include "rules/verdict/anomalies.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
+
+#include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/random_device.h"
+
+namespace demarc {
+namespace {
+
+Device read(std::string text) {
+  return read_configuration(Source("edge.cfg", std::move(text)), Dialect::cisco_ios).value();
+}
+
+/// "2: shadowed by 1, otherwise", a line for each entry that is not live.
+std::string findings(const Device& device) {
+  std::string out;
+  const DeviceReport report = find_anomalies(device);
+  for (const ListReport& list : report.lists) {
+    for (const EntryReport& r : list.entries) {
+      if (r.status == EntryStatus::live) continue;
+      const auto line = [&](const EntryRef& e) { return device.lists[e.list].entries[e.entry].line; };
+      out += fmt::format("{}: {}", line(r.entry), name(r.status));
+      for (std::size_t i = 0; i < r.by.size(); ++i)
+        out += fmt::format("{}{}", i == 0 ? " by " : ",", line(r.by[i]));
+      if (r.otherwise) out += ", otherwise";
+      if (r.duplicate) out += ", duplicate";
+      if (r.matches_nothing) out += ", matches nothing";
+      out += '\n';
+    }
+    for (const EntryConflict& c : list.conflicts)
+      out += fmt::format("{} and {} contradict each other in part\n",
+                         device.lists[c.first.list].entries[c.first.entry].line,
+                         device.lists[c.second.list].entries[c.second.entry].line);
+  }
+  return out;
+}
+
+TEST_CASE("lines that never decide, change nothing, or contradict others") {
+  struct Row {
+    const char* title;
+    const char* list;
+    const char* expected;
+  };
+  const Row rows[] = {
+      {"a broad deny above a narrow permit", "deny tcp any host 192.0.2.25\npermit tcp any host 192.0.2.25 eq 25\n",
+       "2: shadowed by 1, otherwise\n"},
+      {"the same line twice", "permit tcp any any eq 80\npermit udp any any eq 53\npermit tcp any any eq 80\n",
+       "3: shadowed by 1, duplicate\n"},
+      {"several together cover it",
+       "permit tcp any host 192.0.2.25 range 1 100\npermit tcp any host 192.0.2.25 range 101 65535\n"
+       "deny tcp any host 192.0.2.25 eq 0\npermit tcp any host 192.0.2.25\n",
+       "1: redundant by 4\n2: redundant by 4\n4: shadowed by 1,2,3, otherwise\n"},
+      {"one alone is named where one is enough",
+       "permit tcp any any eq 25\npermit tcp any any range 20 30\npermit tcp any any eq 25 26\n",
+       "1: redundant by 2\n3: shadowed by 2\n"},
+      {"the end of the list makes it superfluous", "permit tcp any any eq 80\ndeny udp any any eq 53\n",
+       "2: redundant\n"},
+      {"a last line that says what the end does is no mistake", "permit tcp any any eq 80\ndeny ip any any log\n",
+       ""},
+      {"a later line does", "permit tcp any any eq 80\npermit tcp any any\n", "1: redundant by 2\n"},
+      {"an exception before its rule is fine", "deny tcp any host 192.0.2.25 eq 25\npermit tcp any any\n", ""},
+      {"the order of these two decides", "deny tcp host 198.51.100.7 any\npermit tcp any any eq 80\n",
+       "1 and 2 contradict each other in part\n"},
+      {"a time range shadows nothing for certain", "permit tcp any any time-range DAY\npermit tcp any any eq 80\n",
+       "1: partial\n"},
+  };
+  for (const Row& row : rows) {
+    INFO(std::string(row.title));
+    std::string text;
+    for (std::string_view rest = row.list; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
+      text += fmt::format("access-list 110 {}\n", rest.substr(0, rest.find('\n')));
+    CHECK(findings(read(std::move(text))) == std::string(row.expected));
+  }
+}
+
+// A small world in which every box below is told apart: two hosts and others, three protocols, three ports.
+const std::vector<ConcretePacket>& universe() {
+  static const std::vector<ConcretePacket> kAll = [] {
+    std::vector<ConcretePacket> all;
+    for (const std::uint32_t source : {0xC6336401U, 0xC6336402U, 0xC6336403U})
+      for (const std::uint32_t destination : {0xC0000201U, 0xC0000202U, 0xC0000203U})
+        for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::esp})
+          for (const std::uint16_t port : {std::uint16_t{80}, std::uint16_t{443}, std::uint16_t{9}}) {
+            ConcretePacket p;
+            p.packet = {Address::ipv4(source), Address::ipv4(destination), protocol, Port(40000), Port(port), {}};
+            all.push_back(p);
+          }
+    return all;
+  }();
+  return kAll;
+}
+Match small_match(naive::Dice& dice) {
+  Box b;
+  b.family = Family::ipv4;
+  if (!dice.one_in(3)) b.sources = AddressSet::single(Address::ipv4(0xC6336401U + dice.below(2)));
+  if (!dice.one_in(3)) b.destinations = AddressSet::single(Address::ipv4(0xC0000201U + dice.below(2)));
+  if (!dice.one_in(3)) b.protocols = {dice.one_in(2) ? Protocol::tcp : Protocol::udp};
+  if (dice.one_in(2) && b.protocols != ProtocolSet::all())
+    b.ports = PortSet::single(Port(dice.one_in(2) ? 80 : 443));
+  return {.box = b};
+}
+
+TEST_CASE("statuses are those of a person who tries every packet of a small world, with and without each line") {
+  std::map<EntryStatus, int> seen;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    Device d;
+    d.lists.resize(1);
+    d.lists[0].at_end = dice.one_in(2) ? Fallthrough::deny : Fallthrough::permit;
+    for (unsigned n = 2 + dice.below(5); n > 0; --n)
+      d.lists[0].entries.push_back(
+          naive::entry(dice.one_in(2) ? Action::permit : Action::deny, {small_match(dice)}));
+    const auto permitted = [&](const Device& device, const ConcretePacket& p) {
+      const naive::Fates f = naive::fates(device, 0, p);
+      return f.permit || (f.on && device.lists[0].at_end == Fallthrough::permit);
+    };
+    const DeviceReport report = find_anomalies(d);
+    Device kept = d;  // what is superfluous goes, from the back to the front
+    for (std::uint32_t i = static_cast<std::uint32_t>(d.lists[0].entries.size()); i-- > 0;) {
+      CAPTURE(i);
+      bool reached = false, matters = false;
+      Device without = kept;
+      without.lists[0].entries[i].inactive = true;
+      for (const ConcretePacket& p : universe()) {
+        bool taken = false;
+        for (std::uint32_t j = 0; j < i; ++j) taken = taken || naive::matches_any(d.lists[0].entries[j].match, p);
+        reached = reached || (!taken && naive::matches_any(d.lists[0].entries[i].match, p));
+        matters = matters || permitted(kept, p) != permitted(without, p);
+      }
+      const EntryReport& r = report.lists[0].entries[i];
+      const EntryStatus expected = !reached  ? EntryStatus::shadowed
+                                   : matters ? EntryStatus::live
+                                             : EntryStatus::redundant;
+      REQUIRE(name(r.status) == name(expected));
+      ++seen[r.status];
+      if (expected != EntryStatus::live && !r.otherwise) kept = without;
+      if (r.status != EntryStatus::shadowed) continue;
+      // Those that are named really take all of it.
+      for (const ConcretePacket& p : universe()) {
+        if (!naive::matches_any(d.lists[0].entries[i].match, p)) continue;
+        bool taken = r.by_more;
+        for (const EntryRef& by : r.by) taken = taken || naive::matches_any(d.lists[0].entries[by.entry].match, p);
+        REQUIRE(taken);
+      }
+      REQUIRE(r.sample);
+      REQUIRE(naive::matches_any(d.lists[0].entries[i].match, *r.sample));
+    }
+    for (const ConcretePacket& p : universe()) REQUIRE(permitted(d, p) == permitted(kept, p));
+  }
+  CHECK(seen[EntryStatus::shadowed] > 200);
+  CHECK(seen[EntryStatus::redundant] > 200);
+  CHECK(seen[EntryStatus::live] > 200);
+}
+
+TEST_CASE("lists that nothing uses, and groups that nothing names") {
+  const Device d = read(
+      "interface Gi0/0\n ip access-group A in\nip access-list extended A\n permit ip any any\n"
+      "ip access-list extended B\n permit ip any any\nobject-group network N\n host 192.0.2.1\n");
+  const DeviceReport report = find_anomalies(d);
+  CHECK(report.lists[0].bound);
+  CHECK_FALSE(report.lists[1].bound);
+  REQUIRE(report.unused_objects.size() == 1);
+  CHECK(d.objects[report.unused_objects[0]].name == "N");
+}
+
+}  // namespace
+}  // namespace demarc

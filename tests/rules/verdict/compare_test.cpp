@@ -1,0 +1,125 @@
+#include "rules/verdict/compare.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
+
+#include "rules/acl/meaning.h"
+#include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/random_device.h"
+
+namespace demarc {
+namespace {
+
+Device read(std::string text) {
+  return read_configuration(Source("edge.cfg", std::move(text)), Dialect::cisco_ios).value();
+}
+
+std::string line(const Device& device, const DecidingLine& by) {
+  if (by.list == kNoList) return "nothing";
+  return by.entry ? fmt::format("{}", device.lists[by.list].entries[*by.entry].line) : "end";
+}
+std::string told(const Device& a, const Device& b, const Comparison& c) {
+  std::string out;
+  for (const Difference& d : c.differences)
+    out += fmt::format("{} by {} -> {} by {}: {}\n", name(d.before), line(a, d.before_by), name(d.after),
+                       line(b, d.after_by), d.cover.boxes.empty() ? "" : to_string(d.cover.boxes[0]));
+  return out;
+}
+
+constexpr std::string_view kEdge = "interface Gi0/0\n ip access-group IN in\nip access-list extended IN\n";
+
+TEST_CASE("what a change opens and closes, with the lines on both sides") {
+  const Device before =
+      read(std::string(kEdge) + " permit tcp any host 192.0.2.10 eq 443\n permit tcp any host 192.0.2.25 eq 25\n");
+  const Device after =
+      read(std::string(kEdge) + " permit tcp any host 192.0.2.10 eq 443\n permit tcp any host 192.0.2.10 eq 80\n");
+  const Comparison c = compare(before, after);
+  CHECK(told(before, after, c) ==
+        "permit by 5 -> deny by end: any > 192.0.2.25 tcp/25 fragment whole,first in 0 (IPv4)\n"
+        "deny by end -> permit by 5: any > 192.0.2.10 tcp/80 fragment whole,first in 0 (IPv4)\n");
+  CHECK(compare(before, before).same());
+}
+
+TEST_CASE("the order of lines does not matter where it decides nothing") {
+  const Device a = read(std::string(kEdge) + " permit tcp any any eq 25\n permit tcp any any range 26 30\n");
+  const Device b = read(std::string(kEdge) + " permit tcp any any range 25 30\n");
+  CHECK(compare(a, b).same());
+}
+
+TEST_CASE(
+    "differences are exactly the packets that the naive judge finds, each told once, by lines that decide it") {
+  std::map<bool, int> seen;
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    const Device a = naive::random_device(dice);
+    Device b = a;  // nearly the same
+    for (unsigned n = 1 + dice.below(3); n > 0; --n) {
+      List& list = b.lists[dice.below(static_cast<unsigned>(b.lists.size()))];
+      if (list.entries.empty() || dice.one_in(3))
+        list.entries.insert(
+            list.entries.begin() +
+                (list.entries.empty() ? 0 : dice.below(static_cast<unsigned>(list.entries.size()))),
+            naive::entry(dice.one_in(2) ? Action::permit : Action::deny, {Match{.box = dice.box()}}));
+      else
+        list.entries.erase(list.entries.begin() + dice.below(static_cast<unsigned>(list.entries.size())));
+    }
+    const Comparison c = compare(a, b, {.before_list = 0, .after_list = 0, .boxes_max = 4000});
+    REQUIRE(c.decided);
+    REQUIRE(c.left_out.is_zero());
+    PacketSpace space;
+    PacketSet told = space.empty();
+    for (const Difference& d : c.differences) {
+      REQUIRE(d.cover.complete());
+      const PacketSet share = space.of(std::span<const Box>(d.cover.boxes));
+      REQUIRE_FALSE(told.overlaps(share));
+      REQUIRE(share.contains(d.sample));
+      REQUIRE(share.count() == d.weight);
+      told |= share;
+    }
+    const auto fate = [](const Device& d, const ConcretePacket& p) {
+      naive::Fates f = naive::fates(d, 0, p);
+      if (f.on) (d.lists[0].at_end == Fallthrough::deny ? f.deny : f.permit) = true;
+      return f.permit && f.deny ? Fate::undetermined : f.permit ? Fate::permit : Fate::deny;
+    };
+    for (const Difference& d : c.differences) {
+      REQUIRE(name(d.before) == name(fate(a, d.sample)));
+      REQUIRE(name(d.after) == name(fate(b, d.sample)));
+    }
+    for (int n = 0; n < 60; ++n) {
+      const ConcretePacket p = naive::packet_near_list(dice, dice.one_in(2) ? a.lists[0] : b.lists[0]);
+      const bool differs = fate(a, p) != fate(b, p);
+      REQUIRE(told.contains(p) == differs);
+      ++seen[differs];
+    }
+  }
+  CHECK(seen[true] > 200);
+  CHECK(seen[false] > 200);
+}
+
+TEST_CASE("search finds what is permitted of a set, by line") {
+  const Device d =
+      read(std::string(kEdge) + " deny tcp any host 192.0.2.25\n permit tcp any 192.0.2.0 0.0.0.63 eq 25\n");
+  Box mail;
+  mail.family = Family::ipv4;
+  mail.protocols = {Protocol::tcp};
+  mail.ports = PortSet::single(Port(25));
+  mail.fragments = {Fragment::whole};
+  mail.ingress = {0};
+  const SearchResult r = search(d, Fate::permit, {.within = mail});
+  REQUIRE(r.found.size() == 1);
+  CHECK(line(d, r.found[0].by) == "5");
+  CHECK(r.undetermined.is_zero());
+  PacketSpace space;
+  const PacketSet found = space.of(std::span<const Box>(r.found[0].cover.boxes));
+  ConcretePacket p;
+  p.packet = {Address::ipv4(1), Address::ipv4(0xC0000219), Protocol::tcp, Port(40000), Port(25), {}};
+  CHECK_FALSE(found.contains(p));
+  p.packet.destination = Address::ipv4(0xC000021A);
+  CHECK(found.contains(p));
+}
+
+}  // namespace
+}  // namespace demarc
