@@ -129,6 +129,10 @@ struct Stage {
   std::vector<InterfaceId> ingress = {}, egress = {};  // it sees packets that enter or leave here alone; empty: all
   std::int32_t priority = 0;                           // smaller first
   std::uint32_t line = 0;                              // of the binding
+  /// Whether it sees the hosts' real addresses or those that the device translates to or from. A list inward on
+  /// IOS's outside sees what stands on the wire (real_destination false), outward there what was translated
+  /// already (real_source false); iptables' FORWARD and ASA (since 8.3) see real ones.
+  bool real_source = true, real_destination = true;
 };
 
 /// An interface as the filter names it.
@@ -143,13 +147,12 @@ struct Interface {
   bool shut = false;
 };
 
-/// An address translation that the configuration states.
+/// An address translation that the configuration states; which stages see its result, they say themselves.
 struct Nat {
   enum class Kind : std::uint8_t { source, destination } kind = Kind::source;
   Match match = {};                // before the translation
   std::optional<Address> to = {};  // none: the address of the interface it leaves by, or a pool
   std::optional<PortRange> to_ports = {};
-  bool before_filter = true;  // the filter sees the translated packet (iptables DNAT, IOS), not the original
   std::uint32_t line = 0;
   std::string text = {};
 };
