@@ -2,8 +2,8 @@
 
 namespace demarc {
 
-Deciding::Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list)
-    : device_(device), meaning_(device, space), way_(way), list_(list), decider_(device) {}
+Deciding::Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list, const Focus* focus)
+    : device_(device), meaning_(device, space, focus), way_(way), list_(list), decider_(device) {}
 
 Bounds Deciding::permitted() { return list_ == kNoList ? meaning_.permitted(way_) : meaning_.permitted_by(list_); }
 

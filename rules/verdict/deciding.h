@@ -13,7 +13,8 @@ namespace demarc {
 class Deciding {
  public:
   /// All must outlive it. With `list`, that list alone is the way.
-  Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list = kNoList);
+  Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list = kNoList,
+           const Focus* focus = nullptr);
 
   /// What the way lets through.
   Bounds permitted();
