@@ -39,6 +39,10 @@ Focus::Focus(std::vector<Box> boxes) : packets(std::move(boxes)) {
   destinations_ = AddressSet::of_ranges(std::move(destinations));
 }
 
+bool Focus::is_everything() const {
+  return std::any_of(packets.begin(), packets.end(), [](const Box& box) { return box == Box{}; });
+}
+
 bool Focus::may_meet(const Box& box) const {
   return meets(destinations_, box.destinations) && meets(sources_, box.sources);
 }
@@ -48,7 +52,7 @@ Meaning::Meaning(const Device& device, PacketSpace& space) : Meaning(device, spa
 Meaning::Meaning(const Device& device, PacketSpace& space, const Focus* focus)
     : device_(device),
       space_(space),
-      focus_(focus),
+      focus_(focus == nullptr || focus->is_everything() ? nullptr : focus),
       in_focus_(focus == nullptr ? space.all() : space.of(focus->packets)),
       lists_(device.lists.size()),
       being_worked_out_(device.lists.size()),

@@ -46,6 +46,7 @@ PartOutcomes join(const PartOutcomes& a, const PartOutcomes& b);
 struct Focus {
   std::vector<Box> packets;  // their union
   explicit Focus(std::vector<Box> boxes);
+  bool is_everything() const;
   bool may_meet(const Box& box) const;
   bool may_meet(const Match& match) const { return may_meet(match.box); }
 

@@ -122,6 +122,15 @@ bool same_stage(const Stage& a, const Stage& b) {
          a.egress == b.egress;
 }
 
+/// Where much has changed, to look at everything costs less than to look at all that changed.
+std::optional<std::vector<Box>> worth_a_focus(std::vector<Box> boxes, const Device& before, const Device& after) {
+  std::size_t entries = 0;
+  for (const Device* device : {&before, &after})
+    for (const List& list : device->lists) entries += list.entries.size();
+  if (boxes.size() > 16 + entries / 8) return std::nullopt;
+  return boxes;
+}
+
 }  // namespace
 
 std::optional<std::vector<Box>> changed_boxes(const Device& before, const Device& after,
@@ -129,7 +138,7 @@ std::optional<std::vector<Box>> changed_boxes(const Device& before, const Device
   Changes changes(before, after);
   if (options.before_list != kNoList) {
     if (!changes.pair(options.before_list, options.after_list)) return std::nullopt;
-    return std::move(changes.boxes);
+    return worth_a_focus(std::move(changes.boxes), before, after);
   }
   if (before.stages.size() != after.stages.size()) return std::nullopt;
   for (std::size_t i = 0; i < before.stages.size(); ++i) {
@@ -138,7 +147,7 @@ std::optional<std::vector<Box>> changed_boxes(const Device& before, const Device
     for (std::size_t n = 0; n < a.lists.size(); ++n)
       if (!changes.pair(a.lists[n], b.lists[n])) return std::nullopt;
   }
-  return std::move(changes.boxes);
+  return worth_a_focus(std::move(changes.boxes), before, after);
 }
 
 }  // namespace demarc

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "rules/acl/decide.h"
 #include "rules/acl/meaning.h"
+#include "rules/verdict/hull.h"
 
 namespace demarc {
 
@@ -25,11 +25,8 @@ class Deciding {
 
  private:
   const PacketSet& arriving(ListIndex list);
-  using Halves = std::vector<std::optional<PacketSet>>;  // of a list: the halves of node n are 2n and 2n + 1
-  const PacketSet& let_by(Halves& halves, ListIndex list, std::size_t node, std::uint32_t first,
-                          std::uint32_t last);
-  /// What is left of everything behind the first entries of a list.
-  PacketSet behind(ListIndex list, std::uint32_t entries);
+  /// Of an entry's packets those that come to it from the beginning of its list.
+  PacketSet reaching(ListIndex list, std::uint32_t entry);
 
   const Device& device_;
   Meaning meaning_;
@@ -37,7 +34,7 @@ class Deciding {
   ListIndex list_;
   Decider decider_;
   std::map<ListIndex, PacketSet> arriving_;
-  std::map<ListIndex, Halves> halves_;
+  std::map<ListIndex, std::vector<Hull>> hulls_;  // of lists that were asked about
 };
 
 }  // namespace demarc
