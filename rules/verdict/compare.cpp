@@ -172,9 +172,9 @@ Comparison compare(const Device& before, const Device& after, const CompareOptio
         b(there, space, options.way, options.after_list, &focus);
     const Bounds pa = a.permitted(), pb = b.permitted();
     // Permitted for certain here and possibly denied there, or the other way round, or open on one side only.
-    PacketSet rest = ((pa.certain - pb.certain) | (pb.certain - pa.certain) | (pa.possible - pb.possible) |
-                      (pb.possible - pa.possible)) &
-                     space.of(options.within) & space.of(focus.packets);
+    PacketSet rest = (pa.certain - pb.certain) | (pb.certain - pa.certain);
+    if (!pa.is_exact() || !pb.is_exact()) rest |= (pa.possible - pb.possible) | (pb.possible - pa.possible);
+    rest &= space.of(options.within) & space.of(focus.packets);
     auto found = rows;  // kept only if this part comes to its end
     while (!rest.is_empty() && !found.full()) {
       Difference d;
@@ -182,7 +182,7 @@ Comparison compare(const Device& before, const Device& after, const CompareOptio
       const FilterDecision one = a.decide(d.sample), two = b.decide(d.sample);
       d.before = one.fate, d.after = two.fate;
       d.before_by = one.by, d.after_by = two.by;
-      PacketSet share = rest & a.reached(one.by) & b.reached(two.by);
+      PacketSet share = a.reached(one.by) & b.reached(two.by) & rest;  // the small ones first
       // Where a line leaves it open, the same line may decide some packets one way and others not.
       const auto same_fate = [](const Bounds& p, Fate fate) {
         return fate == Fate::permit ? p.certain : fate == Fate::deny ? ~p.possible : p.gap();
@@ -221,7 +221,7 @@ SearchResult search(const Device& device, Fate fate, const CompareOptions& optio
       Found f;
       f.sample = *rest.sample();
       f.by = d.decide(f.sample).by;
-      PacketSet share = rest & d.reached(f.by);
+      PacketSet share = d.reached(f.by) & rest;
       if (share.is_empty()) share = space.of(PacketQuestion::of(f.sample).packets);
       const LineKey line = key(fate, f.by);
       found.add(line, std::move(f), share);
