@@ -8,6 +8,7 @@
 #include "rules/text/escape.h"
 #include "rules/text/number.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/readable.h"
 #include "scanner/app/console.h"
 #include "scanner/files/file.h"
 
@@ -68,11 +69,17 @@ std::string place_words(const Device& d, const DecidingLine& by) {
   return fmt::format("{}:{}: {}", terminal_safe(d.file), e.line, terminal_safe(e.text));
 }
 
-std::string box_lines(const Cover& cover, std::string_view indent) {
+std::string box_lines(const Cover& cover, std::string_view indent, const std::vector<std::string>& interfaces) {
   std::string out;
-  for (const Box& box : cover.boxes) out += fmt::format("{}{}\n", indent, to_string(box));
-  if (!cover.complete()) out += fmt::format("{}and {} packets more\n", indent, describe(cover.left_out));
+  for (const std::string& line : readable_lines(cover, interfaces))
+    out += fmt::format("{}{}\n", indent, terminal_safe(line));
   return out;
+}
+
+std::vector<std::string> interface_names(const Device& device) {
+  std::vector<std::string> names;
+  for (const Interface& i : device.interfaces) names.push_back(i.name);
+  return names;
 }
 
 bool detail::write_one(const Output* output, const std::string& text) {

@@ -36,8 +36,9 @@ Result<PreparedAcl> prepare_acl(const AclCommand& command, std::size_t least, st
 std::string unread_note(const Device& device);
 /// "edge.cfg:12: permit tcp any any", for people.
 std::string place_words(const Device& device, const DecidingLine& by);
-/// The boxes, one a line.
-std::string box_lines(const Cover& cover, std::string_view indent);
+/// The boxes in words, one a line. `interfaces` are what their numbers stand for.
+std::string box_lines(const Cover& cover, std::string_view indent, const std::vector<std::string>& interfaces = {});
+std::vector<std::string> interface_names(const Device& device);
 
 namespace detail {
 bool write_one(const Output* output, const std::string& text);  // nullptr: standard output

@@ -55,14 +55,20 @@ void add_entry(const Device& d, const ListReport& list, const EntryReport& r, st
         line.remedy = "Remove it, or move it up.";
       } else {
         line.cause = fmt::format(
-            "{}: {}{} {}{}.{}", r.duplicate ? "Written before" : "Never matches", lines_of(d, r.by), more,
+            "{}: {}{} {}{}.{}",
+            r.duplicate             ? "Written before"
+            : r.but_later_fragments ? "Never matches but for later fragments, which show no ports"
+                                    : "Never matches",
+            lines_of(d, r.by), more,
             r.duplicate        ? "says the same"
             : r.by.size() == 1 ? "takes its packets"
                                : "take its packets",
             r.otherwise ? fmt::format(", and what this line would {} is decided the other way", name(e.action))
                         : "",
             sample);
-        line.remedy = r.otherwise ? "Move it up if it was meant, or remove it." : "Remove it.";
+        line.remedy = r.otherwise             ? "Move it up if it was meant, or remove it."
+                      : r.but_later_fragments ? "Remove it unless later fragments need it."
+                                              : "Remove it.";
       }
       break;
     case EntryStatus::redundant:
@@ -250,6 +256,13 @@ Result<ListIndex> list_of(const Device& d, const std::string& wanted) {
   return q.list;
 }
 
+std::string_view change_words(const Difference& d) {
+  if (d.after == Fate::undetermined) return "no longer decided by the file";
+  if (d.before == Fate::undetermined) return d.after == Fate::permit ? "permitted, and was not decided before"
+                                                                     : "denied, and was not decided before";
+  return d.after == Fate::permit ? "now permitted" : "now denied";
+}
+
 }  // namespace
 
 int run_acl_check(const AclCommand& command) {
@@ -334,13 +347,11 @@ int run_acl_search(const AclCommand& command) try {
     if (format == "json") return acl_search_json(device, fate, result);
     std::string out = unread_note(device);
     for (const Found& f : result.found)
-      out += fmt::format("{}: {}\n    {} packets, for example {}\n{}", name(fate), place_words(device, f.by),
-                         describe(f.weight), to_string(f.sample.packet), box_lines(f.cover, "    "));
-    if (!result.left_out.is_zero())
-      out += fmt::format("and {} packets by other lines: --most shows more\n", describe(result.left_out));
+      out += fmt::format("{}: {}\n{}    for example {}\n", name(fate), place_words(device, f.by),
+                         box_lines(f.cover, "    ", interface_names(device)), to_string(f.sample.packet));
+    if (!result.left_out.is_zero()) out += "and others, by other lines: --most shows more\n";
     if (!result.undetermined.is_zero() && fate != Fate::undetermined)
-      out += fmt::format("{} packets are undetermined: --action undetermined shows them\n",
-                         describe(result.undetermined));
+      out += "of some packets the file does not decide it: --action undetermined shows them\n";
     if (result.found.empty() && result.decided) out += fmt::format("none of these packets: {}\n", name(fate));
     return out;
   });
@@ -381,14 +392,18 @@ int run_acl_diff(const AclCommand& command) try {
   const bool written = write_acl(*prepared, [&](std::string_view format) {
     if (format == "json") return acl_diff_json(before, after, comparison);
     std::string out = unread_note(before) + unread_note(after);
-    for (const Difference& d : comparison.differences)
-      out += fmt::format("{} -> {}: {} packets, for example {}\n    before: {}\n    after:  {}\n{}", name(d.before),
-                         name(d.after), describe(d.weight), to_string(d.sample.packet),
-                         place_words(before, d.before_by), place_words(after, d.after_by),
-                         box_lines(d.cover, "        "));
-    if (!comparison.left_out.is_zero())
-      out +=
-          fmt::format("and {} packets by other pairs of lines: --most shows more\n", describe(comparison.left_out));
+    std::size_t opened = 0, closed = 0;
+    for (const Difference& d : comparison.differences) {
+      opened += d.after == Fate::permit ? 1 : 0;
+      closed += d.after == Fate::deny ? 1 : 0;
+      out += fmt::format("{}:\n{}    before  {}\n    after   {}\n    for example {}\n", change_words(d),
+                         box_lines(d.cover, "    ", comparison.interfaces), place_words(before, d.before_by),
+                         place_words(after, d.after_by), to_string(d.sample.packet));
+    }
+    if (!comparison.left_out.is_zero()) out += "and more, by other pairs of lines: --most shows them\n";
+    if (!comparison.differences.empty())
+      out += fmt::format("\n{}: {} opened, {} closed\n",
+                         counted(comparison.differences.size(), "difference", "differences"), opened, closed);
     if (!comparison.decided) out += "not comparable within the bounds of memory\n";
     if (comparison.same()) out += "the same: no packet is treated differently\n";
     return out;
