@@ -17,7 +17,7 @@
 #include "rules/space/packet_set.h"
 #include "rules/verdict/anomalies.h"
 #include "rules/verdict/compare.h"
-#include "tests/bench/large_lists.h"
+#include "tests/support/large_lists.h"
 
 namespace {
 
@@ -69,12 +69,12 @@ std::string told(const Comparison& c) {
 int main(int argc, char** argv) {
   const std::size_t lines = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 10'000;
   if (lines < 100) return fmt::print(stderr, "acl_bench: give 100 lines or more\n"), 2;
-  const std::vector<bench::Line> list = bench::structured(lines, 1);
-  std::vector<bench::Line> changed = list;
-  const std::vector<bench::Line> fresh = bench::structured(lines / 100, 2);
+  const std::vector<large_lists::Line> list = large_lists::structured(lines, 1);
+  std::vector<large_lists::Line> changed = list;
+  const std::vector<large_lists::Line> fresh = large_lists::structured(lines / 100, 2);
   for (std::size_t n = 0; n < fresh.size(); ++n) changed[n * 100 + 3] = fresh[n];
-  const std::string texts[] = {bench::ios_configuration(list), bench::ios_configuration(changed),
-                               bench::ios_configuration(bench::structured(lines, 3))};
+  const std::string texts[] = {large_lists::ios_configuration(list), large_lists::ios_configuration(changed),
+                               large_lists::ios_configuration(large_lists::structured(lines, 3))};
   constexpr const char* kNames[] = {"before.cfg", "after.cfg", "other.cfg"};
   if (argc > 2)
     for (std::size_t n = 0; n < 3; ++n) std::ofstream(fmt::format("{}/{}", argv[2], kNames[n])) << texts[n];

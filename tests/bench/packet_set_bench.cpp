@@ -9,7 +9,7 @@
 
 #include "rules/space/packet_set.h"
 #include "rules/space/port_slices.h"
-#include "tests/bench/large_lists.h"
+#include "tests/support/large_lists.h"
 
 #ifdef DEMARC_WITH_BUDDY
 #include <bdd.h>
@@ -18,9 +18,9 @@
 namespace {
 
 using namespace demarc;
-using bench::Line;
-using bench::random_ranges;
-using bench::structured;
+using large_lists::Line;
+using large_lists::random_ranges;
+using large_lists::structured;
 
 VariableOrder order(const benchmark::State& state) { return static_cast<VariableOrder>(state.range(0)); }
 

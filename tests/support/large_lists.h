@@ -13,7 +13,7 @@
 
 #include "rules/space/box.h"
 
-namespace demarc::bench {
+namespace demarc::large_lists {
 
 struct Line {
   Box box;
@@ -95,4 +95,4 @@ inline std::string ios_configuration(const std::vector<Line>& list) {
   return out;
 }
 
-}  // namespace demarc::bench
+}  // namespace demarc::large_lists
