@@ -16,9 +16,11 @@ FilterDecision Deciding::decide(const ConcretePacket& packet) {
 // Only entries that overlap with it can keep packets from an entry, and mostly those are few.
 PacketSet Deciding::reaching(ListIndex index, std::uint32_t entry) {
   const std::vector<Entry>& entries = device_.lists[index].entries;
-  std::vector<Hull>& hulls = hulls_[index];
-  if (hulls.empty())
-    for (const Entry& e : entries) hulls.push_back(hull_of(e));
+  Known& known = known_[index];
+  if (known.hulls.empty()) {
+    for (const Entry& e : entries) known.hulls.push_back(hull_of(e));
+    known.on.resize(entries.size());
+  }
   PacketSet rest = meaning_.match(entries[entry]).possible;
   std::vector<PacketSet> block;
   const auto subtract = [&] {
@@ -26,8 +28,9 @@ PacketSet Deciding::reaching(ListIndex index, std::uint32_t entry) {
     block.clear();
   };
   for (std::uint32_t j = 0; j < entry && !rest.is_empty(); ++j) {
-    if (!meet(hulls[entry], hulls[j])) continue;
-    block.push_back(rest - meaning_.entry(entries[j]).on);
+    if (!meet(known.hulls[entry], known.hulls[j])) continue;
+    if (!known.on[j]) known.on[j] = meaning_.entry(entries[j]).on;
+    block.push_back(rest - *known.on[j]);
     if (block.size() == 64) subtract();
   }
   subtract();

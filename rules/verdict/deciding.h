@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "rules/acl/decide.h"
@@ -34,7 +35,12 @@ class Deciding {
   ListIndex list_;
   Decider decider_;
   std::map<ListIndex, PacketSet> arriving_;
-  std::map<ListIndex, std::vector<Hull>> hulls_;  // of lists that were asked about
+  /// Of a list that was asked about, by entry.
+  struct Known {
+    std::vector<Hull> hulls;
+    std::vector<std::optional<PacketSet>> on;  // what goes on behind it
+  };
+  std::map<ListIndex, Known> known_;
 };
 
 }  // namespace demarc
