@@ -473,6 +473,8 @@ void mark_bound(const Device& device, DeviceReport& report) {
   };
   for (const Stage& stage : device.stages)
     for (const ListIndex index : stage.lists) reach(index);
+  for (ListIndex index = 0; index < device.lists.size(); ++index)
+    if (!device.lists[index].other_use.empty()) reach(index);
   while (!open.empty()) {
     const ListIndex index = open.back();
     open.pop_back();
