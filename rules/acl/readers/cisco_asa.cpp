@@ -189,7 +189,7 @@ class AsaReader {
     } else if ((first == "ip" || first == "ipv6") && in.peek() == "address") {
       in.word();
       return address_line(in, interface, first == "ipv6");
-    } else if (first == "zone-member" || first == "policy" || first == "cts") {
+    } else if (first == "zone-member") {
       return mark(Understanding::in_part, fmt::format("{}: what it admits is not modelled", first));
     } else {
       return mark(Understanding::not_filtering);
