@@ -246,11 +246,14 @@ Result<void> AceReader::options(Cursor& in, Entry& entry) {
   return {};
 }
 
-bool AceReader::afford(const Place& source, const Place& destination, std::size_t services) {
-  const std::size_t each = source.addresses.ranges().size() + destination.addresses.ranges().size();
-  const std::size_t cost = each * std::max<std::size_t>(services, 1);
+bool AceReader::afford(const Place& source, const Place& destination, std::size_t matches) {
+  constexpr std::size_t kMatchWeight = 8, kSmall = 32;  // in ranges
+  const std::size_t each =
+      kMatchWeight + source.addresses.ranges().size() + destination.addresses.ranges().size();
+  const std::size_t cost = each * std::max<std::size_t>(matches, 1);
+  if (cost <= kSmall) return true;  // bounded by the text
   if (cost > ranges_left_) return false;
-  if (cost > 8) ranges_left_ -= cost;  // small entries are bounded by the text
+  ranges_left_ -= cost;
   return true;
 }
 

@@ -46,13 +46,13 @@ class AceReader {
   Result<void> messages(Cursor& in, Services& services);
   Result<void> options(Cursor& in, Entry& entry);
   bool begins_place(std::string_view word) const;
-  bool afford(const Place& source, const Place& destination, std::size_t services);
+  bool afford(const Place& source, const Place& destination, std::size_t matches);
 
   Objects& objects_;
   const Device& device_;
   const bool& any_is_both_;
   std::map<std::string, std::size_t, std::less<>> interfaces_;
-  std::size_t ranges_left_ = 6'000'000;  // address ranges that all entries together may hold
+  std::size_t ranges_left_ = 8'000'000;  // address ranges that all entries together may hold
 };
 
 /// Puts another reason to the ones that are there.

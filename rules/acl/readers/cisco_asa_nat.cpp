@@ -48,9 +48,6 @@ Result<AddressSet> NatBook::addresses(std::string_view word) {
   if (const std::optional<Address> a = objects_.address(word)) return AddressSet::single(*a);
   Addresses named = objects_.addresses(word);
   if (!named.complete) return failure(named.missing);
-  const std::size_t ranges = named.known.ranges().size();
-  if (ranges > ranges_left_) return failure("the groups of this configuration are too large to be put together");
-  if (ranges > 8) ranges_left_ -= ranges;  // small ones are bounded by the text
   return std::move(named.known);
 }
 

@@ -54,7 +54,6 @@ class NatBook {
   Objects& objects_;
   AceReader& interfaces_;
   std::vector<Statement> statements_;
-  std::size_t ranges_left_ = 1'000'000;  // address ranges that all translations together may hold
 };
 
 }  // namespace demarc::asa

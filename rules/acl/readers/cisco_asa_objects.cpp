@@ -395,6 +395,14 @@ void Objects::add_member(Definition& into, const std::string& member, unsigned d
   into.icmp6.insert(into.icmp6.end(), from->icmp6.begin(), from->icmp6.end());
 }
 
+bool Objects::afford(std::size_t parts) {
+  constexpr std::size_t kFew = 8;
+  if (parts <= kFew) return true;
+  if (parts > copies_left_) return false;
+  copies_left_ -= parts;
+  return true;
+}
+
 Objects::Definition& Objects::resolved(Definition& d, unsigned depth) {
   if (d.state != Definition::State::raw) return d;
   d.state = Definition::State::being_resolved;
@@ -416,6 +424,7 @@ T unknown(std::string why) {
   t.missing = std::move(why);
   return t;
 }
+constexpr std::string_view kTooLarge = "the groups of this configuration are too large to be put together";
 std::string why_missing(std::string_view name, const std::string& why) { return fmt::format("{}: {}", name, why); }
 }  // namespace
 
@@ -429,6 +438,7 @@ Addresses Objects::addresses(std::string_view name) {
   resolved(*d);
   if (d->complete && d->addresses.empty())
     return unknown<Addresses>(fmt::format("{} is empty", name));  // the appliance takes no empty group in a list
+  if (!afford(d->addresses.ranges().size())) return unknown<Addresses>(std::string(kTooLarge));
   return {d->addresses, d->complete, d->complete ? "" : why_missing(name, d->missing)};
 }
 
@@ -441,6 +451,8 @@ Services Objects::services(std::string_view name) {
     return unknown<Services>(fmt::format("{} holds no services", name));
   resolved(*d);
   if (d->complete && d->services.empty()) return unknown<Services>(fmt::format("{} is empty", name));
+  constexpr std::size_t kServiceWeight = 4;  // in ranges
+  if (!afford(d->services.size() * kServiceWeight)) return unknown<Services>(std::string(kTooLarge));
   return {d->services, d->complete, d->complete ? "" : why_missing(name, d->missing)};
 }
 
@@ -451,6 +463,7 @@ Ports Objects::ports(std::string_view name) {
   if (d->kind != ObjectKind::port_group) return unknown<Ports>(fmt::format("{} holds no ports", name));
   resolved(*d);
   if (d->complete && d->ports.empty()) return unknown<Ports>(fmt::format("{} is empty", name));
+  if (!afford(d->ports.size())) return unknown<Ports>(std::string(kTooLarge));
   return {PortSet::of(d->ports), d->complete, d->complete ? "" : why_missing(name, d->missing)};
 }
 
@@ -461,6 +474,7 @@ Messages Objects::messages(std::string_view name) {
   if (d->kind != ObjectKind::icmp_group) return unknown<Messages>(fmt::format("{} holds no ICMP messages", name));
   resolved(*d);
   if (d->complete && d->icmp.empty() && d->icmp6.empty()) return unknown<Messages>(fmt::format("{} is empty", name));
+  if (!afford(d->icmp.size() + d->icmp6.size())) return unknown<Messages>(std::string(kTooLarge));
   return {IcmpSet::of(d->icmp), IcmpSet::of(d->icmp6), d->complete, d->complete ? "" : why_missing(name, d->missing)};
 }
 

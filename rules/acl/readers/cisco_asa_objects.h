@@ -100,6 +100,8 @@ class Objects {
   Definition* find(std::string_view name);
   Definition& resolved(Definition& d, unsigned depth = 0);
   void add_member(Definition& into, const std::string& member, unsigned depth);
+  /// Whether so many parts may still be copied to a line; few always may, as the text bounds them.
+  bool afford(std::size_t parts);
   Result<void> network_member(Definition& d, Cursor& in, std::string_view word);
   Result<void> group_member(Definition& d, Cursor& in, std::string_view word);
 
@@ -109,6 +111,7 @@ class Objects {
   std::string current_;
   Definition* open_ = nullptr;
   std::size_t parts_left_ = 4'000'000;  // ranges and services that resolving may still make
+  std::size_t copies_left_ = 8'000'000;  // and that lines may still take
 };
 
 /// `eq www`, `neq 80`, `lt`, `gt`, `range A B`; none if no operator stands here.
