@@ -515,10 +515,13 @@ class AsaReader {
       if (class_ == "class-default") whole_classes_.insert(class_);
     } else if (first == "inspect" && what == "icmp") {
       (in.peek() == "error" ? icmp_errors_ : icmp_).insert({policy_, class_});
-    } else if (first == "inspect" && !in.at_end()) {
-      return mark(Understanding::in_part, "an inspection map may drop by content");
-    } else if (first == "drop" || first == "police" || first == "ips" || first == "cxsc" || first == "sfr" ||
-               (first == "set" && what == "connection")) {
+    } else if (first == "set" && what == "connection") {
+      const std::string_view rest = in.rest();
+      if (rest.find("tcp-state-bypass") != std::string_view::npos)
+        return mark(Understanding::in_part, "replies to what the class matches are not implied");
+      if (rest.find("-max") != std::string_view::npos)
+        return mark(Understanding::in_part, "it drops what goes beyond a number of connections");
+    } else if (first == "drop" || first == "police" || first == "ips" || first == "cxsc" || first == "sfr") {
       return mark(Understanding::in_part, fmt::format("{}: it may drop what the lists permit", first));
     }
     mark(Understanding::understood);  // what inspections open belongs to conversations that are permitted

@@ -65,9 +65,11 @@ Result<AceReader::Place> AceReader::of_interface(Cursor& in) const {
   Place p;
   p.addresses = {};
   const std::optional<std::size_t> i = find_interface(name);
-  if (i)
-    for (const Address& a : device_.interfaces[*i].addresses)
-      if (a.is_ipv4()) p.addresses = p.addresses.unite(AddressSet::single(a));
+  if (i) {  // its own address; the standby's stands behind it
+    const std::vector<Address>& all = device_.interfaces[*i].addresses;
+    const auto own = std::find_if(all.begin(), all.end(), [](const Address& a) { return a.is_ipv4(); });
+    if (own != all.end()) p.addresses = AddressSet::single(*own);
+  }
   if (p.addresses.empty()) {
     p.complete = false;
     p.missing = fmt::format("the address of interface {} is not known", name);

@@ -5,7 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
+#include <array>
+#include <span>
 
 #include "rules/acl/readers/cisco_asa_names.h"
 #include "rules/acl/readers/words.h"
@@ -235,11 +236,15 @@ Result<void> Objects::begin(Cursor& in, bool group, std::uint32_t line) {
 }
 
 bool Objects::has_word(std::string_view word) const {
-  constexpr std::string_view kWords[] = {"network-object", "service-object", "port-object",  "protocol-object",
-                                         "icmp-object",    "group-object",   "host",         "subnet",
-                                         "range",          "fqdn",           "service",      "user",
-                                         "user-group",     "security-group", "network-service-member"};
-  return open_ != nullptr && std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+  if (open_ == nullptr) return false;
+  constexpr std::string_view kMembers[] = {"network-object",  "service-object", "port-object",
+                                           "protocol-object", "icmp-object",    "group-object"};
+  constexpr std::string_view kAddresses[] = {"host", "subnet", "range", "fqdn"};
+  const auto among = [word](std::span<const std::string_view> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  return among(kMembers) || (open_->kind == ObjectKind::network && among(kAddresses)) ||
+         (open_->kind == ObjectKind::service && word == "service");
 }
 
 Result<bool> Objects::member(Cursor& in) {

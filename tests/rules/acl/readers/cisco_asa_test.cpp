@@ -217,6 +217,29 @@ TEST_CASE("a member that cannot be read leaves its group open, never smaller") {
   CHECK(decide(d, "L", tcp(kOut, "192.0.2.2", 81)) == "undetermined 8");
 }
 
+TEST_CASE("blocks are told by their words where the indentation is gone") {
+  const Device d = read9(
+      "interface Gi0/0\nnameif outside\nsecurity-level 0\nobject network WEB\nhost 192.0.2.10\n"
+      "object-group service S tcp\nport-object eq 80\nservice resetoutside\n"
+      "access-list L extended permit tcp any object WEB object-group S\n");
+  CHECK(d.coverage.not_understood == 0);
+  CHECK(decide(d, "L", tcp(kOut, kWeb, 80)) == "permit 10");
+  CHECK(decide(d, "L", tcp(kOut, kWeb, 81)) == "deny end");
+  CHECK(d.interfaces.at(0).nameif == "outside");
+  CHECK(d.interfaces.at(0).security_level == 0);
+}
+
+TEST_CASE("the keyword interface is the interface's own address") {
+  const Device d = read9(
+      "access-list L extended permit tcp any interface outside eq 443\n"
+      "access-list L extended permit tcp any interface dmz eq 444\n"
+      "interface Gi0/0\n nameif outside\n ip address 203.0.113.2 255.255.255.248 standby 203.0.113.3\n"
+      "interface Gi0/1\n nameif dmz\n ip address dhcp setroute\n");
+  CHECK(decide(d, "L", tcp(kOut, "203.0.113.2", 443)) == "permit 2");
+  CHECK(decide(d, "L", tcp(kOut, "203.0.113.3", 443)) == "deny end");
+  CHECK(decide(d, "L", tcp(kOut, "203.0.113.3", 444)) == "undetermined 3");
+}
+
 TEST_CASE("lines are inserted where they say, and remarks go with the next entry") {
   const Device d = read9(
       "access-list L extended permit tcp any any eq 1\naccess-list L extended permit tcp any any eq 2\n"
