@@ -1,9 +1,9 @@
-// Cisco ASA: `show running-config`, and `show access-list` for its hit counts. Firepower Threat Defense shows the same
-// language for its LINA part, and is read as far as it is alike.
+// Cisco ASA: `show running-config`, and `show access-list` for its hit counts. Firepower Threat Defense shows the
+// same language for its LINA part, and is read as far as it is alike.
 //
-// Objects, groups, interfaces and names may stand behind the lists that name them, so the text is walked twice: first
-// for these, then for the rest; what is bound to interfaces waits until both are done. What the appliance does where
-// nothing is written is in cisco_asa_stages.h.
+// Objects, groups, interfaces and names may stand behind the lists that name them, so the text is walked twice:
+// first for these, then for the rest; what is bound to interfaces waits until both are done. What the appliance
+// does where nothing is written is in cisco_asa_stages.h.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -110,7 +110,8 @@ class AsaReader {
       return mark(Understanding::understood);
     }
     if (first == "name") return name_line(in);
-    if ((first == "ASA" || first == "PIX" || first == "NGFW") && in.peek() == "Version") return version_line(in, first);
+    if ((first == "ASA" || first == "PIX" || first == "NGFW") && in.peek() == "Version")
+      return version_line(in, first);
     if (first == "static" || first == "global") old_words_ = old_words_ || in.peek().starts_with('(');
   }
 
@@ -118,7 +119,8 @@ class AsaReader {
     in.word();
     const std::string_view word = in.word();
     const std::size_t dot = word.find('.');
-    const std::size_t end = std::min(word.find_first_not_of("0123456789", dot == std::string_view::npos ? 0 : dot + 1), word.size());
+    const std::size_t end =
+        std::min(word.find_first_not_of("0123456789", dot == std::string_view::npos ? 0 : dot + 1), word.size());
     const std::optional<unsigned> major = number(word.substr(0, dot), 100);
     const std::optional<unsigned> minor =
         dot == std::string_view::npos ? std::nullopt : number(word.substr(dot + 1, end - dot - 1), 1000);
@@ -160,7 +162,8 @@ class AsaReader {
   }
 
   static bool is_interface_word(std::string_view word) {
-    constexpr std::string_view kWords[] = {"nameif", "security-level", "shutdown", "management-only", "bridge-group"};
+    constexpr std::string_view kWords[] = {"nameif", "security-level", "shutdown", "management-only",
+                                           "bridge-group"};
     return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
   }
 
@@ -240,7 +243,8 @@ class AsaReader {
                               {file, "no 'ASA Version' is written: it is read as of 9.0 and later",
                                "there 'any' is IPv4 and IPv6, and lists see real addresses"});
     else if (!facts_.real_addresses)
-      device_.diagnostics.warning(file, "this is of before 8.3: lists see addresses as they are translated on the wire",
+      device_.diagnostics.warning(file,
+                                  "this is of before 8.3: lists see addresses as they are translated on the wire",
                                   "addresses in lists at the outside are the translated ones");
   }
 
@@ -281,7 +285,8 @@ class AsaReader {
     if (first == "access-group") return access_group(in);
     if (first == "ipv6") return ipv6_line(in);
     if (first == "nat" || first == "static") remember_use(in);
-    if (first == "nat") return in.peek().starts_with('(') ? nats_.nat(in, line_, {}) : unread(in, "NAT names two interfaces");
+    if (first == "nat")
+      return in.peek().starts_with('(') ? nats_.nat(in, line_, {}) : unread(in, "NAT names two interfaces");
     if (first == "static" && in.peek().starts_with('(')) return nats_.static_nat(in, line_);
     if (first == "global" && in.peek().starts_with('(')) return mark(Understanding::understood);
     if (first == "same-security-traffic") return same_security(in);
@@ -334,7 +339,9 @@ class AsaReader {
     const std::string_view name = in.word();
     const std::optional<std::size_t> i = aces_.find_interface(name);
     if (!i)
-      unread(in, name.empty() ? "the interface is missing" : fmt::format("no interface is named {}", LineLedger::bounded(name)),
+      unread(in,
+             name.empty() ? "the interface is missing"
+                          : fmt::format("no interface is named {}", LineLedger::bounded(name)),
              hint_of_interface(name));
     return i;
   }
@@ -359,9 +366,11 @@ class AsaReader {
       b.global = true;
     } else {
       if (where != "in" && where != "out")
-        return unread(in, fmt::format("'{}' is no direction: in, out or global", LineLedger::bounded(where))), false;
+        return unread(in, fmt::format("'{}' is no direction: in, out or global", LineLedger::bounded(where))),
+               false;
       b.in = where == "in";
-      if (in.word() != "interface") return unread(in, "'interface' is missing", "access-group LIST in interface outside"), false;
+      if (in.word() != "interface")
+        return unread(in, "'interface' is missing", "access-group LIST in interface outside"), false;
       const std::optional<std::size_t> i = interface_of(in);
       if (!i) return false;
       b.interface = *i;
@@ -416,7 +425,8 @@ class AsaReader {
 
   void management_line(Cursor& in, std::string_view service) {
     const std::string_view word = in.peek();
-    const bool address = word == "0" || word.find(':') != std::string_view::npos || objects_.address(word).has_value();
+    const bool address =
+        word == "0" || word.find(':') != std::string_view::npos || objects_.address(word).has_value();
     if (!address) {
       if (service == "http" && word == "server") {
         in.word();
@@ -449,7 +459,8 @@ class AsaReader {
 
   void icmp_line(Cursor& in, Family family) {
     const std::string_view action = in.word();
-    if (action != "permit" && action != "deny") return mark(Understanding::not_filtering);  // unreachable rate-limit
+    if (action != "permit" && action != "deny")
+      return mark(Understanding::not_filtering);  // unreachable rate-limit
     asa::IcmpLine rule;
     rule.permit = action == "permit";
     rule.family = family;
@@ -554,11 +565,11 @@ class AsaReader {
       return mark(Understanding::understood);
     }
     if (what == "map" && in.peek() == "interface" && !std::exchange(tunnels_said_, true) && permit_vpn_)
-      device_.diagnostics.add(
-          DiagnosticLevel::note,
-          {source_.at_line(line_, 1, static_cast<std::uint32_t>(source_.line(line_).size())),
-           "what comes out of tunnels passes by the lists of interfaces (sysopt connection permit-vpn, the default)",
-           "tunnels are not part of what is judged here"});
+      device_.diagnostics.add(DiagnosticLevel::note,
+                              {source_.at_line(line_, 1, static_cast<std::uint32_t>(source_.line(line_).size())),
+                               "what comes out of tunnels passes by the lists of interfaces (sysopt connection "
+                               "permit-vpn, the default)",
+                               "tunnels are not part of what is judged here"});
     mark(Understanding::not_filtering);
   }
 
@@ -582,8 +593,8 @@ class AsaReader {
       if (vpn) permit_vpn_ = !no;
       return mark(vpn ? Understanding::understood : Understanding::not_filtering);
     }
-    constexpr std::string_view kAboutFilters[] = {"access-list", "access-group", "object",
-                                                  "object-group", "nat",         "static"};
+    constexpr std::string_view kAboutFilters[] = {"access-list",  "access-group", "object",
+                                                  "object-group", "nat",          "static"};
     if (std::find(std::begin(kAboutFilters), std::end(kAboutFilters), what) != std::end(kAboutFilters))
       return unread(in, "a line that takes something away is not followed", "give the configuration as it stands");
     mark(Understanding::not_filtering);
@@ -591,7 +602,7 @@ class AsaReader {
 
   /// "match address VPN", "value SPLIT": lists that select traffic for something else.
   void remember_use(Cursor in) {
-    constexpr std::string_view kBefore[] = {"address",    "access-list",   "value",           "match", "acl",
+    constexpr std::string_view kBefore[] = {"address",    "access-list",   "value",           "match",        "acl",
                                             "group-list", "redirect-list", "distribute-list", "classify-list"};
     std::string_view before = in.word();
     for (std::string_view word = in.word(); !word.empty(); before = word, word = in.word())
@@ -651,8 +662,10 @@ unsigned looks_like_cisco_asa(std::string_view text) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     const std::size_t list = line.find("access-list ");
     if (list != std::string_view::npos && list <= 2 &&
-        (line.find(" extended permit ") != std::string_view::npos || line.find(" extended deny ") != std::string_view::npos ||
-         line.find(" advanced permit ") != std::string_view::npos || line.find("(hitcnt=") != std::string_view::npos)) {
+        (line.find(" extended permit ") != std::string_view::npos ||
+         line.find(" extended deny ") != std::string_view::npos ||
+         line.find(" advanced permit ") != std::string_view::npos ||
+         line.find("(hitcnt=") != std::string_view::npos)) {
       points += 30;
       break;
     }

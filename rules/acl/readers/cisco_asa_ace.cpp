@@ -1,6 +1,7 @@
-// Sources: Cisco ASA Series Command Reference, access-list extended, access-list standard, ipv6 access-list; "Access
-// Rules" and "Access Control Lists" of the Firewall Configuration Guide. Datagrams in fragments are put together
-// before a list sees them (`fragment reassembly`), so an entry with ports speaks for their later fragments too.
+// Sources: Cisco ASA Series Command Reference, access-list extended, access-list standard, ipv6 access-list;
+// "Access Rules" and "Access Control Lists" of the Firewall Configuration Guide. Datagrams in fragments are put
+// together before a list sees them (`fragment reassembly`), so an entry with ports speaks for their later fragments
+// too.
 #include "rules/acl/readers/cisco_asa_ace.h"
 
 #include <fmt/format.h>
@@ -108,8 +109,7 @@ Result<AceReader::Place> AceReader::place(Cursor& in, ListKind kind) {
   if (word == "host") {
     const std::string_view text = in.word();
     const std::optional<Address> host = objects_.address(text);
-    if (!host)
-      return wrong(in, text.empty() ? "an address is missing" : fmt::format("'{}' is no address", text));
+    if (!host) return wrong(in, text.empty() ? "an address is missing" : fmt::format("'{}' is no address", text));
     result.addresses = AddressSet::single(*host);
     if (in.peek().starts_with('(') && !in.peek().starts_with("(hitcnt")) in.word();  // the name it was looked up by
     return result;
@@ -140,10 +140,19 @@ Result<AceReader::Place> AceReader::place(Cursor& in, ListKind kind) {
 }
 
 bool AceReader::begins_place(std::string_view word) const {
-  constexpr std::string_view kWords[] = {"any",    "any4",         "any6",         "interface",
-                                         "host",   "object",       "object-group", "object-group-security",
-                                         "range",  "object-group-network-service", "security-group",
-                                         "fqdn",   "ifc"};
+  constexpr std::string_view kWords[] = {"any",
+                                         "any4",
+                                         "any6",
+                                         "interface",
+                                         "host",
+                                         "object",
+                                         "object-group",
+                                         "object-group-security",
+                                         "range",
+                                         "object-group-network-service",
+                                         "security-group",
+                                         "fqdn",
+                                         "ifc"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords) ||
          word.find(':') != std::string_view::npos || objects_.address(word).has_value();
 }
@@ -191,7 +200,8 @@ Result<void> AceReader::identity(Cursor& in, bool source, Entry& entry, ByteSet&
       in.word();
       const std::string_view what = in.word(), value = in.word();
       if (value.empty()) return wrong(in, "a security-group has a name or a tag");
-      add_reason(entry.undecided, fmt::format("{} security-group {} {}", source ? "source" : "destination", what, value));
+      add_reason(entry.undecided,
+                 fmt::format("{} security-group {} {}", source ? "source" : "destination", what, value));
     } else {
       return {};
     }
@@ -218,8 +228,8 @@ Result<void> AceReader::options(Cursor& in, Entry& entry) {
   while (!in.at_end()) {
     const std::string_view word = in.word();
     if (word == "log") {
-      constexpr std::string_view kLevels[] = {"alerts",      "critical", "debugging", "disable",       "emergencies",
-                                              "errors",      "default",  "warnings",  "informational", "notifications"};
+      constexpr std::string_view kLevels[] = {"alerts", "critical", "debugging", "disable",       "emergencies",
+                                              "errors", "default",  "warnings",  "informational", "notifications"};
       if (std::find(std::begin(kLevels), std::end(kLevels), in.peek()) != std::end(kLevels) || number(in.peek(), 7))
         in.word();
     } else if (word == "interval" || word == "rule-id" || word == "event-log") {
@@ -240,8 +250,8 @@ Result<void> AceReader::options(Cursor& in, Entry& entry) {
                word.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos) {
       continue;  // the entry's hash in show access-list
     } else {
-      constexpr std::string_view kKnown[] = {"log",    "time-range", "inactive", "interval", "eq",     "neq",
-                                             "range",  "lt",         "gt",       "rule-id",  "event-log"};
+      constexpr std::string_view kKnown[] = {"log",   "time-range", "inactive", "interval", "eq",       "neq",
+                                             "range", "lt",         "gt",       "rule-id",  "event-log"};
       return wrong(in, fmt::format("'{}' is not understood here", word), suggest(word, std::span(kKnown)));
     }
   }
@@ -250,8 +260,7 @@ Result<void> AceReader::options(Cursor& in, Entry& entry) {
 
 bool AceReader::afford(const Place& source, const Place& destination, std::size_t matches) {
   constexpr std::size_t kMatchWeight = 8, kSmall = 32;  // in ranges
-  const std::size_t each =
-      kMatchWeight + source.addresses.ranges().size() + destination.addresses.ranges().size();
+  const std::size_t each = kMatchWeight + source.addresses.ranges().size() + destination.addresses.ranges().size();
   const std::size_t cost = each * std::max<std::size_t>(matches, 1);
   if (cost <= kSmall) return true;  // bounded by the text
   if (cost > ranges_left_) return false;
@@ -299,7 +308,8 @@ Result<void> AceReader::read(Cursor& in, ListKind kind, Entry& entry) {
       services.known.front().ports = ports.known;
       services.complete = source_ports.complete && ports.complete;
       services.missing = !source_ports.complete ? source_ports.missing : ports.missing;
-    } else if (written.protocols == ProtocolSet{Protocol::icmp} || written.protocols == ProtocolSet{Protocol::icmpv6}) {
+    } else if (written.protocols == ProtocolSet{Protocol::icmp} ||
+               written.protocols == ProtocolSet{Protocol::icmpv6}) {
       DEMARC_TRY(messages(in, services));
     }
   }
@@ -309,7 +319,8 @@ Result<void> AceReader::read(Cursor& in, ListKind kind, Entry& entry) {
   add_reason(entry.undecided, services.missing);
   add_reason(entry.undecided, source.missing);
   add_reason(entry.undecided, destination.missing);
-  const auto add = [&](const Place& from, const Place& to, const std::vector<Service>& what, std::vector<Match>& out) {
+  const auto add = [&](const Place& from, const Place& to, const std::vector<Service>& what,
+                       std::vector<Match>& out) {
     for (const Service& s : what) {
       Match m;
       if (kind == ListKind::ipv6) m.box.family = Family::ipv6;

@@ -266,8 +266,9 @@ void ListBook::finish() {
       const std::size_t at = s.position <= entry_at.size() ? entry_at[s.position - 1] : SIZE_MAX;
       const bool same = at != SIZE_MAX && s.error.empty() && list.entries[at].action == e.action;
       if (same) list.entries[at].packets = e.packets;
-      if (s.error.empty()) ledger_.mark(line, same ? Understanding::understood : Understanding::in_part,
-                                        "its counter belongs to no entry of the configuration");
+      if (s.error.empty())
+        ledger_.mark(line, same ? Understanding::understood : Understanding::in_part,
+                     "its counter belongs to no entry of the configuration");
       if (!same && s.error.empty() && !std::exchange(strange, true))
         device_.diagnostics.warning(
             source_.at_line(line, 1, static_cast<std::uint32_t>(source_.line(line).size())),

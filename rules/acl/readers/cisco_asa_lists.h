@@ -5,8 +5,8 @@
 //     access-list OUT line 2 extended permit tcp any host 192.0.2.10 eq https (hitcnt=12) 0x0d1a1f31
 //     access-list OUT line 2 extended permit tcp any host 192.0.2.11 eq https (hitcnt=3) 0x5be1c0a7
 //
-// Where the same file defines the list, these lines are counters alone; where it does not, they are the list, and an
-// entry whose groups are defined nowhere means what its parts mean.
+// Where the same file defines the list, these lines are counters alone; where it does not, they are the list, and
+// an entry whose groups are defined nowhere means what its parts mean.
 #pragma once
 
 #include <map>

@@ -85,30 +85,16 @@ constexpr NamedNumber kPorts[] = {
     {"xdmcp", 177},
 };
 constexpr NamedNumber kProtocols[] = {
-    {"ah", 51},     {"eigrp", 88}, {"esp", 50},  {"gre", 47},  {"icmp", 1},   {"icmp6", 58}, {"igmp", 2}, {"igrp", 9},
-    {"ipinip", 4},  {"ipsec", 50}, {"nos", 94},  {"ospf", 89}, {"pcp", 108},  {"pim", 103},  {"pptp", 47},
-    {"sctp", 132},  {"snp", 109},  {"tcp", 6},   {"udp", 17},
+    {"ah", 51},   {"eigrp", 88}, {"esp", 50},   {"gre", 47}, {"icmp", 1},  {"icmp6", 58}, {"igmp", 2},
+    {"igrp", 9},  {"ipinip", 4}, {"ipsec", 50}, {"nos", 94}, {"ospf", 89}, {"pcp", 108},  {"pim", 103},
+    {"pptp", 47}, {"sctp", 132}, {"snp", 109},  {"tcp", 6},  {"udp", 17},
 };
 constexpr NamedNumber kIcmp[] = {
-    {"alternate-address", 6},
-    {"conversion-error", 31},
-    {"echo", 8},
-    {"echo-reply", 0},
-    {"information-reply", 16},
-    {"information-request", 15},
-    {"mask-reply", 18},
-    {"mask-request", 17},
-    {"mobile-redirect", 32},
-    {"parameter-problem", 12},
-    {"redirect", 5},
-    {"router-advertisement", 9},
-    {"router-solicitation", 10},
-    {"source-quench", 4},
-    {"time-exceeded", 11},
-    {"timestamp-reply", 14},
-    {"timestamp-request", 13},
-    {"traceroute", 30},
-    {"unreachable", 3},
+    {"alternate-address", 6},    {"conversion-error", 31},    {"echo", 8},           {"echo-reply", 0},
+    {"information-reply", 16},   {"information-request", 15}, {"mask-reply", 18},    {"mask-request", 17},
+    {"mobile-redirect", 32},     {"parameter-problem", 12},   {"redirect", 5},       {"router-advertisement", 9},
+    {"router-solicitation", 10}, {"source-quench", 4},        {"time-exceeded", 11}, {"timestamp-reply", 14},
+    {"timestamp-request", 13},   {"traceroute", 30},          {"unreachable", 3},
 };
 constexpr NamedNumber kIcmp6[] = {
     {"echo", 128},

@@ -63,9 +63,8 @@ Result<NatBook::Target> NatBook::target(Cursor& in, const AddressSet* real) {
   }
   if (word == "pat-pool") {
     objects_.use(in.word());
-    for (std::string_view more = in.peek();
-         more == "round-robin" || more == "extended" || more == "flat" || more == "include-reserve" ||
-         more == "block-allocation";
+    for (std::string_view more = in.peek(); more == "round-robin" || more == "extended" || more == "flat" ||
+                                            more == "include-reserve" || more == "block-allocation";
          more = in.peek())
       in.word();
     t.interface = true;
@@ -157,7 +156,8 @@ Result<void> NatBook::object_nat(Cursor& in, Statement& s, const std::string& ob
   }
   bool inactive = false, one_way = false;
   DEMARC_TRY(options(in, inactive, one_way));
-  s.order = {2, fixed ? 0 : 1, real.size(), real.ranges().empty() ? Address{} : real.ranges().front().first, object};
+  s.order = {2, fixed ? 0 : 1, real.size(), real.ranges().empty() ? Address{} : real.ranges().front().first,
+             object};
   translate(s, Nat::Kind::source, out, real, to.addresses, !to.interface && fixed, mapped_ports);
   if (!fixed) {
     if (!to.interface && to.addresses.size() == 1) s.nats.back().to = to.addresses.ranges().front().first;
@@ -179,7 +179,8 @@ Result<void> NatBook::manual_nat(Cursor& in, Statement& s, const Ends& ends, boo
   if (in.peek() == "after-auto") in.word(), section = 3;
   if (number(in.peek(), 100'000'000)) in.word();
   s.order = {section, 0, 0, Address{}, {}};
-  if (in.word() != "source") return wrong(in, "'source' is missing", "nat (inside,outside) source static REAL MAPPED");
+  if (in.word() != "source")
+    return wrong(in, "'source' is missing", "nat (inside,outside) source static REAL MAPPED");
   const std::string_view how = in.word();
   if (how != "static" && how != "dynamic") return wrong(in, fmt::format("'{}' is neither static nor dynamic", how));
   const bool fixed = how == "static";
@@ -189,7 +190,8 @@ Result<void> NatBook::manual_nat(Cursor& in, Statement& s, const Ends& ends, boo
   Match out, back;
   out.box.ingress = back.box.egress = ends.real;
   out.box.egress = back.box.ingress = ends.mapped;
-  AddressSet seen = AddressSet::all(), meant = AddressSet::all();  // the far end's addresses, as the real side sees them
+  AddressSet seen = AddressSet::all(),
+             meant = AddressSet::all();  // the far end's addresses, as the real side sees them
   bool far = false, far_told = true;
   if (in.peek() == "destination") {
     in.word();
@@ -253,7 +255,8 @@ Result<void> NatBook::old_nat(Cursor& in, Statement& s, const Ends& ends, std::s
   if (in.peek() == "access-list") {
     in.word();
     const std::string_view list = in.word();
-    in_part = fmt::format("what access-list {} {} from translation is not applied", list, *id == 0 ? "exempts" : "selects");
+    in_part = fmt::format("what access-list {} {} from translation is not applied", list,
+                          *id == 0 ? "exempts" : "selects");
     return {};
   }
   if (*id == 0) {
@@ -316,7 +319,8 @@ void NatBook::keep(Statement s, const Result<void>& read, std::uint32_t line, bo
     if (error.where.line == 0)
       error.where = source_.at_line(line, 1, static_cast<std::uint32_t>(source_.line(line).size()));
     device_.diagnostics.add(DiagnosticLevel::warning, error);
-    return ledger_.mark(line, Understanding::not_understood, fmt::format("the translation is not known: {}", error.what));
+    return ledger_.mark(line, Understanding::not_understood,
+                        fmt::format("the translation is not known: {}", error.what));
   }
   ledger_.mark(line, in_part.empty() ? Understanding::understood : Understanding::in_part, in_part);
   if (inactive) return;
@@ -334,7 +338,7 @@ void NatBook::nat(Cursor& in, std::uint32_t line, const std::string& object) {
   const Result<Ends> ends = this->ends(in);
   Result<void> read = ends ? Result<void>() : std::unexpected(ends.error());
   if (read) {
-    read = !object.empty()        ? object_nat(in, s, object, *ends)
+    read = !object.empty() ? object_nat(in, s, object, *ends)
            : number(in.peek(), 65535) && in.rest().find("source") == std::string_view::npos
                ? old_nat(in, s, *ends, in_part)
                : manual_nat(in, s, *ends, inactive);

@@ -1,5 +1,5 @@
-// Lines of an ASA configuration that are not lists, by how they begin: those about something else than filtering, and
-// those that may drop what the lists permit in ways that no list says.
+// Lines of an ASA configuration that are not lists, by how they begin: those about something else than filtering,
+// and those that may drop what the lists permit in ways that no list says.
 #pragma once
 
 #include <string_view>

@@ -164,7 +164,8 @@ void merge_services(std::vector<Service>& services) {
   const auto numbers = [](const Service& s) {
     std::array<std::uint64_t, 4> words{};
     for (unsigned n = 0; n < 256; ++n)
-      if (s.protocols.numbers().contains(static_cast<std::uint8_t>(n))) words[n / 64] |= std::uint64_t{1} << (n % 64);
+      if (s.protocols.numbers().contains(static_cast<std::uint8_t>(n)))
+        words[n / 64] |= std::uint64_t{1} << (n % 64);
     return words;
   };
   // Once over what differs in ports alone, once over what differs in protocols alone.
@@ -183,8 +184,7 @@ void merge_services(std::vector<Service>& services) {
     ByteSet protocols;
     for (unsigned n = 0; n < 256; ++n)
       if ((key.protocols[n / 64] >> (n % 64) & 1) != 0) protocols.insert(static_cast<std::uint8_t>(n));
-    ByteSet& all =
-        by_ports[Key{{}, key.source_ports, key.icmp, PortSet::of(std::move(ports)).ranges()}];
+    ByteSet& all = by_ports[Key{{}, key.source_ports, key.icmp, PortSet::of(std::move(ports)).ranges()}];
     all = all.unite(protocols);
   }
   services.clear();
@@ -279,7 +279,8 @@ Result<void> Objects::network_member(Definition& d, Cursor& in, std::string_view
     return {};
   }
   const bool group = d.kind == ObjectKind::network_group;
-  if (group && word != "network-object") return wrong(in, fmt::format("'{}' is no member of a network group", word));
+  if (group && word != "network-object")
+    return wrong(in, fmt::format("'{}' is no member of a network group", word));
   if (group) word = in.word();
   if (group && word == "object") {
     d.members.emplace_back(in.word());
@@ -353,7 +354,8 @@ Result<void> Objects::group_member(Definition& d, Cursor& in, std::string_view w
     const NamedNumber* four = words::find(type, icmp_names());
     const NamedNumber* six = words::find(type, icmp6_names());
     if (!n && !four && !six)
-      return wrong(in, fmt::format("'{}' is no ICMP message that ASA knows", type), words::hint(type, icmp_names()));
+      return wrong(in, fmt::format("'{}' is no ICMP message that ASA knows", type),
+                   words::hint(type, icmp_names()));
     if (n || four) d.icmp.push_back({static_cast<std::uint8_t>(n ? *n : four->number), {}});
     if (n || six) d.icmp6.push_back({static_cast<std::uint8_t>(n ? *n : six->number), {}});
   } else {
@@ -438,8 +440,9 @@ Addresses Objects::addresses(std::string_view name) {
   Definition* d = find(name);
   if (d == nullptr) return unknown<Addresses>(fmt::format("{} is not defined", name));
   if (d->kind != ObjectKind::network && d->kind != ObjectKind::network_group)
-    return unknown<Addresses>(d->kind == ObjectKind::undecided_group ? why_missing(name, "traffic decides who is in it")
-                                                                     : fmt::format("{} holds no addresses", name));
+    return unknown<Addresses>(d->kind == ObjectKind::undecided_group
+                                  ? why_missing(name, "traffic decides who is in it")
+                                  : fmt::format("{} holds no addresses", name));
   resolved(*d);
   if (d->complete && d->addresses.empty())
     return unknown<Addresses>(fmt::format("{} is empty", name));  // the appliance takes no empty group in a list
@@ -478,9 +481,11 @@ Messages Objects::messages(std::string_view name) {
   if (d == nullptr) return unknown<Messages>(fmt::format("{} is not defined", name));
   if (d->kind != ObjectKind::icmp_group) return unknown<Messages>(fmt::format("{} holds no ICMP messages", name));
   resolved(*d);
-  if (d->complete && d->icmp.empty() && d->icmp6.empty()) return unknown<Messages>(fmt::format("{} is empty", name));
+  if (d->complete && d->icmp.empty() && d->icmp6.empty())
+    return unknown<Messages>(fmt::format("{} is empty", name));
   if (!afford(d->icmp.size() + d->icmp6.size())) return unknown<Messages>(std::string(kTooLarge));
-  return {IcmpSet::of(d->icmp), IcmpSet::of(d->icmp6), d->complete, d->complete ? "" : why_missing(name, d->missing)};
+  return {IcmpSet::of(d->icmp), IcmpSet::of(d->icmp6), d->complete,
+          d->complete ? "" : why_missing(name, d->missing)};
 }
 
 }  // namespace demarc::asa

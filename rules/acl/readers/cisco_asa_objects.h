@@ -110,7 +110,7 @@ class Objects {
   std::map<std::string, Definition, std::less<>> definitions_;
   std::string current_;
   Definition* open_ = nullptr;
-  std::size_t parts_left_ = 4'000'000;  // ranges and services that resolving may still make
+  std::size_t parts_left_ = 4'000'000;   // ranges and services that resolving may still make
   std::size_t copies_left_ = 8'000'000;  // and that lines may still take
 };
 

@@ -1,6 +1,6 @@
-// Sources: Cisco ASA Series Firewall CLI Configuration Guide, "Access Rules" (implicit permits, implicit deny, order
-// of interface and global rules, management access rules) and General Operations Guide, "Management Access"; Command
-// Reference: same-security-traffic, management-only, icmp, ipv6 icmp, management-access.
+// Sources: Cisco ASA Series Firewall CLI Configuration Guide, "Access Rules" (implicit permits, implicit deny,
+// order of interface and global rules, management access rules) and General Operations Guide, "Management Access";
+// Command Reference: same-security-traffic, management-only, icmp, ipv6 icmp, management-access.
 #include "rules/acl/readers/cisco_asa_stages.h"
 
 #include <fmt/format.h>
@@ -120,7 +120,11 @@ class Builder {
         if (b.global)
           globals_[six] = bound[six];
         else
-          bound_[{b.interface, b.control_plane ? Role::control_plane : b.in ? Role::in : Role::out, six}] = bound[six];
+          bound_[{b.interface,
+                  b.control_plane ? Role::control_plane
+                  : b.in          ? Role::in
+                                  : Role::out,
+                  six}] = bound[six];
       }
     }
   }
@@ -152,7 +156,8 @@ class Builder {
   void close(std::vector<ListIndex>& lists) {
     if (std::all_of(lists.begin(), lists.end(), [this](ListIndex l) { return device_.lists[l].defined; })) return;
     // What is missing may decide before the lists behind it, so these say nothing for certain.
-    const auto gap = std::find_if(lists.begin(), lists.end(), [this](ListIndex l) { return !device_.lists[l].defined; });
+    const auto gap =
+        std::find_if(lists.begin(), lists.end(), [this](ListIndex l) { return !device_.lists[l].defined; });
     const std::string why = fmt::format("access list {} is not in this file", device_.lists[*gap].name);
     lists.erase(gap + 1, lists.end());
     lists.push_back(nothing_known(why));
@@ -198,8 +203,8 @@ class Builder {
         continue;
       }
       close(lists);
-      add_stage(fmt::format("{} in on {}", shown, name), {Way::through}, lists, {static_cast<InterfaceId>(i)}, {}, 0,
-                line, family);
+      add_stage(fmt::format("{} in on {}", shown, name), {Way::through}, lists, {static_cast<InterfaceId>(i)}, {},
+                0, line, family);
     }
   }
 
@@ -218,9 +223,11 @@ class Builder {
       else if (*to < *from)
         lower.insert(id);
     }
-    const ListIndex list = add_list(
-        fmt::format("security level of {}{}", name, !family ? "" : *family == Family::ipv4 ? " (IPv4)" : " (IPv6)"),
-        Fallthrough::deny);
+    const ListIndex list = add_list(fmt::format("security level of {}{}", name,
+                                                !family                   ? ""
+                                                : *family == Family::ipv4 ? " (IPv4)"
+                                                                          : " (IPv6)"),
+                                    Fallthrough::deny);
     std::vector<Entry>& entries = device_.lists[list].entries;
     const auto towards = [](const ByteSet& egress) {
       Match m;
@@ -228,7 +235,8 @@ class Builder {
       return m;
     };
     if (!lower.empty())
-      entries.push_back(implied(Action::permit, "permit ip any any to interfaces of lower security level", towards(lower)));
+      entries.push_back(
+          implied(Action::permit, "permit ip any any to interfaces of lower security level", towards(lower)));
     if (!same.empty())
       entries.push_back(implied(Action::permit, "permit ip any any by same-security-traffic", towards(same)));
     if (!unknown.empty())
@@ -263,8 +271,8 @@ class Builder {
     for (std::size_t i = 0; i < count; ++i) {
       if (!named(i)) continue;
       if (!facts_.intra_interface)
-        deny("deny ip any any back out of the same interface: no same-security-traffic permit intra-interface", one(i),
-             one(i));
+        deny("deny ip any any back out of the same interface: no same-security-traffic permit intra-interface",
+             one(i), one(i));
       ByteSet same, forbidden;
       for (std::size_t j = 0; j < count; ++j) {
         if (i == j || !named(j)) continue;
@@ -275,8 +283,8 @@ class Builder {
           forbidden.insert(static_cast<InterfaceId>(j));
       }
       if (!facts_.inter_interface)
-        deny("deny ip any any between equal security levels: no same-security-traffic permit inter-interface", one(i),
-             same);
+        deny("deny ip any any between equal security levels: no same-security-traffic permit inter-interface",
+             one(i), same);
       deny("deny ip any any: no forward interface", one(i), forbidden);
     }
     if (entries.empty()) return device_.lists.pop_back();
@@ -344,8 +352,8 @@ class Builder {
     const AddressSet mine = own(i);
     others = others.minus(mine), reachable = reachable.minus(mine);
     if (others.empty() && reachable.empty()) return;
-    const ListIndex list = add_list(fmt::format("other interfaces' addresses from {}", interface(i).nameif),
-                                    Fallthrough::permit);
+    const ListIndex list =
+        add_list(fmt::format("other interfaces' addresses from {}", interface(i).nameif), Fallthrough::permit);
     Match m;
     m.box.destinations = others;
     Entry e = implied(Action::deny, "deny ip any to the address of another interface", std::move(m));
@@ -370,7 +378,9 @@ class Builder {
     for (const std::size_t index : management_of(i)) {
       const ManagementLine& m = facts_.management[index];
       using Service = ManagementLine::Service;
-      const std::uint16_t port = m.service == Service::ssh ? 22 : m.service == Service::telnet ? 23 : facts_.http_port;
+      const std::uint16_t port = m.service == Service::ssh      ? 22
+                                 : m.service == Service::telnet ? 23
+                                                                : facts_.http_port;
       Match match = ports(Protocol::tcp, {port});
       match.box.sources = m.sources;
       if (const AddressSet mine = own(i); !mine.empty()) match.box.destinations = mine;
@@ -424,7 +434,8 @@ class Builder {
       }
       const std::string_view word = family == Family::ipv4 ? "icmp" : "icmp6";
       if (!any) {
-        entries.push_back(implied(Action::permit, fmt::format("permit {} any any: no rule for {} is written", word, word), all));
+        entries.push_back(
+            implied(Action::permit, fmt::format("permit {} any any: no rule for {} is written", word, word), all));
         continue;
       }
       if (family == Family::ipv6) {
@@ -435,9 +446,12 @@ class Builder {
       }
       entries.push_back(implied(Action::deny, fmt::format("deny {} any any", word), all));
     }
-    const auto ends_here = [i](const std::vector<std::size_t>& at) { return std::find(at.begin(), at.end(), i) != at.end(); };
+    const auto ends_here = [i](const std::vector<std::size_t>& at) {
+      return std::find(at.begin(), at.end(), i) != at.end();
+    };
     if (ends_here(facts_.ike)) {
-      entries.push_back(implied(Action::permit, "permit udp any any eq 500, 4500: IKE is enabled", ports(Protocol::udp, {500, 4500})));
+      entries.push_back(implied(Action::permit, "permit udp any any eq 500, 4500: IKE is enabled",
+                                ports(Protocol::udp, {500, 4500})));
       Match esp;
       esp.box.protocols = {Protocol::esp};
       entries.push_back(implied(Action::permit, "permit esp any any: IKE is enabled", std::move(esp)));
@@ -469,7 +483,8 @@ class Builder {
       if (plane == nullptr) continue;
       std::vector<ListIndex> lists{plane->list};
       close(lists);
-      if (lists.size() == 1) lists.push_back(add_list(fmt::format("end of the control plane on {}", name), Fallthrough::permit));
+      if (lists.size() == 1)
+        lists.push_back(add_list(fmt::format("end of the control plane on {}", name), Fallthrough::permit));
       add_stage(fmt::format("{} control-plane on {}", device_.lists[plane->list].name, name), {Way::to_device},
                 with(std::move(lists)), {static_cast<InterfaceId>(i)}, {}, 1, plane->line, family);
     }

@@ -6,8 +6,8 @@
 //             without `same-security-traffic`, nothing through a management-only one.
 //             Then out at the interface: its list, if one is bound.
 //   to it     only at the interface it came in by (`management-access` aside); `ssh`, `telnet`, `http` admit before
-//             a control-plane list is asked, which has no deny at its end; `icmp` rules, or every message where none
-//             is written.
+//             a control-plane list is asked, which has no deny at its end; `icmp` rules, or every message where
+//             none is written.
 //   from it   no list is asked.
 #pragma once
 

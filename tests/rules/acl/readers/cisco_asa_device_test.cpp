@@ -147,9 +147,10 @@ TEST_CASE("a list inward takes the place of the levels, and cannot permit betwee
 }
 
 TEST_CASE("a global list stands behind the interface's own, and its end denies everywhere") {
-  const Device d = read9(interfaces() +
-                         "access-list IN extended deny tcp any any eq 80\naccess-list ALL extended permit tcp any any\n"
-                         "access-group IN in interface outside\naccess-group ALL global\n");
+  const Device d =
+      read9(interfaces() +
+            "access-list IN extended deny tcp any any eq 80\naccess-list ALL extended permit tcp any any\n"
+            "access-group IN in interface outside\naccess-group ALL global\n");
   CHECK(through(d, tcp(kOut, kWeb, 80), "outside", "dmz") == "deny 18");
   CHECK(through(d, tcp(kOut, kWeb, 81), "outside", "dmz").starts_with("permit"));
   CHECK(through(d, packet(kOut, kWeb, Protocol::udp, 53), "outside", "dmz") == "deny end");
@@ -165,8 +166,9 @@ TEST_CASE("what is bound and not known leaves everything open") {
   REQUIRE(!missing.diagnostics.all().empty());
   CHECK(missing.diagnostics.all()[0].error.what ==
         "access list GONE is applied and not in this file: what it permits is not known");
-  const char* const broken[] = {"access-group\n", "access-group A in interface insid\n", "access-group A sideways\n",
-                                "access-group A in\n", "same-security-traffic permit inter\n"};
+  const char* const broken[] = {"access-group\n", "access-group A in interface insid\n",
+                                "access-group A sideways\n", "access-group A in\n",
+                                "same-security-traffic permit inter\n"};
   for (const char* line : broken) {
     CAPTURE(line);
     const Device d = read9(interfaces() + line);
@@ -179,7 +181,8 @@ TEST_CASE("what is bound and not known leaves everything open") {
 }
 
 TEST_CASE("a level that is not written decides nothing") {
-  const Device d = read9("interface Gi0/0\n nameif outside\ninterface Gi0/1\n nameif inside\n security-level 100\n");
+  const Device d =
+      read9("interface Gi0/0\n nameif outside\ninterface Gi0/1\n nameif inside\n security-level 100\n");
   CHECK(through(d, tcp("10.1.0.9", kOut, 443), "inside", "outside").starts_with("undetermined"));
 }
 
@@ -206,8 +209,9 @@ TEST_CASE("members of a bridge group have their BVI's level and list towards the
 }
 
 TEST_CASE("ICMP replies are implied only where every packet is inspected for ICMP") {
-  const std::string classes = "class-map inspection_default\n match default-inspection-traffic\n"
-                              "class-map SOME\n match access-list X\n";
+  const std::string classes =
+      "class-map inspection_default\n match default-inspection-traffic\n"
+      "class-map SOME\n match access-list X\n";
   const std::string policy = "policy-map P\n class {}\n  inspect icmp\n  inspect icmp error\n";
   struct Row {
     std::string text;
@@ -215,10 +219,13 @@ TEST_CASE("ICMP replies are implied only where every packet is inspected for ICM
   };
   for (const Row& row : {
            Row{"", false},
-           Row{classes + fmt::format(fmt::runtime(policy), "inspection_default") + "service-policy P global\n", true},
+           Row{classes + fmt::format(fmt::runtime(policy), "inspection_default") + "service-policy P global\n",
+               true},
            Row{classes + fmt::format(fmt::runtime(policy), "class-default") + "service-policy P global\n", true},
            Row{classes + fmt::format(fmt::runtime(policy), "SOME") + "service-policy P global\n", false},
-           Row{classes + fmt::format(fmt::runtime(policy), "inspection_default") + "service-policy P interface dmz\n", false},
+           Row{classes + fmt::format(fmt::runtime(policy), "inspection_default") +
+                   "service-policy P interface dmz\n",
+               false},
            Row{classes + fmt::format(fmt::runtime(policy), "inspection_default"), false},
        }) {
     CAPTURE(row.text);
@@ -252,27 +259,27 @@ TEST_CASE("before 8.3 lists see translated addresses, and it is said") {
 }
 
 TEST_CASE("translations, in the order in which they are tried") {
-  const Device d = read9(
-      interfaces() +
-      "object network NET\n subnet 10.9.0.0 255.255.255.0\n nat (lab,outside) static 203.0.113.0\n"
-      "object network WEB\n host 192.0.2.10\n nat (dmz,outside) static 203.0.113.10 service tcp www 8080\n"
-      "object network HIDDEN\n subnet 10.1.0.0 255.255.255.0\n nat (inside,outside) dynamic interface\n"
-      "object network FAR\n host 198.51.100.7\nobject network FAR-SEEN\n host 10.1.0.200\n"
-      "object network ME\n host 10.1.0.9\nobject network ME-SEEN\n host 203.0.113.9\n"
-      "nat (any,outside) after-auto source dynamic any interface\n"
-      "nat (inside,outside) source static ME ME-SEEN destination static FAR-SEEN FAR\n"
-      "nat (inside,outside) source static ME ME-SEEN inactive\n"
-      "nat (inside,outside) source static ME ME-SEEN unidirectional\n");
+  const Device d =
+      read9(interfaces() +
+            "object network NET\n subnet 10.9.0.0 255.255.255.0\n nat (lab,outside) static 203.0.113.0\n"
+            "object network WEB\n host 192.0.2.10\n nat (dmz,outside) static 203.0.113.10 service tcp www 8080\n"
+            "object network HIDDEN\n subnet 10.1.0.0 255.255.255.0\n nat (inside,outside) dynamic interface\n"
+            "object network FAR\n host 198.51.100.7\nobject network FAR-SEEN\n host 10.1.0.200\n"
+            "object network ME\n host 10.1.0.9\nobject network ME-SEEN\n host 203.0.113.9\n"
+            "nat (any,outside) after-auto source dynamic any interface\n"
+            "nat (inside,outside) source static ME ME-SEEN destination static FAR-SEEN FAR\n"
+            "nat (inside,outside) source static ME ME-SEEN inactive\n"
+            "nat (inside,outside) source static ME ME-SEEN unidirectional\n");
   CAPTURE(open_lines(d));
   CHECK(d.coverage.not_understood == 0);
   std::string rows;
   for (const Nat& n : d.nats)
-    rows += fmt::format(
-        "{} {} {} -> {}{}\n", n.line, n.kind == Nat::Kind::source ? "source" : "destination", to_string(n.match.box),
-        n.to           ? to_string(*n.to)
-        : n.to_network ? to_string(*n.to_network)
-                       : "?",
-        n.to_ports ? fmt::format(" port {}", to_string(*n.to_ports)) : "");
+    rows += fmt::format("{} {} {} -> {}{}\n", n.line, n.kind == Nat::Kind::source ? "source" : "destination",
+                        to_string(n.match.box),
+                        n.to           ? to_string(*n.to)
+                        : n.to_network ? to_string(*n.to_network)
+                                       : "?",
+                        n.to_ports ? fmt::format(" port {}", to_string(*n.to_ports)) : "");
   CHECK(rows ==
         "36 source 10.1.0.9 > 10.1.0.200 ip in 2 out 0 -> 203.0.113.9\n"
         "36 destination 10.1.0.9 > 10.1.0.200 ip in 2 out 0 -> 198.51.100.7\n"

@@ -72,8 +72,8 @@ TEST_CASE("an extended entry matches what ASA says it matches") {
   for (const Row& row : rows) {
     CAPTURE(row.entry);
     const bool permit = std::string_view(row.entry).starts_with("permit");
-    const Device d = read9(fmt::format("access-list L extended {}\naccess-list L extended {} ip any any\n", row.entry,
-                                       permit ? "deny" : "permit"));
+    const Device d = read9(fmt::format("access-list L extended {}\naccess-list L extended {} ip any any\n",
+                                       row.entry, permit ? "deny" : "permit"));
     CAPTURE(open_lines(d));
     CHECK(d.coverage.not_understood == 0);
     CHECK(d.coverage.in_part == 0);
@@ -116,8 +116,8 @@ TEST_CASE("an entry that cannot be read may do anything, and says where and why"
            Row{"drop tcp any any", "'drop' is neither permit nor deny", ""},
        }) {
     CAPTURE(row.entry);
-    const Device d = read9(fmt::format(
-        "access-list L extended {}\naccess-list L extended permit tcp any any eq 25\n", row.entry));
+    const Device d = read9(
+        fmt::format("access-list L extended {}\naccess-list L extended permit tcp any any eq 25\n", row.entry));
     CHECK(d.coverage.not_understood == 1);
     REQUIRE(d.diagnostics.all().size() == 1);
     CHECK(d.diagnostics.all()[0].error.what == row.what);
@@ -210,7 +210,8 @@ TEST_CASE("a member that cannot be read leaves its group open, never smaller") {
   const Device d = read9(
       "object-group network G\n network-object host 192.0.2.1\n network-object host 192.0.2.\n"
       "object-group service S tcp\n port-object eq 80\n port-object eq htttp\n"
-      "access-list L extended deny tcp any object-group G\naccess-list L extended permit tcp any any object-group S\n");
+      "access-list L extended deny tcp any object-group G\naccess-list L extended permit tcp any any object-group "
+      "S\n");
   CHECK(d.coverage.not_understood == 2);
   CHECK(decide(d, "L", tcp(kOut, "192.0.2.1", 22)) == "deny 8");
   CHECK(decide(d, "L", tcp(kOut, "192.0.2.2", 80)) == "undetermined 8");
@@ -262,7 +263,8 @@ TEST_CASE("many insertions in front keep their order") {
 
 TEST_CASE("before 9.0 a list is of one family, and IPv6 has its own") {
   const Device d = read(
-      "ASA Version 8.4(7)\naccess-list L extended permit ip any any\nipv6 access-list L permit tcp any any eq https\n"
+      "ASA Version 8.4(7)\naccess-list L extended permit ip any any\nipv6 access-list L permit tcp any any eq "
+      "https\n"
       "ipv6 access-list L permit icmp6 any any echo\n");
   CHECK(d.coverage.not_understood == 0);
   REQUIRE(d.lists.size() == 2);
@@ -299,7 +301,8 @@ TEST_CASE("counters of show access-list: entries taken apart, and groups that ar
 
 TEST_CASE("counters beside the configuration belong to its entries") {
   const std::string text =
-      "ASA Version 9.8(2)\nobject-group network WEB\n network-object host 192.0.2.10\n network-object host 192.0.2.11\n"
+      "ASA Version 9.8(2)\nobject-group network WEB\n network-object host 192.0.2.10\n network-object host "
+      "192.0.2.11\n"
       "access-list L remark web\naccess-list L extended permit tcp any object-group WEB eq https\n"
       "access-list L extended deny ip any any\n"
       "access-list L; 3 elements; name hash: 0x1\naccess-list L line 1 remark web\n"

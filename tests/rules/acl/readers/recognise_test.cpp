@@ -42,7 +42,8 @@ TEST_CASE("a few lines are enough") {
                Dialect::cisco_asa},
            Row{"object network WEB\n host 192.0.2.10\n", Dialect::cisco_asa},
            Row{"access-list 110 permit tcp any host 192.0.2.10 eq 443\n", Dialect::cisco_ios},
-           Row{"hostname r\ninterface Gi0/0\n ip access-group IN in\nip access-list extended IN\n permit ip any any\n",
+           Row{"hostname r\ninterface Gi0/0\n ip access-group IN in\nip access-list extended IN\n permit ip any "
+               "any\n",
                Dialect::cisco_ios},
            Row{"object-group network SERVERS\n host 192.0.2.10\nip access-list extended L\n permit ip any any\n",
                Dialect::cisco_ios},
