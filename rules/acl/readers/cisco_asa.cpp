@@ -595,8 +595,10 @@ class AsaReader {
     }
     constexpr std::string_view kAboutFilters[] = {"access-list",  "access-group", "object",
                                                   "object-group", "nat",          "static"};
-    if (std::find(std::begin(kAboutFilters), std::end(kAboutFilters), what) != std::end(kAboutFilters))
+    if (std::find(std::begin(kAboutFilters), std::end(kAboutFilters), what) != std::end(kAboutFilters)) {
+      facts_.unread_binding = line_;
       return unread(in, "a line that takes something away is not followed", "give the configuration as it stands");
+    }
     mark(Understanding::not_filtering);
   }
 

@@ -18,6 +18,9 @@ namespace {
 constexpr InterfaceId kBeyond = 255;
 static_assert(kInterfacesMax == kBeyond);
 
+/// The order of stages. What no list can permit comes first, so that a permit is answered with the list's own line.
+constexpr std::int32_t kWhateverListsSay = 0, kInward = 1, kOutward = 2, kControlPlane = 1, kServices = 2;
+
 class Builder {
  public:
   Builder(const Source& source, const Facts& facts, const ListBook& book, Device& device)
@@ -44,7 +47,8 @@ class Builder {
     if (device_.interfaces.size() > kInterfacesMax) beyond();
     if (facts_.unread_binding != 0) {
       const ListIndex list = nothing_known(fmt::format("line {} could not be read", facts_.unread_binding));
-      add_stage(device_.lists[list].name, {Way::through, Way::to_device}, {list}, {}, {}, 0, facts_.unread_binding);
+      add_stage(device_.lists[list].name, {Way::through, Way::to_device}, {list}, {}, {}, kWhateverListsSay,
+                facts_.unread_binding);
     }
     std::stable_sort(device_.stages.begin(), device_.stages.end(),
                      [](const Stage& a, const Stage& b) { return a.priority < b.priority; });
@@ -204,7 +208,7 @@ class Builder {
       }
       close(lists);
       add_stage(fmt::format("{} in on {}", shown, name), {Way::through}, lists, {static_cast<InterfaceId>(i)}, {},
-                0, line, family);
+                kInward, line, family);
     }
   }
 
@@ -242,7 +246,7 @@ class Builder {
     if (!unknown.empty())
       entries.push_back(undecided(Action::permit, "permit ip any any to interfaces of lower security level",
                                   towards(unknown), "a security level is not written"));
-    add_stage(device_.lists[list].name, {Way::through}, {list}, {static_cast<InterfaceId>(i)}, {}, 0,
+    add_stage(device_.lists[list].name, {Way::through}, {list}, {static_cast<InterfaceId>(i)}, {}, kInward,
               interface(i).line, family);
   }
 
@@ -289,13 +293,13 @@ class Builder {
     }
     if (entries.empty()) return device_.lists.pop_back();
     device_.lists[list].entries = std::move(entries);
-    add_stage("between interfaces", {Way::through}, {list}, {}, {}, 1, 0);
+    add_stage("between interfaces", {Way::through}, {list}, {}, {}, kWhateverListsSay, 0);
     if (nameless.empty()) return;
     const ListIndex closed = add_list("to the appliance without nameif", Fallthrough::permit);
     Match m;
     m.box.ingress = nameless;
     device_.lists[closed].entries.push_back(implied(Action::deny, std::string(kNameless), std::move(m)));
-    add_stage(device_.lists[closed].name, {Way::to_device}, {closed}, {}, {}, 0, 0);
+    add_stage(device_.lists[closed].name, {Way::to_device}, {closed}, {}, {}, kWhateverListsSay, 0);
   }
 
   void outward(std::size_t i) {
@@ -312,7 +316,7 @@ class Builder {
       if (lists.empty()) continue;
       const std::string name = fmt::format("{} out on {}", device_.lists[lists.back()].name, interface(i).nameif);
       close(lists);
-      add_stage(name, {Way::through}, lists, {}, {static_cast<InterfaceId>(i)}, 2, line, family);
+      add_stage(name, {Way::through}, lists, {}, {static_cast<InterfaceId>(i)}, kOutward, line, family);
     }
   }
 
@@ -364,8 +368,8 @@ class Builder {
       e.undecided = "through a tunnel, management-access admits it";
     }
     device_.lists[list].entries.push_back(std::move(e));
-    add_stage(device_.lists[list].name, {Way::to_device}, {list}, {static_cast<InterfaceId>(i)}, {}, 0,
-              interface(i).line);
+    add_stage(device_.lists[list].name, {Way::to_device}, {list}, {static_cast<InterfaceId>(i)}, {},
+              kWhateverListsSay, interface(i).line);
   }
 
   /// ssh, telnet, http.
@@ -486,10 +490,10 @@ class Builder {
       if (lists.size() == 1)
         lists.push_back(add_list(fmt::format("end of the control plane on {}", name), Fallthrough::permit));
       add_stage(fmt::format("{} control-plane on {}", device_.lists[plane->list].name, name), {Way::to_device},
-                with(std::move(lists)), {static_cast<InterfaceId>(i)}, {}, 1, plane->line, family);
+                with(std::move(lists)), {static_cast<InterfaceId>(i)}, {}, kControlPlane, plane->line, family);
     }
     add_stage(fmt::format("to the appliance on {}", name), {Way::to_device}, with({services(i)}),
-              {static_cast<InterfaceId>(i)}, {}, 2, interface(i).line);
+              {static_cast<InterfaceId>(i)}, {}, kServices, interface(i).line);
   }
 
   const std::vector<std::size_t>& management_of(std::size_t i) {
@@ -513,8 +517,8 @@ class Builder {
     const std::string why = fmt::format("more than {} interfaces cannot be told apart", kInterfacesMax);
     device_.diagnostics.warning({.file = source_.name()}, why, "what passes the others is undetermined");
     const ListIndex list = nothing_known(why);
-    add_stage(why, {Way::through, Way::to_device}, {list}, {kBeyond}, {}, 0, 0);
-    add_stage(why, {Way::through}, {list}, {}, {kBeyond}, 2, 0);
+    add_stage(why, {Way::through, Way::to_device}, {list}, {kBeyond}, {}, kWhateverListsSay, 0);
+    add_stage(why, {Way::through}, {list}, {}, {kBeyond}, kWhateverListsSay, 0);
   }
 
   const Source& source_;

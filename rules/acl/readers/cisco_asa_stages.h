@@ -1,14 +1,14 @@
 // What an ASA does with a packet: which lists it passes where, and what happens where nothing is written.
 //
-//   through   in at the interface: its list, then the global list, then deny; where neither is bound, by security
+//   through   Whatever lists say: nothing between interfaces of one level or back out of the same interface without
+//             `same-security-traffic`, nothing through a management-only one.
+//             In at the interface: its list, then the global list, then deny; where neither is bound, by security
 //             level: higher to lower passes, lower to higher does not, equal levels by `same-security-traffic`.
-//             Then, whatever a list says: nothing between interfaces of one level or back out of the same interface
-//             without `same-security-traffic`, nothing through a management-only one.
-//             Then out at the interface: its list, if one is bound.
-//   to it     only at the interface it came in by (`management-access` aside); `ssh`, `telnet`, `http` admit before
+//             Out at the interface: its list, if one is bound.
+//   to it     Only at the interface it came in by (`management-access` aside); `ssh`, `telnet`, `http` admit before
 //             a control-plane list is asked, which has no deny at its end; `icmp` rules, or every message where
 //             none is written.
-//   from it   no list is asked.
+//   from it   No list is asked.
 #pragma once
 
 #include <optional>

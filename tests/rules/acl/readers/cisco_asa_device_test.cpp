@@ -116,7 +116,7 @@ std::string interfaces() {
 TEST_CASE("without lists the security levels decide") {
   const Device d = read9(interfaces());
   const ConcretePacket p = tcp("10.1.0.9", "192.0.2.10", 22);
-  CHECK(through(d, p, "inside", "dmz") == "permit end");  // nothing else stands on the way
+  CHECK(through(d, p, "inside", "dmz") == "permit 0");
   CHECK(through(d, p, "inside", "outside").starts_with("permit"));
   CHECK(through(d, p, "dmz", "outside").starts_with("permit"));
   CHECK(through(d, p, "dmz", "inside").starts_with("deny"));
@@ -166,9 +166,12 @@ TEST_CASE("what is bound and not known leaves everything open") {
   REQUIRE(!missing.diagnostics.all().empty());
   CHECK(missing.diagnostics.all()[0].error.what ==
         "access list GONE is applied and not in this file: what it permits is not known");
-  const char* const broken[] = {"access-group\n", "access-group A in interface insid\n",
-                                "access-group A sideways\n", "access-group A in\n",
-                                "same-security-traffic permit inter\n"};
+  const char* const broken[] = {"access-group\n",
+                                "access-group A in interface insid\n",
+                                "access-group A sideways\n",
+                                "access-group A in\n",
+                                "same-security-traffic permit inter\n",
+                                "no access-list L extended permit ip any any\n"};
   for (const char* line : broken) {
     CAPTURE(line);
     const Device d = read9(interfaces() + line);
