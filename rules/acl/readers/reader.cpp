@@ -8,6 +8,7 @@ namespace {
 
 constexpr DialectReader kReaders[] = {
     {Dialect::cisco_ios, looks_like_cisco_ios, read_cisco_ios},
+    {Dialect::cisco_asa, looks_like_cisco_asa, read_cisco_asa},
 };
 
 }  // namespace

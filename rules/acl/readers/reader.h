@@ -35,5 +35,7 @@ Result<Device> read_configuration(const Source& source, std::optional<Dialect> d
 // The rows.
 unsigned looks_like_cisco_ios(std::string_view text);
 Result<Device> read_cisco_ios(const Source& source);
+unsigned looks_like_cisco_asa(std::string_view text);
+Result<Device> read_cisco_asa(const Source& source);
 
 }  // namespace demarc
