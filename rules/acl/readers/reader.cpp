@@ -8,6 +8,8 @@ namespace {
 
 constexpr DialectReader kReaders[] = {
     {Dialect::cisco_ios, looks_like_cisco_ios, read_cisco_ios},
+    {Dialect::iptables, looks_like_iptables, read_iptables},
+    {Dialect::nftables, looks_like_nftables, read_nftables},
 };
 
 }  // namespace
