@@ -277,7 +277,10 @@ class RuleReader {
 
   Result<void> interface(bool in) {
     std::string text = DEMARC_TRY(value());
-    if (text == "+") return {};  // any, also none
+    if (text == "+") {  // any, also none; turned round, never (and iptables-save then forgets it)
+      if (negated_) add(Term::of(Match{}));
+      return {};
+    }
     if (text.ends_with('+')) text.back() = '*';
     const std::optional<InterfaceId> id = around_.interfaces.id(text);
     if (!id) return wrong("more interfaces are named than can be told apart");

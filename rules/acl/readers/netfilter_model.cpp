@@ -18,6 +18,8 @@ constexpr std::int32_t kPriorityDestinationNat = -100, kPrioritySourceNat = 100;
 constexpr unsigned kCallDepthMax = 64;               // the kernel allows 16 in nftables
 constexpr std::uint64_t kWeightMax = 8'000'000;     // ranges and boxes of all entries together
 
+constexpr std::string_view kLaterData = "a later fragment's data may be taken for its header";
+
 enum class Known : std::uint8_t { no, yes, unsure };
 
 /// What a chain's meaning depends on, beside its text.
@@ -25,6 +27,7 @@ struct Context {
   Known in = Known::yes, out = Known::yes, tracking = Known::yes;
   bool whole4 = false, whole6 = false;  // fragments are put together before
   std::uint8_t way = 0;                 // whose notrack counts: 0 arriving, 1 made here, 2 either
+  bool reads_fragments = false;         // Table::reads_fragments
   auto operator<=>(const Context&) const = default;
 };
 
@@ -38,8 +41,9 @@ struct Depends {
   bool operator==(const Depends&) const = default;
 };
 
-Context of(const Base& base, const Model& model) {
+Context of(const Base& base, const Table& table, const Model& model) {
   Context c;
+  c.reads_fragments = table.reads_fragments;
   const bool outward = base.hook == Hook::output || base.hook == Hook::postrouting || base.hook == Hook::egress;
   c.in = base.hook == Hook::output        ? Known::no
          : base.hook == Hook::postrouting ? Known::unsure  // since Linux 5.8
@@ -83,7 +87,12 @@ class Builder {
     make_stages();
     for (std::size_t t = 0; t < model_.tables.size(); ++t)  // chains that nothing calls are lists all the same
       for (std::size_t c = 0; c < model_.tables[t].chains.size(); ++c)
-        if (!compiled_any_.contains({t, c})) compile(t, c, Context{.whole4 = model_.tracks4, .whole6 = model_.tracks6}, 0);
+        if (!compiled_any_.contains({t, c}))
+          compile(t, c,
+                  Context{.whole4 = model_.tracks4,
+                          .whole6 = model_.tracks6,
+                          .reads_fragments = model_.tables[t].reads_fragments},
+                  0);
     add_interfaces();
   }
 
@@ -142,8 +151,9 @@ class Builder {
     const Context plain;
     if (!d.in) context.in = plain.in;
     if (!d.out) context.out = plain.out;
-    if (!d.tracking || (untracked_[0].empty() && untracked_[1].empty())) context.way = plain.way;
+    if (!d.tracking || untracked_[0] == untracked_[1]) context.way = plain.way;
     if (!d.tracking) context.tracking = plain.tracking;
+    if (!d.whole || (context.whole4 && context.whole6)) context.reads_fragments = plain.reads_fragments;
     if (!d.whole) context.whole4 = plain.whole4, context.whole6 = plain.whole6;
     return context;
   }
@@ -153,13 +163,21 @@ class Builder {
   /// The packets that `notrack` takes out of tracking, for arriving ones and for those made here. Exact where the rule stands in
   /// the hook's own chain and nothing before it ends the way; otherwise it is not known which of them get there.
   void find_untracked() {
+    // Neighbour discovery and multicast listeners' messages are never tracked (nf_conntrack_proto_icmpv6.c).
+    if (model_.tracks6) {
+      Match m;
+      m.box.family = Family::ipv6;
+      m.box.protocols = {Protocol::icmpv6};
+      m.box.icmp = IcmpSet::of_numbers(PortSet{{Port(130 << 8), Port(136 << 8 | 0xFF)}, {Port(143 << 8), Port(143 << 8 | 0xFF)}});
+      untracked_[0] = untracked_[1] = {m};
+    }
     for (std::size_t t = 0; t < model_.tables.size(); ++t) {
       const Table& table = model_.tables[t];
       if (table.other_layer || table.dormant) continue;
       for (const Chain& chain : table.chains) {
         bool reached = chain.base && chain.base->priority < kPriorityTracking &&
                        (chain.base->hook == Hook::prerouting || chain.base->hook == Hook::output);
-        const Context context = chain.base ? of(*chain.base, model_) : Context{};
+        const Context context = chain.base ? of(*chain.base, table, model_) : Context{};
         for (const Rule& rule : chain.rules) {
           for (const Branch& branch : rule.branches) {
             if (branch.notrack) {
@@ -221,13 +239,14 @@ class Builder {
   }
 
   const Matches* untracked(const Context& context) {
-    if (context.way < 2) return untracked_[context.way].empty() ? nullptr : &untracked_[context.way];
+    if (context.way < 2 || untracked_[0] == untracked_[1])
+      return untracked_[context.way & 1].empty() ? nullptr : &untracked_[context.way & 1];
     either_ = untracked_[0];
     either_.insert(either_.end(), untracked_[1].begin(), untracked_[1].end());
-    return either_.empty() ? nullptr : &either_;
+    return &either_;
   }
   bool is_exact(const Context& context) const {
-    return context.way < 2 ? exact_[context.way] : untracked_[0].empty() && untracked_[1].empty();
+    return context.way < 2 ? exact_[context.way] : exact_[0] && exact_[1] && untracked_[0] == untracked_[1];
   }
 
   void restrict_to_headers(const Context& context, Matches& matches) const {
@@ -245,6 +264,20 @@ class Builder {
       }
       matches[i].box.fragments = meet(matches[i].box.fragments, visible);
     }
+  }
+
+  /// The later fragments of which it is not known whether the test is made with their data (Linux 6.18 does, for loads that
+  /// nft_payload_fast_eval makes; others skip the rule).
+  static Matches later_fragments(const Context& context, const Term& term) {
+    if (!context.reads_fragments || (context.whole4 && context.whole6)) return {};
+    Match later = term.domain;
+    later.box.fragments = kLaterFragments;
+    if (context.whole4 != context.whole6) {
+      const Family seen = context.whole4 ? Family::ipv6 : Family::ipv4;
+      if (later.box.family.value_or(seen) != seen) return {};
+      later.box.family = seen;
+    }
+    return {later};
   }
 
   /// A test of the fragment bits where fragments come whole: they are never set.
@@ -293,7 +326,13 @@ class Builder {
       out.undecided = term.undecided;
     }
     out.certain = std::move(*certain), out.extra = std::move(*extra);
-    if (term.reads_transport) restrict_to_headers(context, out.certain), restrict_to_headers(context, out.extra);
+    if (term.reads_transport) {
+      restrict_to_headers(context, out.certain), restrict_to_headers(context, out.extra);
+      for (Match& later : later_fragments(context, term)) {
+        out.extra.push_back(std::move(later));
+        if (out.undecided.empty()) out.undecided = kLaterData;
+      }
+    }
     return out;
   }
 
@@ -404,7 +443,8 @@ class Builder {
         height = std::max(height, heights_[e.target] + 1);
       }
     }
-    if (!e.undecided.empty()) notes_.say(rule.note, Understanding::in_part, e.undecided);
+    // What a kernel makes of fragments is no fault of the line.
+    if (!e.undecided.empty() && e.undecided != kLaterData) notes_.say(rule.note, Understanding::in_part, e.undecided);
     for (Nat nat : rule.nats) {
       if (nats_done_.contains(&rule)) break;
       for (const Match& m : e.match.empty() ? e.maybe : e.match) {
@@ -458,7 +498,7 @@ class Builder {
   void add_stage(const Table& table, const Place& p, const Base& base) {
     const Chain& chain = table.chains[p.chain];
     Stage stage;
-    stage.lists = {compile(p.table, p.chain, of(base, model_), 0)};
+    stage.lists = {compile(p.table, p.chain, of(base, table, model_), 0)};
     stage.name = fmt::format("{} at {}", device_.lists[stage.lists[0]].name, name(base.hook));
     switch (base.hook) {
       case Hook::ingress:

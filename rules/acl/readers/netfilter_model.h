@@ -117,6 +117,7 @@ struct Table {
   std::optional<Family> family = {};   // none: both
   bool other_layer = false;            // bridge, arp: not about routed packets
   bool dormant = false;                // switched off
+  bool reads_fragments = false;        // a test of the transport header may read a later fragment's data instead
   std::vector<Chain> chains = {};
 };
 

@@ -86,6 +86,7 @@ class Interpreter {
     out.name = fmt::format("{} {} ", t.family, t.name);
     out.other_layer = t.family == "bridge" || t.family == "arp";
     out.dormant = t.dormant;
+    out.reads_fragments = true;
     if (t.family == "ip") out.family = Family::ipv4;
     if (t.family == "ip6") out.family = Family::ipv6;
     if (t.dormant) warn(t.line, fmt::format("table {} is dormant: its chains are not called", t.name));
