@@ -338,6 +338,7 @@ class IptablesReader {
     say(Understanding::understood);
     IptablesRule r = read_iptables_rule(
         words, around, [this](const IptablesWord& w, std::string what, std::string hint) { unread(w, std::move(what), std::move(hint)); });
+    netfilter::compact(r.rule);
     if (r.only && *r.only != t.family) return;
     r.rule.line = r.rule.line_last = r.rule.note = line_;
     r.rule.text = LineLedger::bounded(source_.line(line_));
@@ -375,6 +376,7 @@ class IptablesReader {
       model_.tables.push_back(std::move(out));
     }
     netfilter::build(model_, source_, device_, notes_);
+    model_ = {};
     for (NamedObject& o : sets_.objects()) device_.objects.push_back(std::move(o));
     if (v4 != v6) add_missing(v4 ? Family::ipv6 : Family::ipv4);
   }

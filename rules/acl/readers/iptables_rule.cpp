@@ -71,6 +71,12 @@ std::optional<std::uint8_t> flags(std::string_view text) {
   return all;
 }
 
+Match of_protocol(Protocol p) {
+  Match m;
+  m.box.protocols = {p};
+  return m;
+}
+
 class RuleReader {
  public:
   RuleReader(std::span<const IptablesWord> words, const IptablesAround& around,
@@ -331,7 +337,7 @@ class RuleReader {
     term.reads_transport = true;
     if (!protocol_ || !protocol_->has_ports())
       return wrong("ports without a protocol that has them", "-p tcp or -p udp stands before");
-    term.domain.box.protocols = {*protocol_};
+    term.limit(of_protocol(*protocol_));
     return term;
   }
 
@@ -374,7 +380,7 @@ class RuleReader {
     Term term;
     term.reads_transport = true;
     bare_header_ = false;
-    term.domain.box.protocols = {Protocol::tcp};
+    term.limit(of_protocol(Protocol::tcp));
     if ((set & ~mask) == 0) {
       Match m;
       m.box.flags = demarc::tcp_flags(mask, set);
@@ -392,7 +398,7 @@ class RuleReader {
     Term term;
     term.reads_transport = true;
     bare_header_ = false;
-    term.domain.box.protocols = {family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6};
+    term.limit(of_protocol(family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6));
     Match m;
     m.box.icmp = *types;
     term.certain.push_back(std::move(m));
@@ -403,6 +409,7 @@ class RuleReader {
   Result<void> state() {
     const std::string text = DEMARC_TRY(value());
     Term term;
+    term.of_state = true;
     Match m;
     m.box.states = {};
     for (const std::string_view word : list(text)) {

@@ -178,7 +178,7 @@ std::optional<Match> meet(const Match& a, const Match& b) {
 
 std::optional<Matches> meet(std::span<const Match> a, std::span<const Match> b) {
   Matches out;
-  if (a.size() > kBoxesMax * 64 / std::max<std::size_t>(b.size(), 1)) return std::nullopt;
+  if (a.size() > kBoxesMax * 8 / std::max<std::size_t>(b.size(), 1)) return std::nullopt;
   for (const Match& x : a)
     for (const Match& y : b) {
       if (std::optional<Match> both = meet(x, y)) out.push_back(std::move(*both));
@@ -194,7 +194,7 @@ std::optional<Matches> subtract(Matches from, std::span<const Match> without) {
     pieces.reserve(from.size());
     for (const Match& m : from) subtract_one(m, w, pieces);
     steps += pieces.size();
-    if (pieces.size() > kBoxesMax || steps > kBoxesMax * 64) return std::nullopt;
+    if (pieces.size() > kPiecesMax || steps > kPiecesMax * 64) return std::nullopt;
     from = std::move(pieces);
   }
   return from;

@@ -106,13 +106,12 @@ class Builder {
       for (const Match& m : matches) {
         d.in |= !m.box.ingress.is_all();
         d.out |= !m.box.egress.is_all();
-        d.tracking |= m.box.states != StateSet::all();
         d.whole |= m.box.fragments != FragmentSet::all();
       }
     };
     look(term.certain), look(term.extra);
     if (term.set) look(*term.set);
-    d.tracking |= term.untracked;
+    d.tracking |= term.of_state;
     return d;
   }
 
@@ -202,7 +201,7 @@ class Builder {
 
   // --- Conditions ---
 
-  void add_part(Match m, const Context& context, bool certain, Tested& out) {
+  void add_part(Match m, const Context& context, bool of_state, bool certain, Tested& out) {
     if (!m.box.ingress.is_all()) {
       if (context.in == Known::no) return;
       m.box.ingress = model_.interfaces.expand(m.box.ingress);
@@ -215,7 +214,7 @@ class Builder {
       if (context.out == Known::no) return;
       m.box.egress = model_.interfaces.expand(m.box.egress);
     }
-    if (m.box.states != StateSet::all()) {
+    if (of_state) {
       if (context.tracking == Known::no) {
         // Nothing is known of the conversation yet, and that is what `invalid` says.
         if (!m.box.states.contains(ConnectionState::invalid)) return;
@@ -270,7 +269,7 @@ class Builder {
   /// nft_payload_fast_eval makes; others skip the rule).
   static Matches later_fragments(const Context& context, const Term& term) {
     if (!context.reads_fragments || (context.whole4 && context.whole6)) return {};
-    Match later = term.domain;
+    Match later = term.domain.empty() ? Match{} : term.domain[0];
     later.box.fragments = kLaterFragments;
     if (context.whole4 != context.whole6) {
       const Family seen = context.whole4 ? Family::ipv6 : Family::ipv4;
@@ -294,7 +293,7 @@ class Builder {
     Tested out;
     const auto add = [&](const Matches& matches, bool certain) {
       for (Match m : matches)
-        if (adapt_fragments(context, m)) add_part(std::move(m), context, certain, out);
+        if (adapt_fragments(context, m)) add_part(std::move(m), context, term.of_state, certain, out);
     };
     add(term.certain, true);
     if (term.set) add(*term.set, true);
@@ -305,22 +304,25 @@ class Builder {
         to.insert(to.end(), gone->begin(), gone->end());
         if (!is_exact(context)) out.undecided = "which packets notrack takes out of tracking is not known";
       }
+    static const Matches kAnything(1);
+    const Matches& domain = term.domain.empty() ? kAnything : term.domain;
     std::optional<Matches> extra, certain;
     if (term.negated) {
       Matches all = out.certain;
       all.insert(all.end(), out.extra.begin(), out.extra.end());
-      certain = subtract({term.domain}, all);
-      if (!out.extra.empty() || !certain) extra = subtract({term.domain}, out.certain);
-      else extra = Matches{};
-    } else if (term.domain == Match{}) {
+      certain = subtract(domain, all);
+      if (!out.extra.empty() || !certain)
+        extra = subtract(domain, out.certain);
+      else
+        extra = Matches{};
+    } else if (term.domain.empty()) {
       certain = std::move(out.certain), extra = std::move(out.extra);
     } else {
-      const std::array<Match, 1> domain{term.domain};
       certain = meet(out.certain, domain), extra = meet(out.extra, domain);
     }
     if (!certain || !extra) {
       certain.emplace();
-      extra = Matches{term.domain};
+      extra = domain;
       out.undecided = "the condition takes more boxes than are kept";
     } else if (!term.undecided.empty()) {
       out.undecided = term.undecided;
@@ -617,6 +619,44 @@ class Builder {
 };
 
 }  // namespace
+
+void compact(Rule& rule) {
+  const auto is_plain = [](const Term& t) {
+    if (t.negated || t.of_state || t.set || !t.extra.empty() || !t.undecided.empty() || t.certain.size() != 1 ||
+        t.domain.size() > 1)
+      return false;
+    const Box& box = t.certain[0].box;
+    return box.fragments == FragmentSet::all() && box.ingress.is_all() && box.egress.is_all();
+  };
+  // Tests of the transport header stay apart from the others: fragments pass by them.
+  std::optional<Term> together[2];
+  std::vector<Term> rest;
+  for (Term& t : rule.terms) {
+    if (!is_plain(t)) {
+      rest.push_back(std::move(t));
+      continue;
+    }
+    std::optional<Term>& into = together[t.reads_transport ? 1 : 0];
+    if (!into) {
+      into = std::move(t);
+      continue;
+    }
+    std::optional<Match> certain = meet(into->certain[0], t.certain[0]);
+    std::optional<Match> domain = into->domain.empty()  ? t.domain.empty() ? Match{} : t.domain[0]
+                                  : t.domain.empty()    ? into->domain[0]
+                                                        : meet(into->domain[0], t.domain[0]);
+    if (!certain || !domain) {  // nothing is both: kept as they are
+      rest.push_back(std::move(t));
+      continue;
+    }
+    into->certain[0] = std::move(*certain);
+    into->limit(std::move(*domain));
+  }
+  for (std::optional<Term>& t : together)
+    if (t) rest.push_back(std::move(*t));
+  rest.shrink_to_fit();
+  rule.terms = std::move(rest);
+}
 
 std::string_view name(Hook hook) {
   constexpr std::string_view kNames[] = {"ingress", "prerouting", "input", "forward", "output", "postrouting", "egress"};

@@ -59,15 +59,19 @@ class InterfaceNames {
 
 /// One condition of a rule.
 struct Term {
-  Match domain = {};     // what a packet must be for the test to be made at all; a `!` does not turn it round
+  Matches domain = {};   // what a packet must be for the test to be made at all; a `!` does not turn it round. Empty: anything
   Matches certain = {};  // the test holds
   Matches extra = {};    // it may hold beside that
   std::shared_ptr<const Matches> set = {};  // more of `certain`: a set's, which many rules share
   bool negated = false;
   bool reads_transport = false;  // ports, flags, types: not there in later fragments
-  bool untracked = false;        // a test of the state that names `untracked`
+  bool of_state = false;         // a test of the connection's state, which untracked packets do not have
+  bool untracked = false;        // ... and it names `untracked`
   std::string undecided = {};    // why there is an `extra`
 
+  void limit(Match to) {
+    if (!(to == Match{})) domain = {std::move(to)};
+  }
   static Term of(Match match) { return {.certain = {std::move(match)}}; }
   /// Some of the packets of the domain.
   static Term open(std::string why) { return {.extra = {Match{}}, .undecided = std::move(why)}; }
@@ -91,6 +95,9 @@ struct Rule {
   std::string unread = {};  // not empty: something in it is not understood, and this is what
   std::vector<Nat> nats = {};  // their match is put in from the terms
 };
+
+/// Puts together what can be put together before every line is read: a hundred thousand rules take memory.
+void compact(Rule& rule);
 
 enum class Hook : std::uint8_t { ingress, prerouting, input, forward, output, postrouting, egress };
 std::string_view name(Hook hook);

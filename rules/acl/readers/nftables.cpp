@@ -101,6 +101,7 @@ class Interpreter {
           notes_.say(rule.note, Understanding::not_understood, what);
           warn(rule.line, std::move(what), std::move(hint));
         }));
+        compact(chain.rules.back());
         if (!out.other_layer && !out.dormant && tracks(rule)) {
           if (out.family != Family::ipv6) model_.tracks4 = true;
           if (out.family != Family::ipv4) model_.tracks6 = true;

@@ -228,13 +228,16 @@ class RuleReader::Impl {
     const std::vector<Known> fields = fields_of(s.left);
     Term term;
     std::string open;
+    Match domain;
     for (const Known& k : fields) {
-      const std::optional<Match> both = netfilter::meet(term.domain, k.domain);
+      const std::optional<Match> both = netfilter::meet(domain, k.domain);
       if (!both) return term;  // two protocols at once: nothing has both
-      term.domain = *both;
+      domain = *both;
       term.reads_transport = term.reads_transport || k.transport;
+      term.of_state = term.of_state || k.field == Field::ct_state;
       if (k.field == Field::open) open += (open.empty() ? "" : ", ") + k.text;
     }
+    term.limit(std::move(domain));
     term.negated = s.op == "!=";
     if (!open.empty()) {
       term.extra = {Match{}}, term.undecided = open;
@@ -390,7 +393,7 @@ class RuleReader::Impl {
     const Expr& field = s.left.parts[0];
     const Known k = known(field.text);
     Term term;
-    term.domain = k.domain;
+    term.limit(k.domain);
     term.reads_transport = k.transport;
     term.negated = s.op == "!=";
     const Expr& mask = s.left.parts[1];
@@ -488,7 +491,7 @@ class RuleReader::Impl {
       Matches first;
       to_matches(fields[0], group.second, first);
       std::optional<Matches> both = netfilter::meet(first, group.first);
-      if (!both || key.matches.size() + both->size() > netfilter::kBoxesMax * 8)
+      if (!both || key.matches.size() + both->size() > netfilter::kBoxesMax)
         return wrong("the set takes more boxes than are kept");
       for (Match& m : *both) key.matches.push_back(std::move(m));
     }
@@ -548,14 +551,17 @@ class RuleReader::Impl {
       fields = fields_of(s.left);
     }
     Term all;
+    Match domain;
     std::string open;
     for (const Known& k : fields) {
-      const std::optional<Match> both = netfilter::meet(all.domain, k.domain);
+      const std::optional<Match> both = netfilter::meet(domain, k.domain);
       if (!both) return wrong("no packet has both fields");
-      all.domain = *both;
+      domain = *both;
       all.reads_transport = all.reads_transport || k.transport;
+      all.of_state = all.of_state || k.field == Field::ct_state;
       if (k.field == Field::open) open += (open.empty() ? "" : ", ") + k.text;
     }
+    all.limit(std::move(domain));
     const Expr* content = &s.right;
     if (s.right.kind == Expr::Kind::reference) {
       Set* set = around_.table.find_set(s.right.text);

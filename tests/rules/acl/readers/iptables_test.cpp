@@ -181,7 +181,7 @@ TEST_CASE("what the file does not decide is open, with its reason") {
     const Device d = read(fmt::format("*filter\n:FORWARD DROP [0:0]\n-A FORWARD {} -j ACCEPT\nCOMMIT\n", row.rule));
     CHECK(d.coverage.not_understood == (row.understood ? 0 : 1));
     CHECK(d.coverage.in_part == (row.understood ? 1 : 0));
-    CHECK(d.lists[0].entries.at(0).undecided == row.why);
+    CHECK(d.lists[0].entries.at(0).undecided.starts_with(row.why));
     CHECK(decide(d, tcp(kOut, kWeb, 80)) == "undetermined 3");
   }
 }
@@ -189,7 +189,7 @@ TEST_CASE("what the file does not decide is open, with its reason") {
 TEST_CASE("an error says where and what was meant") {
   const Device d = read("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp -m tcp --dport smpt -j DROP\n-A FORWARD -j DRP\nCOMMIT\n");
   CHECK(render(d.diagnostics) ==
-        "rules.v4:3:32: warning: 'smpt' is neither a port number nor a service's name\n"
+        "rules.v4:3:34: warning: 'smpt' is neither a port number nor a service's name\n"
         "-A FORWARD -p tcp -m tcp --dport smpt -j DROP\n"
         "                                 ^~~~ did you mean 'smtp'?\n"
         "rules.v4:4:15: warning: 'DRP' is neither a chain of the table nor a target that is known\n"
@@ -387,7 +387,8 @@ TEST_CASE("every cut and mutation of a sample is read, and every line has its st
     const Result<Device> d = read_configuration(Source("cut", text), Dialect::iptables);
     if (d) REQUIRE(lines_counted(*d) == lines_not_blank(text));
   }
-  std::mt19937 dice(7);
+  std::mt19937 engine(7);
+  const auto dice = [&engine] { return static_cast<std::uint32_t>(engine()); };
   for (int n = 0; n < 800; ++n) {
     std::string text = sample;
     for (unsigned i = 1 + dice() % 6; i > 0; --i) {
