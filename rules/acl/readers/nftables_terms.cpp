@@ -328,6 +328,20 @@ class RuleReader::Impl {
     if (s.op == "==" || s.op == "!=" || s.right.kind == Expr::Kind::masked || mask != 0xFF) how = equal;
     if (s.op != "" && s.op != "in" && s.op != "!" && s.op != "==" && s.op != "!=")
       return wrong(fmt::format("'{}' is no comparison of bits", s.op));
+    // `!= a,b` is "neither" in some versions of nft and "not both at once" in others; 1.0.6 prints the latter `a | b`.
+    const bool ambiguous = s.op == "!=" && s.right.kind == Expr::Kind::list && s.right.text == ",";
+    if (ambiguous) {
+      term.negated = false;
+      term.undecided = fmt::format("versions of nft differ in what '{} != {}' says", k.text, to_text(s.right));
+      for (const auto choice : {no_bit, equal}) {
+        Term one;
+        how = choice;
+        add_bits(state, [&](std::uint8_t bits) { return how == no_bit ? (bits & value) == 0 : bits != value; }, one);
+        (choice == no_bit ? term.certain : term.extra) = std::move(one.certain);
+        if (choice == no_bit) term.untracked = one.untracked;
+      }
+      return {};
+    }
     const auto holds = [&](std::uint8_t bits) {
       switch (how) {
         case any_bit: return (bits & value) != 0;
@@ -336,6 +350,13 @@ class RuleReader::Impl {
       }
       return false;
     };
+    add_bits(state, holds, term);
+    return {};
+  }
+
+  /// The states, or the flag bytes, for which the test holds.
+  template <typename Holds>
+  static void add_bits(bool state, const Holds& holds, Term& term) {
     Match m;
     if (state) {
       m.box.states = {};
@@ -349,7 +370,6 @@ class RuleReader::Impl {
         if (holds(static_cast<std::uint8_t>(n))) m.box.flags.insert(static_cast<std::uint8_t>(n));
       if (!m.box.flags.empty()) term.certain.push_back(std::move(m));
     }
-    return {};
   }
 
   static constexpr std::uint8_t kUntracked = 64;
