@@ -37,5 +37,9 @@ unsigned looks_like_cisco_ios(std::string_view text);
 Result<Device> read_cisco_ios(const Source& source);
 unsigned looks_like_cisco_asa(std::string_view text);
 Result<Device> read_cisco_asa(const Source& source);
+unsigned looks_like_iptables(std::string_view text);
+Result<Device> read_iptables(const Source& source);
+unsigned looks_like_nftables(std::string_view text);
+Result<Device> read_nftables(const Source& source);
 
 }  // namespace demarc
