@@ -8,6 +8,10 @@ namespace {
 
 constexpr DialectReader kReaders[] = {
     {Dialect::cisco_ios, looks_like_cisco_ios, read_cisco_ios},
+    {Dialect::junos, looks_like_junos, read_junos},
+    {Dialect::aws, looks_like_aws, read_aws},
+    {Dialect::azure, looks_like_azure, read_azure},
+    {Dialect::gcp, looks_like_gcp, read_gcp},
 };
 
 }  // namespace

@@ -35,5 +35,13 @@ Result<Device> read_configuration(const Source& source, std::optional<Dialect> d
 // The rows.
 unsigned looks_like_cisco_ios(std::string_view text);
 Result<Device> read_cisco_ios(const Source& source);
+unsigned looks_like_junos(std::string_view text);
+Result<Device> read_junos(const Source& source);
+unsigned looks_like_aws(std::string_view text);
+Result<Device> read_aws(const Source& source);
+unsigned looks_like_azure(std::string_view text);
+Result<Device> read_azure(const Source& source);
+unsigned looks_like_gcp(std::string_view text);
+Result<Device> read_gcp(const Source& source);
 
 }  // namespace demarc
