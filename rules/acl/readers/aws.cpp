@@ -545,14 +545,18 @@ class AwsReader {
   void acl_entry(JsonValue v, std::int64_t number, ListIndex index) {
     const bool inward = !v["Egress"].boolean().value_or(false);
     const std::string action = v["RuleAction"].text();
+    if (number >= kLastRule && action == "deny" && v["Protocol"].text() == "-1" && !v.has_duplicate_keys()) {
+      builder_.list(index).at_end_line = v.line();  // "*": what no rule matches is denied
+      return builder_.account(v, Understanding::understood);
+    }
     const JsonValue ports = v["PortRange"], type = v["IcmpTypeCode"];
     What w =
         type ? what(v["Protocol"], type["Type"], type["Code"]) : what(v["Protocol"], ports["From"], ports["To"]);
     const std::string cidr = v.any_of({"CidrBlock", "Ipv6CidrBlock"}).text();
     const std::optional<Prefix> prefix = parse_cidr(cidr);
     Entry e = cloud::entry(v, action == "allow" ? Action::permit : Action::deny,
-                           fmt::format("{} {} {} {} {}", number >= 32767 ? "*" : fmt::format("{}", number), action,
-                                       w.text, inward ? "from" : "to", cidr.substr(0, 60)));
+                           fmt::format("{} {} {} {} {}", number >= kLastRule ? "*" : fmt::format("{}", number),
+                                       action, w.text, inward ? "from" : "to", cidr.substr(0, 60)));
     if (!prefix) w.wrong = fmt::format("'{}' is no range of addresses", cidr.substr(0, 60));
     if (action != "allow" && action != "deny") w.wrong = fmt::format("'{}' is neither allow nor deny", action);
     if (!v["Egress"].boolean()) w.wrong = "the direction is missing";
@@ -653,6 +657,7 @@ class AwsReader {
     }
   }
 
+  static constexpr std::int64_t kLastRule = 32767;  // and 32768 for IPv6
   Builder builder_;
   const JsonTree& tree_;
   std::map<std::string, Group> groups_;

@@ -39,15 +39,14 @@ std::string id_of(JsonValue v) { return lower(v["id"].text()); }
 struct DefaultRule {
   const char *name, *source, *destination;
   int priority;
-  bool inward, allow;
+  bool inward;
 };
+// Behind them stand DenyAllInBound and DenyAllOutBound (65500): the ends of the lists.
 constexpr DefaultRule kDefaultRules[] = {
-    {"AllowVnetInBound", "VirtualNetwork", "VirtualNetwork", 65000, true, true},
-    {"AllowAzureLoadBalancerInBound", "AzureLoadBalancer", "*", 65001, true, true},
-    {"DenyAllInBound", "*", "*", 65500, true, false},
-    {"AllowVnetOutBound", "VirtualNetwork", "VirtualNetwork", 65000, false, true},
-    {"AllowInternetOutBound", "*", "Internet", 65001, false, true},
-    {"DenyAllOutBound", "*", "*", 65500, false, false},
+    {"AllowVnetInBound", "VirtualNetwork", "VirtualNetwork", 65000, true},
+    {"AllowAzureLoadBalancerInBound", "AzureLoadBalancer", "*", 65001, true},
+    {"AllowVnetOutBound", "VirtualNetwork", "VirtualNetwork", 65000, false},
+    {"AllowInternetOutBound", "*", "Internet", 65001, false},
 };
 
 class AzureReader {
@@ -202,11 +201,14 @@ class AzureReader {
 
   /// One interface for each machine's interface and for each subnet of which no machine is known.
   void place() {
+    std::map<std::string, Group*> by_id;
+    for (Group& g : groups_)
+      if (!g.id.empty()) by_id.emplace(g.id, &g);
+    for (const auto& [nic, group] : nic_groups_)
+      if (const auto g = by_id.find(group); g != by_id.end()) g->second->nics.insert(nic);
+    for (const auto& [subnet, group] : subnet_groups_)
+      if (const auto g = by_id.find(group); g != by_id.end()) g->second->subnets.insert(subnet);
     for (Group& g : groups_) {
-      for (const auto& [nic, group] : nic_groups_)
-        if (!g.id.empty() && group == g.id) g.nics.insert(nic);
-      for (const auto& [subnet, group] : subnet_groups_)
-        if (!g.id.empty() && group == g.id) g.subnets.insert(subnet);
       for (const std::string& id : g.nics) {
         if (!nic_index_.emplace(id, nics_.size()).second) continue;
         Nic nic;
@@ -349,9 +351,8 @@ class AzureReader {
     add_name(source, r.source);
     add_name(destination, r.destination);
     Entry e;
-    e.text = fmt::format("{} {} {} * {} > {}", r.priority, r.name, r.allow ? "Allow" : "Deny", source.text,
-                         destination.text);
-    e.action = r.allow ? Action::permit : Action::deny;
+    e.text = fmt::format("{} {} allow * {} > {}", r.priority, r.name, source.text, destination.text);
+    e.action = Action::permit;
     fill(e, {}, source, destination);
     builder_.list(r.inward ? g.inward : g.outward).entries.push_back(std::move(e));
   }
@@ -391,6 +392,11 @@ class AzureReader {
                                  box.source_ports == PortSet::all() ? "" : ":" + to_string(box.source_ports),
                                  destination.text, box.ports == PortSet::all() ? "" : ":" + to_string(box.ports)),
                      prop(v, "description").text());
+    if (wrong.empty() && priority == 65500 && e.action == Action::deny && box == Box{} &&
+        source.certain == AddressSet::all() && destination.certain == AddressSet::all()) {
+      builder_.list(inward ? g.inward : g.outward).at_end_line = v.line();  // the list ends in it
+      return builder_.account(v, Understanding::understood);
+    }
     if (wrong.empty()) {
       fill(e, box, source, destination);
       builder_.account(v, e.undecided.empty() ? Understanding::understood : Understanding::in_part, e.undecided);

@@ -169,7 +169,7 @@ class GcpReader {
     for (const bool inward : {false, true}) {
       const ListIndex index = builder_.add_list(fmt::format("{} {}", name, inward ? "ingress" : "egress"), 0,
                                                 inward ? Fallthrough::deny : Fallthrough::permit);
-      always(index, inward);
+      if (!inward) always(index, network);
       for (const Rule& r : network.rules)
         if (r.inward == inward) read_rule(r, name, network, index);
       Stage stage;
@@ -183,12 +183,14 @@ class GcpReader {
   }
 
   /// What no rule changes.
-  void always(ListIndex index, bool inward) {
+  void always(ListIndex index, const Network& network) {
+    const bool denies =
+        std::any_of(network.rules.begin(), network.rules.end(), [](const Rule& r) { return r.deny && !r.inward; });
     Box metadata;
-    (inward ? metadata.sources : metadata.destinations) = AddressSet::single(*parse_address("169.254.169.254"));
-    builder_.list(index).entries.push_back(
-        cloud::implied(Action::permit, "the metadata server is always reachable", metadata));
-    if (inward) return;
+    metadata.destinations = AddressSet::single(*parse_address("169.254.169.254"));
+    if (denies)
+      builder_.list(index).entries.push_back(
+          cloud::implied(Action::permit, "the metadata server is always reachable", metadata));
     Box mail;
     mail.protocols = {Protocol::tcp};
     mail.ports = PortSet::single(Port(25));
@@ -317,7 +319,8 @@ class GcpReader {
     certain = ranges_of(v[inward ? "sourceRanges" : "destinationRanges"], wrong);
     ranges_of(v[inward ? "destinationRanges" : "sourceRanges"], wrong);
     bool any = v[inward ? "sourceRanges" : "destinationRanges"].size() != 0;
-    text += fmt::format(" {} {}", inward ? "from" : "to", any ? to_string(certain) : "");
+    text += inward ? " from" : " to";
+    if (any) text += fmt::format(" {}", to_string(certain));
     for (const bool tags : {true, false}) {
       const JsonValue list = v[tags ? "sourceTags" : "sourceServiceAccounts"];
       if (!inward || list.size() == 0) continue;
@@ -337,7 +340,9 @@ class GcpReader {
       open.because(fmt::format("which instances have the {} is not in the document",
                                tags ? "source tags" : "source service accounts"));
     }
-    if (!any) certain = AddressSet{Prefix::containing(Address{}, 0)};  // 0.0.0.0/0 is understood
+    if (any) return;
+    certain = AddressSet{Prefix::containing(Address{}, 0)};  // 0.0.0.0/0 is understood
+    text += " 0.0.0.0/0";
   }
 
   static bool overlaps(const std::set<std::string>& have, const std::set<std::string>& wanted) {

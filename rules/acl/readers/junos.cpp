@@ -162,6 +162,7 @@ class JunosReader {
     read_prefix_lists();
     read_policers();
     collect_units();
+    find_bound_names();
     read_filters();
     bind_units();
     bind_forwarding();
@@ -171,6 +172,7 @@ class JunosReader {
       not_understood(policies, "the device is in packet mode: security policies do not apply");
     say_unused();
     widen_by_groups();
+    if (tree_.is_cut()) add_unknown_stage("what is behind the end of the text");
     std::stable_sort(device_.stages.begin(), device_.stages.end(),
                      [](const Stage& a, const Stage& b) { return a.priority < b.priority; });
     tree_.account();
@@ -219,11 +221,15 @@ class JunosReader {
     const bool filters = tree_.groups_missed("firewall"), security = tree_.groups_missed("security");
     if (filters || security)
       for (List& list : device_.lists) list.entries.insert(list.entries.begin(), anything(list.family));
-    if (!filters && !security && !tree_.groups_missed("interfaces")) return;
+    if (filters || security || tree_.groups_missed("interfaces")) add_unknown_stage("groups that are not applied");
+  }
+  /// Something may stand on every way that is not known.
+  void add_unknown_stage(std::string name) {
     Stage stage;
-    stage.name = "groups that are not applied";
     stage.ways = {Way::through, Way::to_device, Way::from_device};
-    stage.lists = {unknown_list("groups that are not applied", 0, std::nullopt)};
+    stage.lists = {unknown_list(name, 0, std::nullopt)};
+    device_.lists.back().entries[0].undecided = fmt::format("{}: it is not known", name);
+    stage.name = std::move(name);
     device_.stages.push_back(std::move(stage));
   }
   static Entry anything(std::optional<Family> family) {
@@ -434,6 +440,20 @@ class JunosReader {
 
   // --- Filters ---
 
+  /// Names of filters that stand anywhere: `filter { input F; }`, `filter { input-list [ F G ]; }`.
+  void find_bound_names() {
+    for (NodeId id = 1; id < tree_.size(); ++id) {
+      if (word(id) != "filter") continue;
+      for (const NodeId c : tree_.children(id)) {
+        if (!word(c).starts_with("input") && !word(c).starts_with("output")) continue;
+        for (const NodeId n : tree_.children(c)) {
+          bound_.insert(word(n));
+          for (const NodeId named : tree_.children(n)) bound_.insert(word(named));
+        }
+      }
+    }
+  }
+
   void read_filters() {
     const NodeId firewall = tree_.find(root(), "firewall");
     if (firewall == kNoNode) return;
@@ -584,7 +604,8 @@ class JunosReader {
     device_.lists[index].entries.push_back(std::move(entry));
   }
 
-  /// `term T { filter OTHER; }`: the other filter's terms stand here; its implicit discard does not.
+  /// `term T { filter OTHER; }`: the other filter's terms stand here; its implicit discard does not. A filter that
+  /// is bound as well has a second list, which ends in it.
   void nest(Entry& entry, std::string_view name, const Declared& filter, NodeId node) {
     const auto found = lists_.find(std::pair(std::string(filter.family), std::string(name)));
     if (found == lists_.end()) {
@@ -593,6 +614,10 @@ class JunosReader {
       return not_understood(node, entry.undecided);
     }
     Declared& called = declared_[declared_by_list_.at(found->second)];
+    if (called.nested == kNoList && !bound_.contains(name)) {
+      called.nested = called.list;
+      device_.lists[called.list].at_end = Fallthrough::give_back;
+    }
     if (called.nested == kNoList) {
       List list;
       list.name = fmt::format("{} (within another)", name);
@@ -871,7 +896,7 @@ class JunosReader {
   std::map<std::string_view, junos::PrefixList> prefix_lists_;
   std::map<std::string_view, std::uint32_t> routing_uses_;
   std::size_t apply_path_steps_ = 0;
-  std::set<std::string_view> gentle_policers_;
+  std::set<std::string_view> gentle_policers_, bound_;
   std::vector<Unit> units_;
   std::vector<NodeId> unplaced_;
   std::map<std::string, std::size_t> interface_ids_;

@@ -351,10 +351,14 @@ class FromReader {
       for (ListedPrefix& p : list.prefixes) p.except = false;
       return {Place{AddressSet::all().minus(longest_match(std::move(list.prefixes)))}};
     }
+    if (list.prefixes.empty() && list.bits.empty()) {
+      undecided("the list of addresses is empty");
+      return {Place{}};
+    }
     if (!list.bits.empty() && list.exception) undecided("exceptions beside masks with holes");
     if (!list.prefixes.empty()) out.push_back({longest_match(std::move(list.prefixes))});
     for (const AddressBits& bits : list.bits) out.push_back({AddressSet{Prefix::containing(Address{}, 0)}, bits});
-    return out;  // none: the list is empty, nothing matches
+    return out;
   }
 
   // --- Numbers ---

@@ -71,7 +71,8 @@ class Hierarchy {
     if (!words_.empty()) unread("the statement does not end");
     for (const Block& block : blocks_)
       if (block.node != kNoNode) tree_.nodes_[block.node].cut = true;
-    if (!blocks_.empty() || in_comment_)
+    tree_.cut_ = !blocks_.empty() || in_comment_;
+    if (tree_.cut_)
       tree_.device_.diagnostics.warning(
           tree_.source_.at_line(lines, 1),
           in_comment_ ? "the text ends within a comment" : "the text ends within a block: it is cut short",

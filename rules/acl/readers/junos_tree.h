@@ -97,6 +97,8 @@ class Tree {
   /// Accounts for every line of the text; once, at the end.
   void account();
 
+  /// The text ends within a block: more may have stood behind it.
+  bool is_cut() const { return cut_; }
   /// Top-level words ("firewall", "security") for which a group says something that was not applied.
   bool groups_missed(std::string_view top) const;
 
@@ -131,7 +133,7 @@ class Tree {
   std::vector<std::string_view> missed_;
   std::size_t inherited_ = 0;
   std::uint64_t steps_ = 0, moves_ = 0;
-  bool group_bound_reached_ = false;
+  bool group_bound_reached_ = false, cut_ = false;
 };
 
 /// Whether a word is one that a group's pattern means: "<*>", "<ge-*>".

@@ -40,9 +40,11 @@ TEST_CASE("rules are asked by priority, each direction by itself") {
 TEST_CASE("default rules are added where they are not written") {
   const Device d = read(samples::kAzure);
   const List& in = d.lists[d.find_list("subnet-nsg inbound")];
-  REQUIRE(in.entries.size() == 4);
+  REQUIRE(in.entries.size() == 3);
   CHECK(in.entries[1].line == 0);
-  CHECK(in.entries[3].text == "65500 DenyAllInBound Deny * * > *");
+  CHECK(in.entries[2].text == "65001 AllowAzureLoadBalancerInBound allow * AzureLoadBalancer > *");
+  CHECK(in.at_end == Fallthrough::deny);
+  CHECK(d.lists[d.find_list("front-nsg inbound")].at_end_line == 31);
   CHECK(ask::list(d, "subnet-nsg outbound", packet(kWeb, kOut, Protocol::tcp, 80)).starts_with("undetermined"));
 }
 

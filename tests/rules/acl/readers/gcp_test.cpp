@@ -40,8 +40,8 @@ TEST_CASE("with instances, tags and accounts say whom a rule is about") {
   REQUIRE(d.nats.size() == 2);
   CHECK(to_string(*d.nats[0].to) == kWeb);
   const List& list = d.lists[d.find_list("dmz ingress")];
-  CHECK(list.entries[1].text == "10 old allow all from 0.0.0.0/0");
-  CHECK(list.entries[1].inactive);
+  CHECK(list.entries[0].text == "10 old allow all from 0.0.0.0/0");
+  CHECK(list.entries[0].inactive);
 }
 
 TEST_CASE("without instances tags are not decided") {
@@ -51,7 +51,7 @@ TEST_CASE("without instances tags are not decided") {
   CHECK(fate(d, packet(kOut, kWeb, Protocol::tcp, 444), "outside", "dmz") == "deny");
   CHECK(fate(d, packet(kOut, kWeb, Protocol::tcp, 445), "outside", "dmz") == "deny");
   CHECK(fate(d, packet(kWeb, kOut, Protocol::tcp, 443), "dmz", "outside") == "undetermined");
-  CHECK(d.lists[d.find_list("dmz ingress")].entries[3].remark == "the public site");
+  CHECK(d.lists[d.find_list("dmz ingress")].entries[2].remark == "the public site");
 }
 
 TEST_CASE("a rule that is not understood may do anything") {
