@@ -297,6 +297,78 @@ TEST_CASE("a group that is not applied leaves open what it may say") {
   CHECK(ask::list(e, "F", packet(kOut, kWeb, Protocol::tcp, 80)) == "deny 2");
 }
 
+TEST_CASE("a filter that is bound and named by another ends in discard at the one place only") {
+  const Device d = read(
+      "set interfaces ge-0/0/0 unit 0 family inet filter input G\nset interfaces ge-0/0/1 unit 0 family inet "
+      "filter input F\n"
+      "set firewall family inet filter F term a filter G\nset firewall family inet filter F term b then accept\n"
+      "set firewall family inet filter G term a from protocol tcp\nset firewall family inet filter G term a then "
+      "discard\n");
+  CHECK(ask::list(d, "G", packet(kOut, kWeb, Protocol::udp, 53)) == "deny end");
+  CHECK(ask::list(d, "F", packet(kOut, kWeb, Protocol::udp, 53)) == "permit 4");
+  CHECK(ask::list(d, "F", packet(kOut, kWeb, Protocol::tcp, 53)) == "deny 5");
+}
+
+TEST_CASE("filters of routing instances, interface ranges, forwarding tables and interfaces' policers") {
+  const Device d = read(
+      "set interfaces interface-range R member ge-0/0/4\nset interfaces interface-range R unit 0 family inet "
+      "filter input NO\n"
+      "set interfaces ge-0/0/5 unit 0 family inet filter input YES\nset interfaces ge-0/0/6 unit 0 family inet\n"
+      "set interfaces ge-0/0/7 unit 0 family inet policer input P\n"
+      "set interfaces lo0 unit 0 family inet filter input YES\nset interfaces lo0 unit 1 family inet filter input "
+      "NO\n"
+      "set routing-instances V interface ge-0/0/6.0\nset routing-instances V interface lo0.1\n"
+      "set forwarding-options family inet filter input SMTP\n"
+      "set firewall family inet filter NO term a then discard\nset firewall family inet filter YES term a then "
+      "accept\n"
+      "set firewall family inet filter SMTP term a from protocol tcp\n"
+      "set firewall family inet filter SMTP term a from destination-port smtp\n"
+      "set firewall family inet filter SMTP term a then discard\nset firewall family inet filter SMTP term b then "
+      "accept\n"
+      "set firewall policer P then discard\n");
+  CHECK(d.coverage.not_understood == 0);
+  const auto fate = [&](std::uint16_t port, const char* in, Way way) {
+    const std::string a = ask::way(d, packet(kOut, kWeb, Protocol::tcp, port), in, in, way);
+    return a.substr(0, a.find(' '));
+  };
+  CHECK(fate(80, "ge-0/0/4.0", Way::through) == "deny");
+  CHECK(fate(80, "ge-0/0/5.0", Way::through) == "permit");
+  CHECK(fate(25, "ge-0/0/5.0", Way::through) == "deny");
+  CHECK(fate(25, "ge-0/0/6.0", Way::through) == "permit");  // another table's
+  CHECK(fate(80, "ge-0/0/7.0", Way::through) == "undetermined");
+  CHECK(fate(22, "ge-0/0/5.0", Way::to_device) == "permit");
+  CHECK(fate(22, "ge-0/0/6.0", Way::to_device) == "deny");
+}
+
+TEST_CASE("policies of junos-host stand beside what a zone admits") {
+  const Device d = read(
+      "set security zones security-zone a interfaces ge-0/0/0.0 host-inbound-traffic system-services ssh\n"
+      "set security policies from-zone a to-zone junos-host policy p match source-address 198.51.100.64/32\n"
+      "set security policies from-zone a to-zone junos-host policy p match destination-address any\n"
+      "set security policies from-zone a to-zone junos-host policy p match application any\n"
+      "set security policies from-zone a to-zone junos-host policy p then deny\n"
+      "set security policies frobnicate\n");
+  CHECK(d.coverage.not_understood == 1);
+  const auto fate = [&](const char* from, std::uint16_t port) {
+    const std::string a = ask::way(d, packet(from, kWeb, Protocol::tcp, port), "a", "a", Way::to_device);
+    return a.substr(0, a.find(' '));
+  };
+  CHECK(fate("198.51.100.64", 22) == "deny");
+  CHECK(fate("198.51.100.65", 22) == "undetermined");
+  CHECK(fate("198.51.100.65", 80) == "deny");
+}
+
+TEST_CASE("more interfaces than can be told apart: a filter of one of them leaves all of them open") {
+  std::string text = "set firewall family inet filter NO term a then discard\n";
+  for (int i = 0; i < 300; ++i)
+    text += fmt::format("set interfaces ge-0/0/{} unit 0 family inet filter input NO\n", i);
+  const Device d = read(text);
+  CHECK(d.interfaces.size() == 300);
+  CHECK(ask::way(d, packet(kOut, kWeb, Protocol::tcp, 80), "ge-0/0/1.0", "ge-0/0/2.0").starts_with("deny"));
+  CHECK(d.stages.back().ingress.empty());
+  CHECK(d.lists[d.stages.back().lists[0]].entries[0].undecided == "on which interfaces it stands is not known");
+}
+
 TEST_CASE("longest match") {
   using junos::ListedPrefix;
   const auto p = [](const char* text, bool except = false) {
