@@ -49,7 +49,7 @@ class ByteBuffer {
   std::shared_ptr<std::uint8_t[]> window_;
   std::uint8_t* bytes_ = nullptr;  // window_'s
   std::size_t room_ = kFirstWindow;
-  bool kept_ = false;              // somebody may hold window_
+  bool kept_ = false;  // somebody may hold window_
   std::size_t begin_ = 0, end_ = 0;
   std::uint64_t read_ = 0;
   bool at_end_ = false;

@@ -132,8 +132,8 @@ class ZstdUnpacker : public Unpacker {
   }
   // 128 MiB, what zstd itself takes without being told otherwise: a frame asks for its window's memory.
   static constexpr int kWindowLogMax = 27;
-  // Less than the magic number. By all of it the library would know its formats of before 2016 as well, but only where
-  // the four bytes come in one piece.
+  // Less than the magic number. By all of it the library would know its formats of before 2016 as well, but only
+  // where the four bytes come in one piece.
   static constexpr std::size_t kFrameStart = 3;
   static constexpr std::size_t kBlockHeader = 3;  // RFC 8878 section 3.1.1.2
   ZSTD_DStream* stream_;

@@ -17,8 +17,8 @@ class Unpacker {
  public:
   virtual ~Unpacker() = default;
   /// Takes from the front of `in`, fills from the front of `out`, and moves both on. False: the data is damaged,
-  /// and problem() says how. What comes out before that, and where the damage is, does not depend on the pieces that
-  /// either is given in.
+  /// and problem() says how. What comes out before that, and where the damage is, does not depend on the pieces
+  /// that either is given in.
   virtual bool step(Bytes& in, std::span<std::uint8_t>& out) = 0;
   /// True between members: here the file may end.
   virtual bool at_boundary() const = 0;

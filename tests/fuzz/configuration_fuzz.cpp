@@ -1,6 +1,6 @@
-// Configurations: the first byte names the dialect ('a' and on, in the order of Dialect), any other leaves it to the
-// content; the rest is the text. Whatever that says, every line of it is accounted for, nothing in the device points
-// beside it, packets are decided, and small devices are searched for lines that never decide.
+// Configurations: the first byte names the dialect ('a' and on, in the order of Dialect), any other leaves it to
+// the content; the rest is the text. Whatever that says, every line of it is accounted for, nothing in the device
+// points beside it, packets are decided, and small devices are searched for lines that never decide.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -90,11 +90,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must_be_sound(*device, source);
   Decider decider(*device);
   for (const Way way : {Way::through, Way::to_device}) {
+    decider.decide(
+        PacketQuestion::of(packet(Address::ipv4(0xC6336407), Address::ipv4(0xC000020A), Port(443)), way));
     decider.decide(PacketQuestion::of(
-        packet(Address::ipv4(0xC6336407), Address::ipv4(0xC000020A), Port(443)), way));
-    decider.decide(PacketQuestion::of(packet(Address::ipv6(0x20010DB800000000, 7), Address::ipv6(0x20010DB800000001, 10),
-                                             Port(25)),
-                                      way));
+        packet(Address::ipv6(0x20010DB800000000, 7), Address::ipv6(0x20010DB800000001, 10), Port(25)), way));
   }
   if (is_small(*device) && one_in(8, data, size)) {
     const DeviceReport report = find_anomalies(*device);

@@ -1,6 +1,6 @@
 // A check that costs more than all others together is worth its time for some inputs, not for every one: a target
-// that is ten times as fast looks at ten times as many. Which inputs it is depends on their bytes alone, so that one
-// that failed fails again. The replay of the ordinary tests checks everything.
+// that is ten times as fast looks at ten times as many. Which inputs it is depends on their bytes alone, so that
+// one that failed fails again. The replay of the ordinary tests checks everything.
 #pragma once
 
 #include <cstddef>

@@ -48,8 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Where a bomb is given up depends on the pieces.
   if (whole.bytes <= (1U << 20) && one_in(4, data, size)) {
     const Plain tiny = plain_of(packed, 3, 4096);
-    if (tiny.bytes != whole.bytes || tiny.sum != whole.sum || tiny.problem != whole.problem)
-      std::abort();
+    if (tiny.bytes != whole.bytes || tiny.sum != whole.sum || tiny.problem != whole.problem) std::abort();
   }
   if (whole.bytes < 24) return 0;  // no capture begins so
   UnpackLimits limits;

@@ -137,7 +137,8 @@ TEST_CASE("what comes out before damage, and where that is said to be, does not 
       damaged.back()[at] ^= 0x55;
     }
   }
-  // A frame with a window of 2 MiB and no length, a run of 83,127 zeros, and a block of 333,136 bytes, which none is.
+  // A frame with a window of 2 MiB and no length, a run of 83,127 zeros, and a block of 333,136 bytes, which none
+  // is.
   damaged.push_back({0x28, 0xB5, 0x2F, 0xFD, 0, 0x58, 0xBA, 0x25, 0x0A, 0, 0x85, 0xAA, 0x28, 1, 2, 3, 4, 5});
   const std::size_t run = damaged.size() - 1;
   // Behind a sound frame, what zstd 0.5 wrote: nobody's capture, and read in one piece only.
