@@ -90,12 +90,25 @@ class ZstdUnpacker : public Unpacker {
   bool step(Bytes& in, std::span<std::uint8_t>& out) override {
     // As much as the library asks for: a block at a time. Of a call that fails it gives nothing, so what was whole
     // before a damaged block must have come out of an earlier one. That takes several calls where the room was too
-    // small for the block, and nothing more goes in before the last of them.
-    ZSTD_inBuffer from{in.data(), filled_ ? 0 : std::min(in.size(), wanted_), 0};
+    // small for the block, and nothing more goes in before the last of them. And a block goes in whole, so that
+    // none of it comes out before the library has seen that it is sound.
+    Bytes part = in.first(filled_ ? 0 : std::min(in.size(), wanted_));
+    const bool held = !filled_ && !in_header_ && (part.size() < wanted_ || !held_.empty());
+    if (held) {
+      const std::size_t count = std::min(in.size(), wanted_ - held_.size());
+      held_.insert(held_.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(count));
+      in = in.subspan(count);
+      if (held_.size() < wanted_) return true;
+      part = held_;
+    }
+    ZSTD_inBuffer from{part.data(), part.size(), 0};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
     if (ZSTD_isError(left) == 0) {
-      in = in.subspan(from.pos);
+      if (held)
+        held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(from.pos));
+      else
+        in = in.subspan(from.pos);
       out = out.subspan(to.pos);
       filled_ = to.pos == to.size;
       count_undigested(from.pos, left);
@@ -118,7 +131,7 @@ class ZstdUnpacker : public Unpacker {
     return false;
   }
   bool at_boundary() const override { return boundary_; }
-  std::size_t undigested() const override { return undigested_; }
+  std::size_t undigested() const override { return undigested_ + held_.size(); }
   std::string problem() const override { return problem_; }
 
  private:
@@ -126,7 +139,7 @@ class ZstdUnpacker : public Unpacker {
   // library asks for no more than a block's; before its end, for the rest and a block's as well.
   void count_undigested(std::size_t taken, std::size_t left) {
     undigested_ += taken;
-    const bool whole = in_header_ ? left <= kBlockHeader : taken == wanted_;
+    const bool whole = left == 0 || (in_header_ ? left <= kBlockHeader : taken == wanted_);
     if (whole) undigested_ = 0;
     in_header_ = left == 0 || (in_header_ && !whole);
   }
@@ -139,6 +152,7 @@ class ZstdUnpacker : public Unpacker {
   ZSTD_DStream* stream_;
   std::size_t wanted_ = kFrameStart;
   std::size_t undigested_ = 0;
+  std::vector<std::uint8_t> held_;  // of a block, until it is whole: 128 KiB at most
   bool boundary_ = true, in_header_ = true, filled_ = false;
   std::string problem_;
 };

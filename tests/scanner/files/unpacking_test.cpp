@@ -141,6 +141,9 @@ TEST_CASE("what comes out before damage, and where that is said to be, does not 
   // is.
   damaged.push_back({0x28, 0xB5, 0x2F, 0xFD, 0, 0x58, 0xBA, 0x25, 0x0A, 0, 0x85, 0xAA, 0x28, 1, 2, 3, 4, 5});
   const std::size_t run = damaged.size() - 1;
+  // A frame that says 4,867 bytes (two bytes behind its window, with 256 added) and holds a block of three as they
+  // are.
+  damaged.push_back({0x28, 0xB5, 0x2F, 0xFD, 0x50, 0x4B, 0x03, 0x12, 0x19, 0, 0, 1, 2, 3});
   // Behind a sound frame, what zstd 0.5 wrote: nobody's capture, and read in one piece only.
   damaged.push_back(zstd_packed(bytes_of(text)));
   append(damaged.back(), {0x25, 0xB5, 0x2F, 0xFD, 4, 0x58, 0x25, 5, 0, 1, 2, 3});
