@@ -54,26 +54,51 @@ std::vector<std::string> lines_for(const DialectWriter& writer, const ListEdit& 
 
 // --- IOS ---
 
-std::string_view without_number(std::string_view text) {
-  const auto skip_word = [&text] {
+/// An entry's line: its number where one is written, and its own words.
+struct IosLine {
+  std::optional<std::uint32_t> number = {};
+  std::string_view words = {};
+};
+IosLine take_apart(std::string_view text) {
+  const auto word = [&text] {
     text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(end);
-    return word;
+    const std::string_view w = text.substr(0, std::min(text.find_first_of(" \t"), text.size()));
+    text.remove_prefix(w.size());
+    return w;
   };
-  const std::string_view whole = text;
-  std::string_view first = skip_word();
-  std::uint32_t n = 0;
-  const bool is_number = !first.empty() && std::from_chars(first.data(), first.data() + first.size(), n).ptr ==
-                                               first.data() + first.size();
-  if (first == "access-list" || first == "sequence")
-    skip_word();
-  else if (!is_number)
+  const auto number = [](std::string_view w) -> std::optional<std::uint32_t> {
+    std::uint32_t n = 0;
+    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), n);
+    return error == std::errc{} && end == w.data() + w.size() ? std::optional(n) : std::nullopt;
+  };
+  IosLine line;
+  const std::string_view whole = text, first = word();
+  if (first == "access-list")
+    word();
+  else if (first == "sequence")
+    line.number = number(word());
+  else if (line.number = number(first); !line.number)
     text = whole;
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  return text;
+  line.words = text;
+  return line;
+}
+
+/// The numbers that the device gives the entries: what is written, otherwise ten behind the last one.
+std::vector<std::uint32_t> sequences(const List& list) {
+  std::vector<std::size_t> by_line;
+  for (std::size_t i = 0; i < list.entries.size(); ++i)
+    if (list.entries[i].line != 0) by_line.push_back(i);
+  std::stable_sort(by_line.begin(), by_line.end(),
+                   [&](std::size_t a, std::size_t b) { return list.entries[a].line < list.entries[b].line; });
+  std::vector<std::uint32_t> out(list.entries.size());
+  std::uint32_t last = 0;
+  for (const std::size_t i : by_line) {
+    out[i] = take_apart(list.entries[i].text).number.value_or(last + 10);
+    last = std::max(last, out[i]);
+  }
+  return out;
 }
 
 bool is_standard(const Source& source, const List& list) {
@@ -133,6 +158,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     if (standard && !brings[n].empty())
       return out.problem = "a standard list names sources alone and cannot say what is approved", out;
   }
+  const std::vector<std::uint32_t> numbers = sequences(list);
   std::vector<Numbered> lines;
   std::map<std::uint32_t, std::uint32_t> renumbered;  // where there is no room
   const auto build = [&](std::uint32_t step) {
@@ -144,7 +170,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     std::size_t n = 0;
     for (std::uint32_t i = 0; i <= list.entries.size(); ++i) {
       const bool end = i == list.entries.size() || list.entries[i].line == 0;
-      const std::uint32_t number = end ? 0 : number_of(list.entries[i].sequence);
+      const std::uint32_t number = end ? 0 : number_of(numbers[i]);
       bool gone = false;
       for (; n < s.edits.size() && (s.edits[n].entry == i || end); ++n) {
         gone = gone || (!end && !s.edits[n].keeps && s.edits[n].kind != ListEdit::Kind::add);
@@ -155,7 +181,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
       if (gone && !lines.empty() && lines.back().edit == n - 1 && lines.size() >= brings[n - 1].size() &&
           !brings[n - 1].empty())
         lines[lines.size() - brings[n - 1].size()].number = number;
-      if (!gone) lines.push_back({number, std::string(without_number(list.entries[i].text)), SIZE_MAX});
+      if (!gone) lines.push_back({number, std::string(take_apart(list.entries[i].text).words), SIZE_MAX});
     }
     return number_lines(lines);
   };
@@ -173,8 +199,8 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     const ListEdit& e = s.edits[n];
     if (e.kind != ListEdit::Kind::add && !e.keeps) {
       const Entry& old = list.entries[e.entry];
-      text.out.push_back(v6 ? fmt::format(" no {}", without_number(old.text))
-                            : fmt::format(" no {}", step == 0 ? old.sequence : renumbered[old.sequence]));
+      text.out.push_back(v6 ? fmt::format(" no {}", take_apart(old.text).words)
+                            : fmt::format(" no {}", step == 0 ? numbers[e.entry] : renumbered[numbers[e.entry]]));
     }
     for (const Numbered& l : lines)
       if (l.edit == n) text.in.push_back(fmt::format(" {}{} {}", v6 ? "sequence " : "", l.number, l.body));
