@@ -254,6 +254,23 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
   return out;
 }
 
+/// Addresses from which nothing may pass here, as a box; empty sources: there are none, or too many to write.
+Box Suggester::no_business_here(const Wish& wish, const List& list) const {
+  PacketSet named =
+      wish.must | (wish.may & space_->of(Box{.states = {ConnectionState::fresh}, .fragments = {Fragment::whole}}));
+  named -= space_->of(
+      Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}});
+  AddressSet sources;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    if (list.family.value_or(family) != family) continue;
+    const AddressSet here = (named & space_->of(Box{.family = family})).sources();
+    if (here.empty()) continue;
+    const AddressSet none = whole(family).minus(here);
+    if (none.prefixes().size() <= kDomainDenies) sources = sources.unite(none);
+  }
+  return Box{.family = list.family, .sources = std::move(sources)};
+}
+
 std::string Suggester::who_approves(const PacketSet& packets, const Wish& wish) const {
   std::vector<std::string_view> rules;
   for (const WishPart& part : wish.parts)
@@ -307,6 +324,36 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
     const Bounds got = of_wide.permitted_by(0);
     return got.certain.contains(wanted) && s.wish.may.contains(got.possible) ? wide.entries : entries;
   };
+
+  // Entries that say "any" and mean a zone are right behind entries that deny whoever is not of it.
+  if (writer == nullptr || !writer->address_lists) {
+    const PacketSet strangers = space.of(no_business_here(s.wish, list));
+    std::optional<std::uint32_t> first;  // permit
+    std::optional<PacketSet> let_by;  // that the denies would stop, and with them all that is wrong with an entry
+    PacketSet arriving = left;
+    for (std::uint32_t i = 0; i < list.entries.size() && !let_by && !strangers.is_empty(); ++i) {
+      const Entry& e = list.entries[i];
+      if (e.inactive || e.action == Action::count) continue;
+      if (e.action != Action::permit && e.action != Action::deny) break;
+      const Bounds match = meaning.match(e);
+      if (e.action == Action::permit) {
+        if (!first) first = i;
+        const PacketSet extra = (arriving & match.possible) - may;
+        if (!extra.is_empty() && strangers.contains(extra) && must.overlaps(match.certain & arriving))
+          let_by = extra;
+      }
+      arriving -= match.certain;
+    }
+    if (let_by) {
+      IntendedEntry deny;
+      deny.action = Action::deny;
+      deny.comment = "sources that have no business here";
+      deny.match.push_back({.box = no_business_here(s.wish, list)});
+      add(ListEdit::Kind::add, *first, true, {std::move(deny)},
+          "entries behind it say any, and no rule names these sources", *let_by);
+      left -= strangers;
+    }
+  }
 
   for (std::uint32_t i = 0; i < list.entries.size() && !left.is_empty(); ++i) {
     const Entry& e = list.entries[i];

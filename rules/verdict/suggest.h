@@ -110,6 +110,7 @@ class Suggester {
   IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
                          ReplyHandling replies);
   std::string why_not(const ConcretePacket& packet) const;
+  Box no_business_here(const Wish& wish, const List& list) const;
   std::string who_approves(const PacketSet& packets, const Wish& wish) const;
   Judgement judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family);
 

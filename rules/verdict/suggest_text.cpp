@@ -154,7 +154,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
   for (std::size_t n = 0; n < s.edits.size(); ++n) {
     brings[n] = lines_for(writer, s.edits[n], s.full, list.family, out.problem);
     if (!out.problem.empty()) return out;
-    most = std::max(most, brings[n].size());
+    most += brings[n].size();  // all of them may stand in one place
     if (standard && !brings[n].empty())
       return out.problem = "a standard list names sources alone and cannot say what is approved", out;
   }
@@ -165,7 +165,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     lines.clear(), renumbered.clear();
     const auto number_of = [&](std::uint32_t sequence) {
       if (step == 0) return sequence;
-      return renumbered.emplace(sequence, static_cast<std::uint32_t>(10 + renumbered.size() * step)).first->second;
+      return renumbered.emplace(sequence, static_cast<std::uint32_t>((renumbered.size() + 1) * step)).first->second;
     };
     std::size_t n = 0;
     for (std::uint32_t i = 0; i <= list.entries.size(); ++i) {
@@ -193,7 +193,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
   out.head = v6         ? fmt::format("ipv6 access-list {}", list.name)
              : standard ? fmt::format("ip access-list standard {}", list.name)
                         : fmt::format("ip access-list extended {}", list.name);
-  if (step != 0) out.head = fmt::format("ip access-list resequence {} 10 {}\n{}", list.name, step, out.head);
+  if (step != 0) out.head = fmt::format("ip access-list resequence {} {} {}\n{}", list.name, step, step, out.head);
   for (std::size_t n = 0; n < s.edits.size(); ++n) {
     EditText text;
     const ListEdit& e = s.edits[n];

@@ -130,9 +130,8 @@ int run_acl_replay(const AclReplayCommand& command) try {
   if (!loaded.rules && !loaded.absent) return kCouldNotRun;
   const RuleSet* rules = loaded.rules ? &*loaded.rules : nullptr;
 
-  Result<Snapshot> snapshot =
-      read_flows({evidence, command.sensor, rules, command.tunnels, command.sampling, command.memory_mib},
-                 command.common);
+  Result<Snapshot> snapshot = read_flows(
+      {evidence, command.sensor, rules, command.tunnels, command.sampling, command.memory_mib}, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   Result<RoutedDevice> candidate = route_device(std::move(prepared->devices[0]), rules, command.routes);
   if (!candidate) return say(candidate.error()), kCouldNotRun;

@@ -287,8 +287,7 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
   Suggested all;
   std::optional<RoutedDevice> routed;
   if (command.words.empty()) {
-    if (Result<void> done = generate(command, rules, suggester, all); !done)
-      return say(done.error()), kCouldNotRun;
+    if (Result<void> done = generate(command, rules, suggester, all); !done) return say(done.error()), kCouldNotRun;
   } else {
     const Result<std::optional<Dialect>> dialect = parse_dialect_word(command.dialect);
     if (!dialect) return say(dialect.error()), kCouldNotRun;
@@ -351,7 +350,7 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
     }
     if (!d.nats.empty())
       all.notes.push_back(fmt::format("{} translates addresses: lists are compared by the hosts' real ones",
-                                         terminal_safe(d.file)));
+                                      terminal_safe(d.file)));
   }
   const bool written = write_acl(*prepared, [&](std::string_view format) {
     return format == "json" ? suggest_json(all.device, all.dialect, all.told, all.notes)

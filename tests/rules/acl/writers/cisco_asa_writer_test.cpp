@@ -7,9 +7,9 @@ namespace demarc {
 namespace {
 
 const round_trip::Traits kAsa{.dialect = Dialect::cisco_asa,
-                                  .only_whole = true,
-                                  .ports_of_every_protocol = false,
-                                  .flags = false,
+                              .only_whole = true,
+                              .ports_of_every_protocol = false,
+                              .flags = false,
                               .protocol_zero = false,
                               .before = "ASA Version 9.16(1)\n"};
 
@@ -20,8 +20,9 @@ TEST_CASE("ASA: groups where there is more than one of something, and one remark
   web.comment = "WEB-001 https, owner web-team";
   web.destination_name = "web-front";
   Match m;
-  m.box.destinations = AddressSet::of_ranges(
-      {{Address::ipv4(0xC000020A), Address::ipv4(0xC000020C)}, {Address::ipv6(0x20010DB8000D0000, 0x12), Address::ipv6(0x20010DB8000D0000, 0x12)}});
+  m.box.destinations =
+      AddressSet::of_ranges({{Address::ipv4(0xC000020A), Address::ipv4(0xC000020C)},
+                             {Address::ipv6(0x20010DB8000D0000, 0x12), Address::ipv6(0x20010DB8000D0000, 0x12)}});
   m.box.protocols = {Protocol::tcp};
   m.box.ports = PortSet{{Port(80), Port(80)}, {Port(443), Port(443)}};
   web.match = {m};

@@ -7,10 +7,10 @@ namespace demarc {
 namespace {
 
 const round_trip::Traits kIos{.dialect = Dialect::cisco_ios,
-                                  .sees_later_fragments = false,
-                                  .neighbour_discovery = true,
-                                  .ports_of_every_protocol = false,
-                                  .holes = true};
+                              .sees_later_fragments = false,
+                              .neighbour_discovery = true,
+                              .ports_of_every_protocol = false,
+                              .holes = true};
 
 AddressSet addresses(std::initializer_list<const char*> words) {
   AddressSet set;

@@ -27,9 +27,8 @@ IntendedList example() {
                .protocols = {Protocol::tcp},
                .ports = PortSet{{Port(80), Port(80)}, {Port(443), Port(443)}}}});
   IntendedEntry errors;
-  errors.match.push_back({.box = {.family = Family::ipv4,
-                                  .protocols = {Protocol::icmp},
-                                  .icmp = IcmpSet{{3, {}}, {11, {}}}}});
+  errors.match.push_back(
+      {.box = {.family = Family::ipv4, .protocols = {Protocol::icmp}, .icmp = IcmpSet{{3, {}}, {11, {}}}}});
   list.entries = {replies, web, errors};
   return list;
 }
@@ -65,13 +64,17 @@ TEST_CASE("iptables: a text for each family") {
         ":FORWARD DROP [0:0]\n"
         ":OUTPUT ACCEPT [0:0]\n"
         "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment \"replies\" -j ACCEPT\n"
-        "-A FORWARD -d 192.0.2.10/32 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., owner "
+        "-A FORWARD -d 192.0.2.10/32 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., "
+        "owner "
         "web-team\" -j ACCEPT\n"
-        "-A FORWARD -d 192.0.2.12/31 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., owner "
+        "-A FORWARD -d 192.0.2.12/31 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., "
+        "owner "
         "web-team\" -j ACCEPT\n"
-        "-A FORWARD -d 192.0.2.14/32 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., owner "
+        "-A FORWARD -d 192.0.2.14/32 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., "
+        "owner "
         "web-team\" -j ACCEPT\n"
-        "-A FORWARD -d 192.0.2.64/28 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., owner "
+        "-A FORWARD -d 192.0.2.64/28 -p tcp -m multiport --dports 80,443 -m comment --comment \"WEB-001 .https., "
+        "owner "
         "web-team\" -j ACCEPT\n"
         "-A FORWARD -p icmp -m icmp --icmp-type 3 -j ACCEPT\n"
         "-A FORWARD -p icmp -m icmp --icmp-type 11 -j ACCEPT\n"
