@@ -143,6 +143,9 @@ class EosReader {
     }
     if (first == "ip" || first == "ipv6") return ip_line(in, first == "ipv6");
     if (is_shown_list(first, in)) return shown_list(in);
+    if ((first == "snmp-server" && in.rest().find("access-list") != std::string_view::npos) ||
+        (first == "ntp" && in.rest().find("access-group") != std::string_view::npos))
+      return draft_.in_part("who may use this service of the switch is not modelled");
     if (first == "router") draft_.routes_by_protocol();
     if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
       return not_filtering();

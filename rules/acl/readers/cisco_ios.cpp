@@ -171,8 +171,8 @@ class IosReader {
     }
     if (first == "line") {
       block_ = Block::line;
-      terminals_.push_back({});
-      terminals_.back().vty = in.word() == "vty";
+      vty_ = in.word() == "vty";
+      if (vty_) terminals_.push_back({});
       return understood();
     }
     if (first == "object-group") {
@@ -193,6 +193,9 @@ class IosReader {
       block_ = Block::inspect;
       return inspect_.top_line(first, in);
     }
+    if (first == "snmp-server" && in.peek() == "community") return community_line(in);
+    if (first == "ntp" && in.peek() == "access-group")
+      return draft_.in_part("who may use the router's clock is not modelled");
     if (first == "router") {
       draft_.routes_by_protocol();
       return not_filtering();
@@ -202,6 +205,21 @@ class IosReader {
     block_unread_ = true;
     block_why_ = fmt::format("'{}' is not known", first);
     draft_.mark(Understanding::not_understood, block_why_);
+  }
+
+  /// "snmp-server community NAME [view V] [RO|RW] [ipv6 LIST] [LIST]"
+  void community_line(Cursor& in) {
+    in.word(), in.word();
+    Guarded community;
+    community.line = community.line6 = draft_.line;
+    while (!in.at_end()) {
+      const std::string_view word = in.word();
+      if (word == "view") in.word();
+      else if (word == "ipv6") community.list6 = in.word();
+      else if (word != "RO" && word != "RW" && word != "ro" && word != "rw") community.list = word;
+    }
+    communities_.push_back(std::move(community));
+    understood();
   }
 
   /// "banner motd ^C", and lines of text until the delimiter stands again.
@@ -443,19 +461,21 @@ class IosReader {
     understood();
   }
 
-  struct Terminal {
-    bool vty = false, closed = false;
+  /// Something that people log in or ask by, and its lists.
+  struct Guarded {
+    bool open = true;  // false: nobody gets in there
     std::string list = {}, list6 = {};
     std::uint32_t line = 0, line6 = 0;
   };
 
   void line_line(Cursor& in) {
-    Terminal& terminal = terminals_.back();
+    if (!vty_) return not_filtering();
+    Guarded& terminal = terminals_.back();
     const std::string_view first = in.word();
-    if (first == "transport" && in.word() == "input") terminal.closed = in.word() == "none";
+    if (first == "transport" && in.word() == "input") terminal.open = in.word() != "none";
     const bool v6 = first == "ipv6" && in.peek() == "access-class";
     if (v6) in.word();
-    if ((first != "access-class" && !v6) || !terminal.vty) return not_filtering();
+    if (first != "access-class" && !v6) return not_filtering();
     const std::string_view name = in.word(), direction = in.word();
     if (direction == "out") return draft_.in_part("where a session on this line may lead is not modelled");
     if (direction != "in") return draft_.unread(fmt::format("'{}' is no direction: in or out", direction));
@@ -471,7 +491,7 @@ class IosReader {
     draft_.order_lists(kDiscovery, Missing::permits, Missing::permits);
     reflexive_lists();
     draft_.bind_all(Missing::permits);
-    terminal_stages();
+    guard_services();
     for (const auto& [line, policy] : policies_applied_) {
       if (inspect_.policy_may_drop(policy))
         draft_.mark_at(line, Understanding::in_part, "what this policy drops by class or rate is not modelled");
@@ -551,52 +571,28 @@ class IosReader {
     }
   }
 
-  /// Which terminal line a session gets, is not known: where lines differ, any of their lists may decide.
-  void terminal_stages() {
+  /// Which terminal line a session gets, and which community a request names, is not known.
+  void guard_services() {
     for (const bool v6 : {false, true}) {
-      std::map<std::string, std::uint32_t> lists;
-      bool unguarded = false;
-      for (const Terminal& t : terminals_) {
-        if (!t.vty || t.closed) continue;
-        const std::string& name = v6 ? t.list6 : t.list;
-        if (name.empty())
-          unguarded = true;
-        else
-          lists.emplace(name, v6 ? t.line6 : t.line);
-      }
-      if (lists.empty()) continue;
       const Family family = v6 ? Family::ipv6 : Family::ipv4;
-      List list;
-      list.line = lists.begin()->second;
-      list.family = family;
-      list.at_end = Fallthrough::permit;
-      std::string names;
-      std::size_t left = lists.size();
-      for (const auto& [name, line] : lists) {
-        const bool certain = --left == 0 && !unguarded;
-        if (names.size() < 200) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
-        Entry e;
-        e.line = e.line_last = line;
-        e.text = LineLedger::bounded(source_.line(line));
-        e.action = Action::go_to;
-        e.target = draft_.bound(name, family, line, Missing::permits);
-        Match m;
-        m.box.family = family;
-        m.box.protocols = {Protocol::tcp};
-        m.box.ports = PortSet{{Port(22), Port(23)}};
-        (certain ? e.match : e.maybe).push_back(std::move(m));
-        if (!certain) e.undecided = "other terminal lines have another access-class";
-        list.entries.push_back(std::move(e));
-      }
-      list.name = fmt::format("line vty access-class {}", names);
-      Stage stage;
-      stage.name = list.name;
-      stage.ways = {Way::to_device};
-      stage.family = family;
-      stage.priority = 2;
-      stage.line = list.line;
-      stage.lists = {draft_.add_list(std::move(list))};
-      draft_.add_stage(std::move(stage));
+      const auto guard = [&](const std::vector<Guarded>& all, std::string_view what, Protocol protocol,
+                             const PortSet& ports, std::string_view why) {
+        std::map<std::string, std::uint32_t> lists;
+        bool unguarded = false;
+        for (const Guarded& g : all) {
+          if (!g.open) continue;
+          const std::string& name = v6 ? g.list6 : g.list;
+          if (name.empty())
+            unguarded = true;
+          else
+            lists.emplace(name, v6 ? g.line6 : g.line);
+        }
+        draft_.guard(lists, unguarded, family, what, protocol, ports, why, Missing::permits);
+      };
+      guard(terminals_, "line vty access-class", Protocol::tcp, PortSet{{Port(22), Port(23)}},
+            "other terminal lines have another access-class");
+      guard(communities_, "snmp-server community", Protocol::udp, PortSet::single(Port(161)),
+            "other communities have another list");
     }
   }
 
@@ -606,7 +602,7 @@ class IosReader {
   IosInspect inspect_;
 
   Block block_ = Block::none;
-  bool block_unread_ = false, shown_ = false;
+  bool block_unread_ = false, shown_ = false, vty_ = false;
   std::string block_why_, numbered_;
   std::uint32_t banner_end_ = 0;
   ListForm form_ = kExtended;
@@ -615,7 +611,7 @@ class IosReader {
   std::optional<std::size_t> is_port_;
   std::vector<std::string> nested_;
   std::map<std::uint32_t, Error> group_errors_;
-  std::vector<Terminal> terminals_;
+  std::vector<Guarded> terminals_, communities_;
   std::vector<std::pair<std::uint32_t, std::string>> policies_applied_;
   std::map<std::uint32_t, std::string> evaluations_;
   std::map<std::string, std::vector<std::pair<std::uint32_t, ListIndex>>> reflections_;

@@ -185,8 +185,11 @@ class NxosReader {
       begin_list(in.word(), first == "IPV6" || first == "IPv6" ? Family::ipv6 : Family::ipv4, true);
       return understood();
     }
+    if ((first == "snmp-server" && in.rest().find(" use-") != std::string_view::npos) ||
+        (first == "ntp" && in.peek() == "access-group"))
+      return draft_.in_part("who may use this service of the switch is not modelled");
     if (first == "router") draft_.routes_by_protocol();
-    if (first == "mac" || std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
+    if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
       return not_filtering();
     block_unread_ = true;
     block_why_ = fmt::format("'{}' is not known", first);
@@ -343,7 +346,26 @@ class NxosReader {
       all.match.push_back({});
       list.entries.push_back(std::move(all));
     }
+    end_map(list, map->second);
     return map_lists_[name] = draft_.add_list(std::move(list));
+  }
+
+  /// What no clause takes is dropped, of a family that some clause is about; of another one it is not documented.
+  static void end_map(List& list, const std::map<std::uint64_t, Clause>& clauses) {
+    list.at_end = Fallthrough::permit;
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      bool about = false;
+      for (const auto& [sequence, clause] : clauses)
+        for (const auto& [acl, of] : clause.lists) about = about || of == family;
+      Entry e;
+      e.text = fmt::format("{} that no clause takes", demarc::name(family));
+      e.action = Action::deny;
+      Match rest;
+      rest.box.family = family;
+      (about ? e.match : e.maybe).push_back(std::move(rest));
+      if (!about) e.undecided = "what a map does with packets that none of its lists are about is not documented";
+      list.entries.push_back(std::move(e));
+    }
   }
 
   struct Filter {

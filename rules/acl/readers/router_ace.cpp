@@ -42,8 +42,14 @@ class Reasons {
 struct Place {
   AddressSet addresses = AddressSet::all();
   std::optional<AddressBits> bits = {};
-  bool complete = true;  // false: a group of which a member is not known
+  const NetworkGroup* group = nullptr;  // whose addresses are yet to be written out
+  bool complete = true;                 // false: a group of which a member is not known
   std::string why = {};
+
+  std::size_t ranges() const { return (group != nullptr ? group->addresses : addresses).ranges().size(); }
+  void write_out() {
+    if (group != nullptr) addresses = group->addresses;
+  }
 };
 
 Result<Address> address(std::string_view word, Family family, const Cursor& in) {
@@ -86,7 +92,8 @@ Result<Place> group_place(Cursor& in, const Groups& groups) {
   if (group.empty()) return wrong(in, "the name of the group is missing");
   Place result;
   const NetworkGroup* known = groups.network(group);
-  result.addresses = known != nullptr ? known->addresses : AddressSet{};
+  result.addresses = {};
+  result.group = known;
   result.complete = known != nullptr && known->complete;
   if (known == nullptr)
     result.why = fmt::format("object-group {} is not defined", group);
@@ -374,7 +381,8 @@ void add_matches(const Place& source, const Place& destination, Family family, c
 /// An entry that names a source and nothing else.
 Result<void> read_standard(Cursor& in, const AceDialect& dialect, ListForm form, const Groups& groups, Entry& entry) {
   form.standard = true;
-  const Place source = DEMARC_TRY(place(in, dialect, form, groups));
+  Place source = DEMARC_TRY(place(in, dialect, form, groups));
+  source.write_out();
   Options o = DEMARC_TRY(options(in, dialect));
   Reasons undecided = std::move(o.undecided);
   const bool certain = undecided.empty();
@@ -402,12 +410,11 @@ struct Services {
   std::optional<ServiceObject> widest = {};  // where not: none of the others is outside of it
 };
 
-/// Ranges that the entry writes out of groups, if that is much; false: more than may be.
+/// Ranges that the entry writes out of groups, if that is much; false: more than may be. A match that looks at ports
+/// has a second one beside it, for later fragments.
 bool afford(const Groups& groups, const Services& services, const Place& source, const Place& destination) {
-  const std::size_t ranges = (source.addresses.ranges().size() + destination.addresses.ranges().size() +
-                              services.known.front().ports.ranges().size() / 8) *
-                             services.known.size();
-  if (groups.ranges_left == nullptr || ranges <= 8) return true;
+  const std::size_t ranges = 2 * (source.ranges() + destination.ranges() + 1) * services.known.size();
+  if (groups.ranges_left == nullptr || ranges <= 16) return true;
   if (*groups.ranges_left < ranges) return false;
   *groups.ranges_left -= ranges;
   return true;
@@ -598,12 +605,12 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
     (*services.widest).*which = PortSet::all();
     services.complete = false;
   };
-  const Place source = DEMARC_TRY(place(in, dialect, form, groups));
+  Place source = DEMARC_TRY(place(in, dialect, form, groups));
   if (with_ports) {
     const Ports from = DEMARC_TRY(ports_or_group(in, dialect, groups, names));
     take(from, &ServiceObject::source_ports);
   }
-  const Place destination = DEMARC_TRY(place(in, dialect, form, groups));
+  Place destination = DEMARC_TRY(place(in, dialect, form, groups));
   if (with_ports) {
     const Ports to = DEMARC_TRY(ports_or_group(in, dialect, groups, names));
     take(to, &ServiceObject::ports);
@@ -627,6 +634,8 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
     entry.undecided = "its groups, written out, are more than is kept of one configuration";
     return {};
   }
+  source.write_out();
+  destination.write_out();
   // A group of which a member is missing holds its known members for certain, and possibly anything.
   if (certain)
     for (const ServiceObject& service : services.known)

@@ -57,7 +57,7 @@ struct Groups {
   /// Ranges that entries may still write out of groups, in the whole configuration.
   std::size_t* ranges_left = nullptr;
 };
-/// What Groups::ranges_left starts from: some 200 MiB.
+/// What Groups::ranges_left starts from: some 200 MiB. A service object of a group counts as a few.
 inline constexpr std::size_t kEntryRangesMax = 4'000'000;
 
 struct ListForm {

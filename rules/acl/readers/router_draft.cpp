@@ -398,6 +398,43 @@ void RouterDraft::add_service(const ServiceBinding& b, Missing undefined) {
   add_stage(std::move(stage));
 }
 
+void RouterDraft::guard(const std::map<std::string, std::uint32_t>& lists, bool unguarded, Family family,
+                        std::string_view what, Protocol protocol, const PortSet& ports, std::string_view why,
+                        Missing undefined) {
+  if (lists.empty()) return;
+  List list;
+  list.line = lists.begin()->second;
+  list.family = family;
+  list.at_end = Fallthrough::permit;
+  std::string names;
+  std::size_t left = lists.size();
+  for (const auto& [name, number] : lists) {
+    const bool certain = --left == 0 && !unguarded;
+    if (names.size() < 200) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+    Entry e;
+    e.line = e.line_last = number;
+    e.text = LineLedger::bounded(source_.line(number));
+    e.action = Action::go_to;
+    e.target = bound(name, family, number, undefined);
+    Match m;
+    m.box.family = family;
+    m.box.protocols = {protocol};
+    m.box.ports = ports;
+    (certain ? e.match : e.maybe).push_back(std::move(m));
+    if (!certain) e.undecided = why;
+    list.entries.push_back(std::move(e));
+  }
+  list.name = fmt::format("{} {}", what, names);
+  Stage stage;
+  stage.name = list.name;
+  stage.ways = {Way::to_device};
+  stage.family = family;
+  stage.priority = 2;
+  stage.line = list.line;
+  stage.lists = {add_list(std::move(list))};
+  add_stage(std::move(stage));
+}
+
 void RouterDraft::bind_all(Missing undefined) {
   for (const Binding& b : bindings_) {
     Stage stage;

@@ -124,6 +124,10 @@ class RouterDraft {
   void bind_all(Missing undefined);
   /// The list, or a missing one that does what the dialect does there.
   ListIndex bound(std::string_view name, Family family, std::uint32_t number, Missing undefined);
+  /// One of several lists guards a service, and which one is not known for a packet (terminal lines, communities):
+  /// what all of them permit is permitted, what none does is not. `unguarded`: it may also be none of them.
+  void guard(const std::map<std::string, std::uint32_t>& lists, bool unguarded, Family family, std::string_view what,
+             Protocol protocol, const PortSet& ports, std::string_view why, Missing undefined);
   /// A list that sends what `classified` permits to `action` and gives the rest back. Bounded: past that, it may do
   /// anything.
   ListIndex classifier(ListIndex classified, Action action, std::string name, std::uint32_t number);
@@ -170,7 +174,7 @@ class RouterDraft {
   std::vector<Route> routes_;
   bool dynamic_routes_ = false, too_many_routes_ = false;
   std::size_t ranges_left_ = kEntryRangesMax;
-  std::size_t classified_left_ = 1'000'000;  // entries that classifiers may copy
+  std::size_t classified_left_ = 200'000;  // entries that classifiers may copy
 };
 
 /// Short names of interface kinds as shown ("Gi0/1") are not resolved; a blank in the name is dropped ("Serial 0").

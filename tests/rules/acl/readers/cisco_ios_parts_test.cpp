@@ -192,6 +192,20 @@ TEST_CASE("IOS: terminal lines with other lists leave open which one decides") {
                 Way::to_device) == "deny");
 }
 
+TEST_CASE("IOS: what several communities' lists permit alike is certain") {
+  const std::string lists = kInterfaces + "access-list 10 permit 192.0.2.0 0.0.0.255\naccess-list 11 permit 192.0.2.9\n";
+  const auto ask = [&](const std::string& lines, const char* from) {
+    return through(read(lists + lines), packet(from, "192.0.2.1", Protocol::udp, 161), "Gi1", "Gi1", Way::to_device);
+  };
+  const std::string one = "snmp-server community S view V RO 10\n";
+  CHECK(ask(one, "192.0.2.8") == "permit");
+  CHECK(ask(one, kOut) == "deny");
+  CHECK(ask(one + "snmp-server community T RW 11\n", "192.0.2.8") == "undetermined");
+  CHECK(ask(one + "snmp-server community T RW 11\n", "192.0.2.9") == "permit");
+  CHECK(ask(one + "snmp-server community T RW 11\n", kOut) == "deny");
+  CHECK(ask(one + "snmp-server community T RO\n", kOut) == "undetermined");
+}
+
 TEST_CASE("IOS: groups in groups, however deep, and in circles") {
   std::string text = "ip access-list extended L\n permit ip object-group G0 any\n permit ip object-group C1 any\n";
   for (int i = 0; i < 2000; ++i)

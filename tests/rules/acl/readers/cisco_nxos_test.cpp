@@ -126,6 +126,7 @@ TEST_CASE("NX-OS: a whole configuration decides as the switch does") {
   // The map of the VLAN drops in both directions, outside of the router's lists.
   CHECK(through(d, packet(kWeb, kOut, Protocol::udp, 1434), "Vlan10", "Ethernet1/1") == "deny");
   CHECK(through(d, packet(kWeb, kOut, Protocol::udp, 53), "Vlan10", "Ethernet1/1") == "undetermined");  // a port's list
+  CHECK(through(d, packet("2001:db8::1", "2001:db8::2", Protocol::udp, 53), "Vlan10", "Ethernet1/1") == "undetermined");
   CHECK(through(d, packet(kOut, "203.0.113.1", Protocol::tcp, 22), "mgmt0", "mgmt0", Way::to_device) == "deny");
   CHECK(through(d, packet("192.0.2.9", "192.0.2.1", Protocol::tcp, 22), "mgmt0", "mgmt0", Way::to_device) == "permit");
   REQUIRE(d.diagnostics.all().size() == 1);
