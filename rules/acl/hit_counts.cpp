@@ -101,8 +101,10 @@ std::string words_of(const Entry& e) {
     text.remove_prefix(std::min(text.size(), begin + word.size()));
     if (word.starts_with('(') || word.starts_with('[')) break;
     if (std::exchange(skip, false) || word == "log" || word == "log-input" || word.empty()) continue;
-    if (word == "sequence") skip = true;
-    else words.append(word).push_back(' ');
+    if (word == "sequence")
+      skip = true;
+    else
+      words.append(word).push_back(' ');
   }
   return words;
 }
@@ -143,7 +145,8 @@ class Pairing {
       const auto found = n && e.line != 0 ? numbers.find(*n) : numbers.end();
       if (found == numbers.end() || taken_[found->second]) continue;
       const Entry& there = shown_.entries[found->second];
-      if ((is_known(e) && is_known(there) && same_meaning(e, there)) || words_of(e) == words_of(there)) pair(i, found->second);
+      if ((is_known(e) && is_known(there) && same_meaning(e, there)) || words_of(e) == words_of(there))
+        pair(i, found->second);
     }
   }
 
@@ -156,7 +159,8 @@ class Pairing {
     };
     std::map<Key, Queue, Less> queues;
     for (std::size_t i = 0; i < shown_.entries.size(); ++i)
-      if (!taken_[i] && shown_.entries[i].line != 0 && takes(shown_.entries[i])) queues[key_of(shown_.entries[i])].waiting.push_back(i);
+      if (!taken_[i] && shown_.entries[i].line != 0 && takes(shown_.entries[i]))
+        queues[key_of(shown_.entries[i])].waiting.push_back(i);
     for (std::size_t i = 0; i < configured_.entries.size() && !queues.empty(); ++i) {
       const Entry& e = configured_.entries[i];
       if (partner_[i] != nullptr || e.line == 0 || !takes(e)) continue;
@@ -173,7 +177,8 @@ class Pairing {
 };
 
 bool counts(const List& list) {
-  return std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) { return e.packets.has_value(); });
+  return std::any_of(list.entries.begin(), list.entries.end(),
+                     [](const Entry& e) { return e.packets.has_value(); });
 }
 
 /// A list that readers put together from others has no place in the output.
@@ -189,7 +194,8 @@ HitCounts apply_hit_counts(Device& configured, const Device& shown) {
   HitCounts result;
   std::map<std::pair<std::string_view, std::optional<Family>>, std::size_t> lists;
   for (std::size_t i = 0; i < shown.lists.size(); ++i)
-    if (is_written(shown.lists[i])) lists.emplace(std::pair(std::string_view(shown.lists[i].name), shown.lists[i].family), i);
+    if (is_written(shown.lists[i]))
+      lists.emplace(std::pair(std::string_view(shown.lists[i].name), shown.lists[i].family), i);
   std::vector<bool> used(shown.lists.size());
   // IOS and IOS-XR print no counter where nothing matched; NX-OS and EOS where the list does not count.
   const bool silent_zero = (configured.dialect == Dialect::cisco_ios || configured.dialect == Dialect::cisco_xr) &&
@@ -199,8 +205,9 @@ HitCounts apply_hit_counts(Device& configured, const Device& shown) {
     const auto found = lists.find(std::pair(std::string_view(list.name), list.family));
     if (found == lists.end()) {
       ++result.lists_missing;
-      configured.diagnostics.warning(place(configured, list.line),
-                                     fmt::format("{} has no list {}: its entries get no counters", shown.file, list.name));
+      configured.diagnostics.warning(
+          place(configured, list.line),
+          fmt::format("{} has no list {}: its entries get no counters", shown.file, list.name));
       continue;
     }
     used[found->second] = true;
@@ -230,10 +237,10 @@ HitCounts apply_hit_counts(Device& configured, const Device& shown) {
       ++result.entries_counted;
     }
     if (!counted && !list.entries.empty())
-      configured.diagnostics.warning(place(shown, there.line),
-                                     fmt::format("no counters are kept for {}", list.name),
-                                     configured.dialect == Dialect::arista_eos ? "counters per-entry turns them on"
-                                                                               : "statistics per-entry turns them on");
+      configured.diagnostics.warning(
+          place(shown, there.line), fmt::format("no counters are kept for {}", list.name),
+          configured.dialect == Dialect::arista_eos ? "counters per-entry turns them on"
+                                                    : "statistics per-entry turns them on");
     if (reset) {
       ++result.lists_reset;
       configured.diagnostics.warning(

@@ -1,5 +1,6 @@
 // Hit counters come from another text than the configuration: `show access-lists` of the running device, taken at
-// another time, with every list written out and without what binds it. This lays the counters over the configuration.
+// another time, with every list written out and without what binds it. This lays the counters over the
+// configuration.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,11 @@ struct HitCounts {
   }
 };
 
-/// Sets Entry::packets of `configured` from `shown`, the output read by the same dialect's reader. Lists are found by
-/// name and family; their entries by number where both have one and neither says something else, then by what they
-/// match and do, then by their words (groups are names in the output). So a line that was put in between costs only
-/// itself. Where a list counts, an entry without a counter has matched nothing: 0. What does not fit is said in
-/// configured.diagnostics.
+/// Sets Entry::packets of `configured` from `shown`, the output read by the same dialect's reader. Lists are found
+/// by name and family; their entries by number where both have one and neither says something else, then by what
+/// they match and do, then by their words (groups are names in the output). So a line that was put in between costs
+/// only itself. Where a list counts, an entry without a counter has matched nothing: 0. What does not fit is said
+/// in configured.diagnostics.
 HitCounts apply_hit_counts(Device& configured, const Device& shown);
 
 }  // namespace demarc

@@ -5,8 +5,8 @@
 //   - the control plane has a list, default-control-plane-acl, unless another one is applied to it; what it permits
 //     in every release is added, the rest of it is not known;
 //   - a list that is applied and not defined filters nothing; what a list without entries does is not documented.
-// A list on a switched port sees switched traffic too, which crosses no boundary here; of routed traffic it sees what
-// crosses that port.
+// A list on a switched port sees switched traffic too, which crosses no boundary here; of routed traffic it sees
+// what crosses that port.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,16 +25,95 @@ using router::decimal;
 using router::Missing;
 
 constexpr std::string_view kNotFiltering[] = {
-    "!",           "aaa",       "agent",     "alias",     "arp",       "banner",    "bfd",       "boot",      "class-map",
-    "clock",       "cvx",       "daemon",    "dhcp",      "dns",       "dot1x",     "enable",    "end",       "environment",
-    "errdisable",  "event-handler", "event-monitor", "exit", "hardware", "hostname", "l2-protocol", "lacp",  "lldp",
-    "load-interval", "logging", "mac",       "maintenance", "mcs",     "mlag",      "monitor",   "mpls",      "no",
-    "ntp",         "peer-filter", "platform", "policy-map", "port-channel", "prompt", "ptp",     "qos",       "queue-monitor",
-    "radius-server", "redundancy", "role",   "route-map", "router",    "schedule",  "service",   "sflow",     "snmp-server",
-    "spanning-tree", "ssh",     "switch",    "system",    "tacacs-server", "tap",   "terminal",  "track",     "transceiver",
-    "trident",     "username",  "version",   "virtual-cable", "vlan",  "vmtracer",  "vrf",       "vxlan",     "management",
-    "address",     "aging",     "default",   "email",     "ipv4",      "kernel",    "match-list", "patch",    "power",
-    "priority-flow-control", "poe", "switchport", "tcam", "traffic-engineering", "zerotouch",  "interface-profile", "dynamic",
+    "!",
+    "aaa",
+    "agent",
+    "alias",
+    "arp",
+    "banner",
+    "bfd",
+    "boot",
+    "class-map",
+    "clock",
+    "cvx",
+    "daemon",
+    "dhcp",
+    "dns",
+    "dot1x",
+    "enable",
+    "end",
+    "environment",
+    "errdisable",
+    "event-handler",
+    "event-monitor",
+    "exit",
+    "hardware",
+    "hostname",
+    "l2-protocol",
+    "lacp",
+    "lldp",
+    "load-interval",
+    "logging",
+    "mac",
+    "maintenance",
+    "mcs",
+    "mlag",
+    "monitor",
+    "mpls",
+    "no",
+    "ntp",
+    "peer-filter",
+    "platform",
+    "policy-map",
+    "port-channel",
+    "prompt",
+    "ptp",
+    "qos",
+    "queue-monitor",
+    "radius-server",
+    "redundancy",
+    "role",
+    "route-map",
+    "router",
+    "schedule",
+    "service",
+    "sflow",
+    "snmp-server",
+    "spanning-tree",
+    "ssh",
+    "switch",
+    "system",
+    "tacacs-server",
+    "tap",
+    "terminal",
+    "track",
+    "transceiver",
+    "trident",
+    "username",
+    "version",
+    "virtual-cable",
+    "vlan",
+    "vmtracer",
+    "vrf",
+    "vxlan",
+    "management",
+    "address",
+    "aging",
+    "default",
+    "email",
+    "ipv4",
+    "kernel",
+    "match-list",
+    "patch",
+    "power",
+    "priority-flow-control",
+    "poe",
+    "switchport",
+    "tcam",
+    "traffic-engineering",
+    "zerotouch",
+    "interface-profile",
+    "dynamic",
 };
 
 /// Services of the switch that have lists of their own.
@@ -43,7 +122,7 @@ struct Managed {
   std::uint16_t ports[2];
 };
 constexpr Managed kManaged[] = {
-    {"ssh", {22, 22}},          {"telnet", {23, 23}},      {"api http-commands", {80, 443}},
+    {"ssh", {22, 22}},           {"telnet", {23, 23}},       {"api http-commands", {80, 443}},
     {"api netconf", {830, 830}}, {"api gnmi", {6030, 6030}}, {"api restconf", {6020, 6020}},
 };
 
@@ -98,8 +177,8 @@ class EosReader {
     if (first.empty()) return;
     if (draft_.line <= banner_end_ || first.starts_with('!')) return not_filtering();
     const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list &&
-                         (indented || first == "permit" || first == "deny" || first == "remark" || decimal(first, ~0ULL));
+    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
+                                                   first == "remark" || decimal(first, ~0ULL));
     if (in_list) return list_line(in);
     if (indented) {
       switch (block_) {
@@ -108,7 +187,8 @@ class EosReader {
         case Block::management: return service_line(in);
         case Block::policies: return policies_.line(in);
         default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering, block_why_);
+          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
+                             block_why_);
       }
     }
     block_ = Block::other;
@@ -258,7 +338,8 @@ class EosReader {
       return draft_.read_address(in, interface_);
     }
     if (what == "virtual-router" && in.word() == "address") {
-      if (const std::optional<Address> a = parse_address(in.word())) draft_.interface(interface_).addresses.push_back(*a);
+      if (const std::optional<Address> a = parse_address(in.word()))
+        draft_.interface(interface_).addresses.push_back(*a);
       return not_filtering();
     }
     if (what == "access-group") {
@@ -279,7 +360,8 @@ class EosReader {
       in.word();
       return draft_.read_reverse_path(in, interface_, family);
     }
-    if (what == "nat") return draft_.in_part("address translation is not read: which addresses lists see is not known");
+    if (what == "nat")
+      return draft_.in_part("address translation is not read: which addresses lists see is not known");
     not_filtering();
   }
 
@@ -312,8 +394,7 @@ class EosReader {
     bool other_table = false;
     while (!in.at_end())
       if (in.word() == "vrf") other_table = in.peek() != "default" || other_table;
-    if (other_table)
-      return draft_.in_part("which interfaces belong to a VRF is not read: the list is not applied");
+    if (other_table) return draft_.in_part("which interfaces belong to a VRF is not read: the list is not applied");
     router::ServiceBinding b;
     b.list = name;
     b.family = family;
@@ -323,7 +404,8 @@ class EosReader {
       (family == Family::ipv4 ? control_plane_ : control_plane6_) = true;
     } else if (managed_ != nullptr) {
       b.name = fmt::format("management {} {}", managed_->name, name);
-      b.tcp = PortSet::of({PortRange::single(Port(managed_->ports[0])), PortRange::single(Port(managed_->ports[1]))});
+      b.tcp =
+          PortSet::of({PortRange::single(Port(managed_->ports[0])), PortRange::single(Port(managed_->ports[1]))});
     } else {
       return draft_.in_part("which ports this service has is not known: the list is not applied");
     }
@@ -379,7 +461,8 @@ class EosReader {
       rest.text = "the rest of default-control-plane-acl";
       list.entries.push_back(std::move(rest));
     }
-    draft_.bind(router::ServiceBinding{.list = std::string(kName), .name = "control-plane default", .family = family});
+    draft_.bind(
+        router::ServiceBinding{.list = std::string(kName), .name = "control-plane default", .family = family});
   }
 
   const Source& source_;

@@ -8,30 +8,60 @@ namespace demarc {
 namespace {
 
 constexpr NamedNumber kTcp[] = {
-    {"acap", 674},     {"acr-nema", 104},  {"afpovertcp", 548}, {"bgp", 179},      {"bootpc", 68},
-    {"bootps", 67},    {"chargen", 19},    {"cmd", 514},        {"daytime", 13},   {"discard", 9},
-    {"domain", 53},    {"echo", 7},        {"exec", 512},       {"finger", 79},    {"ftp", 21},
-    {"ftp-data", 20},  {"gnmi", 6030},     {"gopher", 70},      {"hostname", 101}, {"https", 443},
-    {"ident", 113},    {"irc", 194},       {"klogin", 543},     {"kshell", 544},   {"ldp", 646},
-    {"login", 513},    {"lpd", 515},       {"mlag", 4432},      {"msdp", 639},     {"msrpc", 135},
-    {"nat", 4532},     {"netconf-ssh", 830}, {"nntp", 119},     {"pim-auto-rp", 496}, {"pop2", 109},
-    {"pop3", 110},     {"smtp", 25},       {"snmp", 161},       {"ssh", 22},       {"sunrpc", 111},
-    {"tacacs", 49},    {"talk", 517},      {"telnet", 23},      {"time", 37},      {"uucp", 540},
-    {"whois", 43},     {"www", 80},
+    {"acap", 674},    {"acr-nema", 104},    {"afpovertcp", 548}, {"bgp", 179},         {"bootpc", 68},
+    {"bootps", 67},   {"chargen", 19},      {"cmd", 514},        {"daytime", 13},      {"discard", 9},
+    {"domain", 53},   {"echo", 7},          {"exec", 512},       {"finger", 79},       {"ftp", 21},
+    {"ftp-data", 20}, {"gnmi", 6030},       {"gopher", 70},      {"hostname", 101},    {"https", 443},
+    {"ident", 113},   {"irc", 194},         {"klogin", 543},     {"kshell", 544},      {"ldp", 646},
+    {"login", 513},   {"lpd", 515},         {"mlag", 4432},      {"msdp", 639},        {"msrpc", 135},
+    {"nat", 4532},    {"netconf-ssh", 830}, {"nntp", 119},       {"pim-auto-rp", 496}, {"pop2", 109},
+    {"pop3", 110},    {"smtp", 25},         {"snmp", 161},       {"ssh", 22},          {"sunrpc", 111},
+    {"tacacs", 49},   {"talk", 517},        {"telnet", 23},      {"time", 37},         {"uucp", 540},
+    {"whois", 43},    {"www", 80},
 };
 constexpr NamedNumber kUdp[] = {
-    {"bfd", 3784},        {"bfd-echo", 3785},  {"biff", 512},       {"bootpc", 68},          {"bootps", 67},
-    {"discard", 9},       {"dnsix", 195},      {"domain", 53},      {"echo", 7},             {"isakmp", 500},
-    {"ldp", 646},         {"micro-bfd", 6784}, {"mlag", 4432},      {"mobile-ip", 434},      {"multihop-bfd", 4784},
-    {"nameserver", 42},   {"netbios-dgm", 138}, {"netbios-ns", 137}, {"netbios-ss", 139},    {"non500-isakmp", 4500},
-    {"ntp", 123},         {"pim-auto-rp", 496}, {"ptp-event", 319}, {"ptp-general", 320},    {"rip", 520},
-    {"sbfd", 7784},       {"sbfd-initiator", 49152}, {"snmp", 161}, {"snmptrap", 162},       {"sunrpc", 111},
-    {"syslog", 514},      {"tacacs", 49},      {"talk", 517},       {"tftp", 69},            {"time", 37},
-    {"vxlan", 4789},      {"who", 513},        {"xdmcp", 177},
+    {"bfd", 3784},
+    {"bfd-echo", 3785},
+    {"biff", 512},
+    {"bootpc", 68},
+    {"bootps", 67},
+    {"discard", 9},
+    {"dnsix", 195},
+    {"domain", 53},
+    {"echo", 7},
+    {"isakmp", 500},
+    {"ldp", 646},
+    {"micro-bfd", 6784},
+    {"mlag", 4432},
+    {"mobile-ip", 434},
+    {"multihop-bfd", 4784},
+    {"nameserver", 42},
+    {"netbios-dgm", 138},
+    {"netbios-ns", 137},
+    {"netbios-ss", 139},
+    {"non500-isakmp", 4500},
+    {"ntp", 123},
+    {"pim-auto-rp", 496},
+    {"ptp-event", 319},
+    {"ptp-general", 320},
+    {"rip", 520},
+    {"sbfd", 7784},
+    {"sbfd-initiator", 49152},
+    {"snmp", 161},
+    {"snmptrap", 162},
+    {"sunrpc", 111},
+    {"syslog", 514},
+    {"tacacs", 49},
+    {"talk", 517},
+    {"tftp", 69},
+    {"time", 37},
+    {"vxlan", 4789},
+    {"who", 513},
+    {"xdmcp", 177},
 };
 constexpr NamedNumber kProtocols[] = {
-    {"ahp", 51}, {"esp", 50},  {"gre", 47},  {"icmp", 1},   {"igmp", 2}, {"ospf", 89},
-    {"pim", 103}, {"rsvp", 46}, {"sctp", 132}, {"tcp", 6}, {"udp", 17}, {"vrrp", 112},
+    {"ahp", 51},  {"esp", 50},  {"gre", 47},   {"icmp", 1}, {"igmp", 2}, {"ospf", 89},
+    {"pim", 103}, {"rsvp", 46}, {"sctp", 132}, {"tcp", 6},  {"udp", 17}, {"vrrp", 112},
 };
 constexpr NamedIcmp kIcmpv6[] = {
     {"beyond-scope", icmp_coded(1, 2)},
@@ -85,11 +115,8 @@ const RouterNames& eos_names() {
 }
 
 const router::AceDialect& router::eos_ace() {
-  static const AceDialect kDialect{.name = "EOS",
-                                   .names = eos_names(),
-                                   .prefixes = true,
-                                   .flag_words_differ = true,
-                                   .options = kOptions};
+  static const AceDialect kDialect{
+      .name = "EOS", .names = eos_names(), .prefixes = true, .flag_words_differ = true, .options = kOptions};
   return kDialect;
 }
 

@@ -86,8 +86,10 @@ void EosPolicies::member_line(Cursor& in) {
     if (part == "except") {
       except = true;
     } else if (part_ == Part::ports) {
-      if (const std::optional<PortRange> range = port_range(part)) set_->ports.push_back(*range);
-      else bad = true;
+      if (const std::optional<PortRange> range = port_range(part))
+        set_->ports.push_back(*range);
+      else
+        bad = true;
     } else {
       const Family family = part.find(':') != std::string_view::npos ? Family::ipv6 : Family::ipv4;
       if (const Result<Prefix> prefix = router::read_prefix(part, family, in))
@@ -203,7 +205,8 @@ void EosPolicies::protocol_line(Cursor& in) {
       while (!in.at_end() && in.peek() != "code") {
         std::string_view rest = in.word();
         for (std::string_view part = next_part(rest); !part.empty(); part = next_part(rest)) {
-          const NamedIcmp* row = find_named(part, rule.family == Family::ipv4 ? eos_names().icmp : eos_names().icmpv6);
+          const NamedIcmp* row =
+              find_named(part, rule.family == Family::ipv4 ? eos_names().icmp : eos_names().icmpv6);
           const std::optional<std::uint64_t> n = router::decimal(part, 255);
           if (!row && !n) return undecide(fmt::format("'{}' is no ICMP type that is known here", part));
           types.push_back(row ? row->type : icmp_whole(static_cast<std::uint8_t>(*n)));
@@ -227,7 +230,7 @@ void EosPolicies::bind(Cursor& in, std::size_t interface) {
   draft_.mark(Understanding::understood);
 }
 
-AddressSet EosPolicies::addresses(const Names& names, Family family, Rule& rule, bool& complete) {
+AddressSet EosPolicies::addresses(const Names& names, Rule& rule, bool& complete) {
   if (!names.said) return AddressSet::all();
   std::vector<AddressRange> ranges, except;
   for (const Prefix& p : names.prefixes) ranges.push_back({p.first(), p.last()});
@@ -240,14 +243,15 @@ AddressSet EosPolicies::addresses(const Names& names, Family family, Rule& rule,
       continue;
     }
     ranges_left_ -= set->second.addresses.size();
-    const AddressSet held = AddressSet::of_ranges(set->second.addresses).minus(AddressSet::of_ranges(set->second.except));
+    const AddressSet held =
+        AddressSet::of_ranges(set->second.addresses).minus(AddressSet::of_ranges(set->second.except));
     ranges.insert(ranges.end(), held.ranges().begin(), held.ranges().end());
   }
-  (void)family;
   return AddressSet::of_ranges(std::move(ranges));
 }
 
-PortSet EosPolicies::ports_of(const std::vector<std::string>& sets, const PortSet& written, Rule& rule, bool& complete) {
+PortSet EosPolicies::ports_of(const std::vector<std::string>& sets, const PortSet& written, Rule& rule,
+                              bool& complete) {
   std::vector<PortRange> ranges = written.ranges();
   for (const std::string& name : sets) {
     const auto set = ports_.find(name);
@@ -268,11 +272,21 @@ Entry EosPolicies::entry(Rule& rule) {
   e.line = e.line_last = rule.line;
   e.text = LineLedger::bounded(draft_.source().line(rule.line));
   e.action = rule.drops ? Action::deny : Action::permit;
+  // Some statement of the rule is not known: it may match less than the others say, or do something else.
+  if (!rule.undecided.empty()) {
+    router::make_unknown(e, rule.family, rule.undecided);
+    return e;
+  }
   bool sources_known = true, destinations_known = true;
-  const AddressSet sources = addresses(rule.source, rule.family, rule, sources_known);
-  const AddressSet destinations = addresses(rule.destination, rule.family, rule, destinations_known);
+  const AddressSet sources = addresses(rule.source, rule, sources_known);
+  const AddressSet destinations = addresses(rule.destination, rule, destinations_known);
   if (rule.services.empty()) rule.services.emplace_back();
-  const bool stated = rule.undecided.empty();
+  const std::size_t ranges = (sources.ranges().size() + destinations.ranges().size()) * rule.services.size();
+  if (ranges > ranges_left_) {
+    router::make_unknown(e, rule.family, "its field-sets, written out, are more than is kept of one configuration");
+    return e;
+  }
+  ranges_left_ -= ranges;
   bool complete = true;
   std::vector<Match> certain, possible;
   for (const Service& s : rule.services) {
@@ -285,8 +299,10 @@ Entry EosPolicies::entry(Rule& rule) {
     m.box.source_ports = ports_of(s.source_ports, s.object.source_ports, rule, ports_known);
     m.box.icmp = s.object.icmp;
     if (s.flags) m.box.flags = *s.flags;
-    if (rule.fragments) m.box.fragments = kLaterFragments;
-    else if (m.box.ports != PortSet::all() || m.box.source_ports != PortSet::all() || s.flags || m.box.icmp != IcmpSet::all())
+    if (rule.fragments)
+      m.box.fragments = kLaterFragments;
+    else if (m.box.ports != PortSet::all() || m.box.source_ports != PortSet::all() || s.flags ||
+             m.box.icmp != IcmpSet::all())
       m.box.fragments = {Fragment::whole, Fragment::first};
     Match wide = m;
     if (!sources_known) wide.box.sources = AddressSet::all();
@@ -295,11 +311,6 @@ Entry EosPolicies::entry(Rule& rule) {
     complete = complete && sources_known && destinations_known && ports_known;
     certain.push_back(std::move(m));
     possible.push_back(std::move(wide));
-  }
-  if (!stated) {
-    // Some statement of the rule is not known: it may match less than the others say, and its action may be another.
-    router::make_unknown(e, rule.family, rule.undecided);
-    return e;
   }
   e.match = std::move(certain);
   if (!complete) e.maybe = std::move(possible), e.undecided = rule.undecided;

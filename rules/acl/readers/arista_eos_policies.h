@@ -1,6 +1,6 @@
 // EOS traffic policies: rules over field-sets, bound to interfaces with `traffic-policy input NAME`. A rule matches
-// what all of its kinds of statements match (one of the prefixes, one of the protocols), passes it unless its actions
-// say drop, and a policy ends in rules for each family that pass everything unless they too say drop.
+// what all of its kinds of statements match (one of the prefixes, one of the protocols), passes it unless its
+// actions say drop, and a policy ends in rules for each family that pass everything unless they too say drop.
 #pragma once
 
 #include <map>
@@ -60,7 +60,7 @@ class EosPolicies {
   void rule_line(std::string_view first, Cursor& in);
   void protocol_line(Cursor& in);
   bool ports(Cursor& in, PortSet& set, std::vector<std::string>& sets);
-  AddressSet addresses(const Names& names, Family family, Rule& rule, bool& complete);
+  AddressSet addresses(const Names& names, Rule& rule, bool& complete);
   PortSet ports_of(const std::vector<std::string>& sets, const PortSet& written, Rule& rule, bool& complete);
   Entry entry(Rule& rule);
   ListIndex list(const std::string& policy, std::uint32_t line);

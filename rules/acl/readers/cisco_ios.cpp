@@ -38,21 +38,96 @@ std::optional<ListForm> form_of_number(std::uint64_t n) {
 /// First words of lines that are certainly not about filtering packets; what is not here and not read is said to be
 /// not understood, which costs a line in a report and never a wrong answer.
 constexpr std::string_view kNotFiltering[] = {
-    "!",          "aaa",           "alias",       "archive",           "banner",     "boot",
-    "boot-end-marker", "boot-start-marker", "building", "call-home",   "cdp",        "clock",
-    "cns",        "crypto",        "current",     "description",       "diagnostic", "domain",
-    "enable",     "end",           "errdisable",  "event",             "exception",  "exit",
-    "file",       "flow",          "hostname",    "ipv6-unicast",      "key",        "license",
-    "lldp",       "logging",       "login",       "mac",               "mac-address-table", "memory",
-    "mmi",        "monitor",       "multilink",   "netconf-yang",      "no",         "ntp",
-    "parser",     "platform",      "port-channel", "privilege",        "process",    "radius",
-    "radius-server", "redundancy", "restconf",    "route-map",         "router",     "scheduler",
-    "sdm",        "security",      "service",     "snmp",              "snmp-server", "spanning-tree",
-    "stack-mac",  "subscriber",    "switch",      "tacacs",            "tacacs-server", "track",
-    "transceiver", "upgrade",      "username",    "version",           "vlan",       "voice",
-    "vrf",        "vtp",           "bfd",         "fhrp",              "standby",    "system",
-    "template",   "hw-module",     "l2",          "mpls",              "policy",     "telemetry",
-    "configuration", "last",       "ntp-server",  "nvram",             "stackwise-virtual", "macro",
+    "!",
+    "aaa",
+    "alias",
+    "archive",
+    "banner",
+    "boot",
+    "boot-end-marker",
+    "boot-start-marker",
+    "building",
+    "call-home",
+    "cdp",
+    "clock",
+    "cns",
+    "crypto",
+    "current",
+    "description",
+    "diagnostic",
+    "domain",
+    "enable",
+    "end",
+    "errdisable",
+    "event",
+    "exception",
+    "exit",
+    "file",
+    "flow",
+    "hostname",
+    "ipv6-unicast",
+    "key",
+    "license",
+    "lldp",
+    "logging",
+    "login",
+    "mac",
+    "mac-address-table",
+    "memory",
+    "mmi",
+    "monitor",
+    "multilink",
+    "netconf-yang",
+    "no",
+    "ntp",
+    "parser",
+    "platform",
+    "port-channel",
+    "privilege",
+    "process",
+    "radius",
+    "radius-server",
+    "redundancy",
+    "restconf",
+    "route-map",
+    "router",
+    "scheduler",
+    "sdm",
+    "security",
+    "service",
+    "snmp",
+    "snmp-server",
+    "spanning-tree",
+    "stack-mac",
+    "subscriber",
+    "switch",
+    "tacacs",
+    "tacacs-server",
+    "track",
+    "transceiver",
+    "upgrade",
+    "username",
+    "version",
+    "vlan",
+    "voice",
+    "vrf",
+    "vtp",
+    "bfd",
+    "fhrp",
+    "standby",
+    "system",
+    "template",
+    "hw-module",
+    "l2",
+    "mpls",
+    "policy",
+    "telemetry",
+    "configuration",
+    "last",
+    "ntp-server",
+    "nvram",
+    "stackwise-virtual",
+    "macro",
 };
 
 class IosReader {
@@ -133,8 +208,8 @@ class IosReader {
     if (draft_.line <= banner_end_ || first.starts_with('!')) return not_filtering();
     const bool indented = text[0] == ' ' || text[0] == '\t';
     // Configurations that were pasted lose their indentation; inside a list its own words are unmistakable.
-    const bool in_list = block_ == Block::list &&
-                         (indented || first == "permit" || first == "deny" || first == "remark" || decimal(first, ~0ULL));
+    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
+                                                   first == "remark" || decimal(first, ~0ULL));
     if (in_list) return list_line(in);
     if (indented) {
       switch (block_) {
@@ -143,10 +218,12 @@ class IosReader {
         case Block::group: return group_line();
         case Block::inspect: return inspect_.inner_line(in);
         case Block::control_plane:
-          if (first == "service-policy") return draft_.in_part("what control-plane policing drops by rate is not modelled");
+          if (first == "service-policy")
+            return draft_.in_part("what control-plane policing drops by rate is not modelled");
           return not_filtering();
         default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering, block_why_);
+          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
+                             block_why_);
       }
     }
     block_ = Block::none;
@@ -214,9 +291,12 @@ class IosReader {
     community.line = community.line6 = draft_.line;
     while (!in.at_end()) {
       const std::string_view word = in.word();
-      if (word == "view") in.word();
-      else if (word == "ipv6") community.list6 = in.word();
-      else if (word != "RO" && word != "RW" && word != "ro" && word != "rw") community.list = word;
+      if (word == "view")
+        in.word();
+      else if (word == "ipv6")
+        community.list6 = in.word();
+      else if (word != "RO" && word != "RW" && word != "ro" && word != "rw")
+        community.list = word;
     }
     communities_.push_back(std::move(community));
     understood();
@@ -405,7 +485,8 @@ class IosReader {
       return;
     }
     if (first == "switchport") return switchport_line(in);
-    if (first == "standby" || first == "vrrp" || first == "glbp") {  // an address that it shares with another router
+    if (first == "standby" || first == "vrrp" ||
+        first == "glbp") {  // an address that it shares with another router
       while (!in.at_end())
         if (in.word() == "ip")
           if (const std::optional<Address> a = parse_address(in.peek()))
@@ -503,9 +584,9 @@ class IosReader {
     return draft_.finish();
   }
 
-  /// `evaluate NAME`: what `reflect NAME` let out of the other list may come back. A packet of a conversation that is
-  /// established has been answered by one that went out, and that one left its mirror image here, unless an entry
-  /// before it let it out without.
+  /// `evaluate NAME`: what `reflect NAME` let out of the other list may come back. A packet of a conversation that
+  /// is established has been answered by one that went out, and that one left its mirror image here, unless an
+  /// entry before it let it out without.
   void reflexive_lists() {
     if (evaluations_.empty()) return;
     std::map<std::uint32_t, std::string> mirrors;  // line -> name
@@ -527,8 +608,9 @@ class IosReader {
         Mirror& to = by_name[mirror->second];
         for (const bool certain : {true, false}) {
           for (const Match& m : certain ? e.match : e.maybe) {
+            if (left < router::weight(m)) left = 0;
             if (left == 0) break;
-            --left;
+            left -= router::weight(m);
             Match back = m;
             std::swap(back.box.sources, back.box.destinations);
             std::swap(back.box.ports, back.box.source_ports);
@@ -550,7 +632,9 @@ class IosReader {
           draft_.warn(e.line, fmt::format("no entry reflects to {}: nothing comes back by it", asked->second));
           continue;
         }
-        const std::size_t size = mirror->second.certain.size() + mirror->second.perhaps.size();
+        std::size_t size = 0;
+        for (const Match& m : mirror->second.certain) size += router::weight(m);
+        for (const Match& m : mirror->second.perhaps) size += router::weight(m);
         if (left == 0 || size > left) {
           left = 0;
           e.maybe.assign(1, Match{});

@@ -17,42 +17,24 @@ struct Inspected {
   bool opens = false;
 };
 constexpr Inspected kInspected[] = {
-    {"tcp", true, false, 0},
-    {"udp", false, true, 0},
-    {"bgp", true, false, 179},
-    {"bootps", false, true, 67},
-    {"dns", true, true, 53},
-    {"finger", true, false, 79},
-    {"ftp", true, false, 21, true},
-    {"gopher", true, false, 70},
-    {"h323", true, false, 1720, true},
-    {"http", true, false, 80},
-    {"https", true, false, 443},
-    {"ident", true, false, 113},
-    {"imap", true, false, 143},
-    {"imaps", true, false, 993},
-    {"isakmp", false, true, 500},
-    {"kerberos", true, true, 88},
-    {"ldap", true, false, 389},
-    {"ldaps", true, false, 636},
-    {"netbios-dgm", false, true, 138},
-    {"netbios-ns", false, true, 137},
-    {"netbios-ssn", true, false, 139},
-    {"ntp", false, true, 123},
-    {"pop3", true, false, 110},
-    {"pop3s", true, false, 995},
-    {"pptp", true, false, 1723, true},
-    {"rtsp", true, false, 554, true},
-    {"sip", true, true, 5060, true},
-    {"skinny", true, false, 2000, true},
-    {"smtp", true, false, 25},
-    {"snmp", false, true, 161},
-    {"snmptrap", false, true, 162},
-    {"sqlnet", true, false, 1521, true},
-    {"ssh", true, false, 22},
-    {"syslog", false, true, 514},
-    {"telnet", true, false, 23},
-    {"tftp", false, true, 69, true},
+    {"tcp", true, false, 0},           {"udp", false, true, 0},
+    {"bgp", true, false, 179},         {"bootps", false, true, 67},
+    {"dns", true, true, 53},           {"finger", true, false, 79},
+    {"ftp", true, false, 21, true},    {"gopher", true, false, 70},
+    {"h323", true, false, 1720, true}, {"http", true, false, 80},
+    {"https", true, false, 443},       {"ident", true, false, 113},
+    {"imap", true, false, 143},        {"imaps", true, false, 993},
+    {"isakmp", false, true, 500},      {"kerberos", true, true, 88},
+    {"ldap", true, false, 389},        {"ldaps", true, false, 636},
+    {"netbios-dgm", false, true, 138}, {"netbios-ns", false, true, 137},
+    {"netbios-ssn", true, false, 139}, {"ntp", false, true, 123},
+    {"pop3", true, false, 110},        {"pop3s", true, false, 995},
+    {"pptp", true, false, 1723, true}, {"rtsp", true, false, 554, true},
+    {"sip", true, true, 5060, true},   {"skinny", true, false, 2000, true},
+    {"smtp", true, false, 25},         {"snmp", false, true, 161},
+    {"snmptrap", false, true, 162},    {"sqlnet", true, false, 1521, true},
+    {"ssh", true, false, 22},          {"syslog", false, true, 514},
+    {"telnet", true, false, 23},       {"tftp", false, true, 69, true},
 };
 
 const Inspected* find_inspected(std::string_view name) {
@@ -134,7 +116,8 @@ void IosInspect::top_line(std::string_view first, Cursor& in) {
   if (first == "zone-pair") {
     Pair pair;
     pair.line = line;
-    if (in.word() != "security") return draft_.unread("a pair is written 'zone-pair security NAME source A destination B'");
+    if (in.word() != "security")
+      return draft_.unread("a pair is written 'zone-pair security NAME source A destination B'");
     pair.name = in.word();
     while (!in.at_end()) {
       const std::string_view word = in.word();
@@ -152,7 +135,7 @@ void IosInspect::top_line(std::string_view first, Cursor& in) {
 void IosInspect::inner_line(Cursor& in) {
   const std::string_view first = in.word();
   switch (block_) {
-    case Block::class_map: return match_line(in);
+    case Block::class_map: return match_line();
     case Block::policy_map: return policy_line(first, in);
     case Block::pair:
       if (first == "service-policy" && in.word() == "type" && in.word() == "inspect") {
@@ -165,7 +148,7 @@ void IosInspect::inner_line(Cursor& in) {
   }
 }
 
-void IosInspect::match_line(Cursor& in) {
+void IosInspect::match_line() {
   const std::string_view text = draft_.text();
   Cursor again = draft_.cursor();
   const std::string_view first = again.word();
@@ -196,7 +179,6 @@ void IosInspect::match_line(Cursor& in) {
   }
   s.name = LineLedger::bounded(text);
   class_map_->statements.push_back(std::move(s));
-  (void)in;
   draft_.in_part("what this statement matches is not known");
 }
 
@@ -218,12 +200,16 @@ void IosInspect::policy_line(std::string_view first, Cursor& in) {
     c.verb = Verb::drop;
     return draft_.in_part("what is dropped by class or rate is not modelled");
   }
-  if (first == "inspect") c.verb = Verb::inspect;
-  else if (first == "pass") c.verb = Verb::pass;
-  else if (first == "drop") c.verb = Verb::drop;
+  if (first == "inspect")
+    c.verb = Verb::inspect;
+  else if (first == "pass")
+    c.verb = Verb::pass;
+  else if (first == "drop")
+    c.verb = Verb::drop;
   else if (first == "police" || first == "urlfilter" || first == "service-policy")
     return draft_.in_part("it drops by rate or by what an application says");
-  else return draft_.mark(Understanding::not_filtering);
+  else
+    return draft_.mark(Understanding::not_filtering);
   draft_.mark(Understanding::understood);
 }
 
@@ -336,8 +322,7 @@ void IosInspect::add_all(List& list, const ClassMap& map, Action action) {
       std::vector<Box> both;
       for (const Box& more : boxes_of(s.name, false, certain))
         for (const Box& box : boxes)
-          if (const std::optional<Match> m = restricted({.box = box}, more); m)
-            both.push_back(m->box);
+          if (const std::optional<Match> m = restricted({.box = box}, more); m) both.push_back(m->box);
       boxes = std::move(both);
       open = open || !certain;
     } else {
@@ -411,7 +396,8 @@ ListIndex IosInspect::policy_list(const std::string& name, const std::string& pa
   list.line = list.at_end_line = line;
   const auto policy = policies_.find(name);
   if (name.empty() || policy == policies_.end()) {
-    if (!name.empty()) draft_.warn(line, fmt::format("policy-map {} is not defined: the pair drops everything", name));
+    if (!name.empty())
+      draft_.warn(line, fmt::format("policy-map {} is not defined: the pair drops everything", name));
     return draft_.add_list(std::move(list));  // a pair without a policy drops
   }
   for (const PolicyClass& c : policy->second.classes) {
@@ -471,9 +457,12 @@ void IosInspect::zone_stages() {
   const bool has_default = zones_.contains("default");
   for (std::size_t i = 0; i < interfaces; ++i) {
     const auto member = members_.find(i);
-    if (member != members_.end()) zones[member->second].push_back(static_cast<InterfaceId>(i));
-    else if (has_default) zones["default"].push_back(static_cast<InterfaceId>(i));
-    else outside_all.push_back(static_cast<InterfaceId>(i));
+    if (member != members_.end())
+      zones[member->second].push_back(static_cast<InterfaceId>(i));
+    else if (has_default)
+      zones["default"].push_back(static_cast<InterfaceId>(i));
+    else
+      outside_all.push_back(static_cast<InterfaceId>(i));
   }
   std::map<std::pair<std::string, std::string>, const Pair*> pairs;
   for (const Pair& p : pairs_) pairs[{p.from, p.to}] = &p;
@@ -509,8 +498,10 @@ void IosInspect::zone_stages() {
     const std::vector<InterfaceId> out = to == "self" ? std::vector<InterfaceId>{} : zones[to];
     if ((from != "self" && in.empty()) || (to != "self" && out.empty())) continue;  // a zone without interfaces
     stage(fmt::format("zone-pair {}", pair->name), pair->line,
-          to == "self" ? Ways{Way::to_device} : from == "self" ? Ways{Way::from_device} : Ways{Way::through}, in, out,
-          std::move(lists));
+          to == "self"     ? Ways{Way::to_device}
+          : from == "self" ? Ways{Way::from_device}
+                           : Ways{Way::through},
+          in, out, std::move(lists));
   }
   // Between zones without a pair nothing passes but replies to what the other direction inspects.
   for (const auto& [from, in] : zones) {
@@ -596,7 +587,8 @@ void IosInspect::inspection_stages() {
     }
   }
   if (applied_.size() > kAppliedMax)
-    draft_.warn(applied_[kAppliedMax].line, "inspection at this and further interfaces is not modelled: too many of them");
+    draft_.warn(applied_[kAppliedMax].line,
+                "inspection at this and further interfaces is not modelled: too many of them");
 }
 
 void IosInspect::finish() {

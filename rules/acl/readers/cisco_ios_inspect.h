@@ -1,10 +1,10 @@
 // Inspection on IOS: `ip inspect` (CBAC), which opens lists for replies, and the zone-based policy firewall, which
 // decides between zones of interfaces.
 //
-// Zone-based policies, as far as they are plain: between two zones only what a zone pair's policy passes or inspects
-// goes through, and nothing where there is no pair; within a zone everything does, and to and from the router itself
-// unless a pair with `self` says otherwise. What is inspected lets its replies back. (Cisco document 98628,
-// "Zone-Based Policy Firewall Design and Application Guide".)
+// Zone-based policies, as far as they are plain: between two zones only what a zone pair's policy passes or
+// inspects goes through, and nothing where there is no pair; within a zone everything does, and to and from the
+// router itself unless a pair with `self` says otherwise. What is inspected lets its replies back. (Cisco document
+// 98628, "Zone-Based Policy Firewall Design and Application Guide".)
 #pragma once
 
 #include <map>
@@ -76,7 +76,7 @@ class IosInspect {
   };
   enum class Block : std::uint8_t { none, class_map, policy_map, pair, other };
 
-  void match_line(Cursor& in);
+  void match_line();
   void policy_line(std::string_view first, Cursor& in);
 
   std::vector<Box> boxes_of(std::string_view protocol, bool replies, bool& certain) const;
@@ -97,7 +97,7 @@ class IosInspect {
   std::map<std::string, Policy, std::less<>> policies_;
   std::map<std::string, std::uint32_t, std::less<>> zones_;  // name -> line
   std::vector<Pair> pairs_;
-  std::map<std::size_t, std::string> members_;  // interface -> zone
+  std::map<std::size_t, std::string> members_;                   // interface -> zone
   std::map<std::string, std::vector<Rule>, std::less<>> rules_;  // ip inspect name
   std::vector<Applied> applied_;
   std::map<std::pair<std::string, Action>, ListIndex> class_lists_;

@@ -72,7 +72,7 @@ void IosNat::static_line(Cursor& in, bool outside) {
     if (mask.starts_with('/')) mask.remove_prefix(1);
     const std::optional<std::uint64_t> length = router::decimal(mask, 32);
     const std::optional<Address> written = parse_address(mask);
-    one.network = length ? std::optional(static_cast<unsigned>(*length))
+    one.network = length                          ? std::optional(static_cast<unsigned>(*length))
                   : written && written->is_ipv4() ? router::netmask_length(*written)
                                                   : std::nullopt;
     if (!one.network) return draft_.unread("the mask of the network is missing");
@@ -93,8 +93,10 @@ void IosNat::dynamic_line(Cursor& in, std::string_view how, Nat::Kind kind, bool
   one.kind = kind;
   one.line = draft_.line;
   one.outside = outside;
-  if (how == "list") one.list = in.word();
-  else in.word();
+  if (how == "list")
+    one.list = in.word();
+  else
+    in.word();
   while (!in.at_end()) {
     const std::string_view word = in.word();
     if (word == "pool") one.pool = in.word();
@@ -161,11 +163,13 @@ void IosNat::add(const Static& one) {
       for (const Address& a : draft_.interface(*i).addresses)
         if (a.is_ipv4() && !global) global = a;
     if (!global)
-      draft_.warn(one.line, fmt::format("the address of {} is not known here: what is translated to it is not either",
-                                        one.interface));
+      draft_.warn(one.line,
+                  fmt::format("the address of {} is not known here: what is translated to it is not either",
+                              one.interface));
     return add_pair(one, one.local, global);
   }
-  const std::uint32_t count = one.network ? static_cast<std::uint32_t>(std::uint64_t{1} << std::min(31U, 32 - *one.network)) : 1;
+  const std::uint32_t count =
+      one.network ? static_cast<std::uint32_t>(std::uint64_t{1} << std::min(31U, 32 - *one.network)) : 1;
   if (count > kWrittenOutMax || written_out_ + count > kWrittenOutMax) {
     draft_.warn(one.line, "the translation of this network is too large to be written out: it is not applied");
     return;
@@ -197,7 +201,11 @@ void IosNat::add(const Dynamic& one) {
     denies = denies || e.action != Action::permit;
     if (e.action != Action::permit) continue;
     for (const Match& m : e.match) {
-      if (++written_out_ > kWrittenOutMax) return;
+      written_out_ += router::weight(m);
+      if (written_out_ > kWrittenOutMax) {
+        draft_.warn(one.line, "there are too many translations to be written out: some of these are not applied");
+        return;
+      }
       Nat each = n;
       each.match.source_bits = m.source_bits;
       each.match.destination_bits = m.destination_bits;

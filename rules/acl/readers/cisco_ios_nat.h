@@ -1,7 +1,7 @@
 // Address translation as IOS states it: `ip nat inside source ...` and the interfaces that are inside and outside.
 //
-// A packet that comes in outside meets the inward list before it is translated, so that list names global addresses;
-// one that leaves there meets the outward list after (Cisco document 6209, "NAT Order of Operation").
+// A packet that comes in outside meets the inward list before it is translated, so that list names global
+// addresses; one that leaves there meets the outward list after (Cisco document 6209, "NAT Order of Operation").
 #pragma once
 
 #include <map>

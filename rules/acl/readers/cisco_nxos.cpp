@@ -3,7 +3,8 @@
 // What NX-OS does where nothing is written, and the reader therefore adds:
 //   - a list ends in deny; an IPv6 list permits neighbour and router discovery before that (nd-na, nd-ns,
 //     router-advertisement, router-solicitation: Nexus 7000 Security Configuration Guide, "Implicit Rules");
-//   - `fragments permit-all|deny-all` decides about later fragments that no entry decided, before the end (the same,
+//   - `fragments permit-all|deny-all` decides about later fragments that no entry decided, before the end (the
+//   same,
 //     "Optimizing fragment handling");
 //   - a list that is applied and not defined does not affect traffic (Nexus 7000 Command Reference, ip
 //     access-group); what a list without entries does is not documented.
@@ -29,16 +30,93 @@ using router::ListForm;
 using router::Missing;
 
 constexpr std::string_view kNotFiltering[] = {
-    "!",        "aaa",       "banner",   "boot",     "bfd",      "callhome", "cdp",      "cfs",     "class-map",
-    "clock",    "cli",       "copp",     "crypto",   "errdisable", "end",    "event",    "exit",    "fabric",
-    "feature",  "feature-set", "flow",   "fex",      "hostname", "hsrp",     "hw-module", "hardware", "install",
-    "interface-vlan", "key", "lacp",     "ldap-server", "license", "line",   "lldp",     "logging", "mac",
-    "monitor",  "ngoam",     "no",       "ntp",      "nv",       "nxapi",    "password", "policy-map", "poap",
-    "port-channel", "power", "ptp",      "radius",   "radius-server", "rmon", "role",    "route-map", "router",
-    "sampler",  "scheduler", "service",  "slot",     "snmp-server", "spanning-tree", "ssh", "switchname", "system",
-    "tacacs",   "tacacs-server", "tacacs+", "telemetry", "telnet", "track",  "udld",     "username", "userpassphrase",
-    "vdc",      "version",   "virtual-service", "vpc", "vrf",     "vtp",      "xml",      "control-plane", "evpn",
-    "fabricpath", "limit-resource", "mpls", "segment-routing", "terminal", "object",
+    "!",
+    "aaa",
+    "banner",
+    "boot",
+    "bfd",
+    "callhome",
+    "cdp",
+    "cfs",
+    "class-map",
+    "clock",
+    "cli",
+    "copp",
+    "crypto",
+    "errdisable",
+    "end",
+    "event",
+    "exit",
+    "fabric",
+    "feature",
+    "feature-set",
+    "flow",
+    "fex",
+    "hostname",
+    "hsrp",
+    "hw-module",
+    "hardware",
+    "install",
+    "interface-vlan",
+    "key",
+    "lacp",
+    "ldap-server",
+    "license",
+    "line",
+    "lldp",
+    "logging",
+    "mac",
+    "monitor",
+    "ngoam",
+    "no",
+    "ntp",
+    "nv",
+    "nxapi",
+    "password",
+    "policy-map",
+    "poap",
+    "port-channel",
+    "power",
+    "ptp",
+    "radius",
+    "radius-server",
+    "rmon",
+    "role",
+    "route-map",
+    "router",
+    "sampler",
+    "scheduler",
+    "service",
+    "slot",
+    "snmp-server",
+    "spanning-tree",
+    "ssh",
+    "switchname",
+    "system",
+    "tacacs",
+    "tacacs-server",
+    "tacacs+",
+    "telemetry",
+    "telnet",
+    "track",
+    "udld",
+    "username",
+    "userpassphrase",
+    "vdc",
+    "version",
+    "virtual-service",
+    "vpc",
+    "vrf",
+    "vtp",
+    "xml",
+    "control-plane",
+    "evpn",
+    "fabricpath",
+    "limit-resource",
+    "mpls",
+    "segment-routing",
+    "terminal",
+    "object",
 };
 
 class NxosReader {
@@ -72,7 +150,8 @@ class NxosReader {
         group.clear();
         if (first != "object-group") continue;
         const std::string_view family = in.word(), kind = in.word(), name = in.word();
-        if ((family != "ip" && family != "ipv6" && family != "udf") || (kind != "address" && kind != "port")) continue;
+        if ((family != "ip" && family != "ipv6" && family != "udf") || (kind != "address" && kind != "port"))
+          continue;
         ports = kind == "port";
         group = std::string(name);
         ports ? draft_.groups.define_ports(group) : draft_.groups.define_network(group);
@@ -98,7 +177,8 @@ class NxosReader {
     draft_.groups.spoil_ports(group);
     if (!set) return std::unexpected(set.error());
     const std::string_view word = in.word();
-    return std::unexpected(Error{in.last(), fmt::format("'{}' is no comparison of ports", word), "eq, range, gt, lt or neq"});
+    return std::unexpected(
+        Error{in.last(), fmt::format("'{}' is no comparison of ports", word), "eq, range, gt, lt or neq"});
   }
 
   Result<void> read_address(Cursor& in, const std::string& group) {
@@ -114,7 +194,8 @@ class NxosReader {
       draft_.groups.spoil_network(group);
       return std::unexpected(Error{ahead.last(), "a wildcard mask with holes cannot stand in a group here"});
     }
-    const Result<AddressSet> set = base ? Result<AddressSet>(AddressSet::single(*base)) : router::read_network_object(in);
+    const Result<AddressSet> set =
+        base ? Result<AddressSet>(AddressSet::single(*base)) : router::read_network_object(in);
     if (!set) {
       draft_.groups.spoil_network(group);
       return std::unexpected(set.error());
@@ -138,8 +219,8 @@ class NxosReader {
     if (first.empty()) return;
     if (first.starts_with('!')) return not_filtering();
     const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list &&
-                         (indented || first == "permit" || first == "deny" || first == "remark" || decimal(first, ~0ULL));
+    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
+                                                   first == "remark" || decimal(first, ~0ULL));
     if (in_list) return list_line(in);
     if (indented) {
       switch (block_) {
@@ -148,7 +229,8 @@ class NxosReader {
         case Block::group: return group_line();
         case Block::access_map: return access_map_line(in);
         default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering, block_why_);
+          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
+                             block_why_);
       }
     }
     block_ = Block::other;
@@ -243,7 +325,8 @@ class NxosReader {
       return understood();
     }
     if (first == "statistics" || first == "exit" || first == "no") return not_filtering();
-    if (first == "ignore") return draft_.in_part("`ignore routable` leaves routed traffic out where it is a VLAN's list");
+    if (first == "ignore")
+      return draft_.in_part("`ignore routable` leaves routed traffic out where it is a VLAN's list");
     if (first == "fragments" && !sequence) {
       in.word();
       const std::string_view which = in.word();
@@ -300,7 +383,8 @@ class NxosReader {
     if (first == "action") {
       clause_->drops = second == "drop";
       clause_->forwards = second == "forward" || second == "redirect";
-      if (!clause_->drops && !clause_->forwards) return draft_.unread(fmt::format("'{}' is neither drop nor forward", second));
+      if (!clause_->drops && !clause_->forwards)
+        return draft_.unread(fmt::format("'{}' is neither drop nor forward", second));
       return understood();
     }
     not_filtering();  // statistics, log
@@ -329,7 +413,8 @@ class NxosReader {
         e.text = LineLedger::bounded(source_.line(clause.line));
         e.action = Action::jump;
         const ListIndex named = draft_.bound(acl, family, clause.line, Missing::permits);
-        e.target = draft_.classifier(named, action, fmt::format("{} in vlan access-map {} {}", acl, name, sequence), clause.line);
+        e.target = draft_.classifier(named, action, fmt::format("{} in vlan access-map {} {}", acl, name, sequence),
+                                     clause.line);
         e.match.push_back({});
         e.match.back().box.family = family;
         if (!clause.drops && !clause.forwards) {
@@ -432,9 +517,11 @@ class NxosReader {
       in.word();
       return draft_.read_reverse_path(in, interface_, family);
     }
-    if (what == "nat") return draft_.in_part("address translation is not read: which addresses lists see is not known");
+    if (what == "nat")
+      return draft_.in_part("address translation is not read: which addresses lists see is not known");
     // Below "hsrp 10", "ip 192.0.2.1" is an address that is shared with another router.
-    if (const std::optional<Address> shared = parse_address(what)) draft_.interface(interface_).addresses.push_back(*shared);
+    if (const std::optional<Address> shared = parse_address(what))
+      draft_.interface(interface_).addresses.push_back(*shared);
     not_filtering();
   }
 
@@ -494,13 +581,14 @@ class NxosReader {
     bool permit = false;
   };
 
-  /// Later fragments that no entry decided. Whether an entry that permits a port still lets later fragments by where
-  /// the command denies them is not documented.
+  /// Later fragments that no entry decided. Whether an entry that permits a port still lets later fragments by
+  /// where the command denies them is not documented.
   void decide_fragments(List& list, const Fragments& fragments) {
     const auto is_later = [](const Match& m) { return m.box.fragments == kLaterFragments; };
     for (Entry& e : list.entries) {
       // An entry that looks at ports has a match of its own for the fragments that show none.
-      if (fragments.permit || e.action != Action::permit || e.match.size() < 2 || !is_later(e.match.front())) continue;
+      if (fragments.permit || e.action != Action::permit || e.match.size() < 2 || !is_later(e.match.front()))
+        continue;
       std::copy_if(e.match.begin(), e.match.end(), std::back_inserter(e.maybe), is_later);
       std::erase_if(e.match, is_later);
       e.undecided = "whether it lets later fragments by, where the list denies them";
@@ -513,7 +601,8 @@ class NxosReader {
     later.box.family = list.family;
     later.box.fragments = kLaterFragments;
     e.match.push_back(std::move(later));
-    // Before what is implied at the end of an IPv6 list: that names ICMP messages, which later fragments do not show.
+    // Before what is implied at the end of an IPv6 list: that names ICMP messages, which later fragments do not
+    // show.
     list.entries.push_back(std::move(e));
   }
 

@@ -6,7 +6,8 @@
 //   - a list that is applied and not defined passes everything (IP Addresses and Services Command Reference, ipv4
 //     access-group); what an IPv4 list without entries does is not documented;
 //   - a common list is looked up before the interface's, and has no end of its own where there is one;
-//   - once an interface is named in `control-plane management-plane`, management traffic to the router is taken from
+//   - once an interface is named in `control-plane management-plane`, management traffic to the router is taken
+//   from
 //     the named interfaces and the route processor's Ethernet alone (System Security Configuration Guide,
 //     "Management Plane Protection").
 #include <fmt/format.h>
@@ -28,17 +29,102 @@ using router::decimal;
 using router::Missing;
 
 constexpr std::string_view kNotFiltering[] = {
-    "!",          "!!",         "aaa",       "alias",    "banner",   "bfd",      "bridge",   "building", "call-home",
-    "cdp",        "cef",        "class-map", "clock",    "controller", "crypto", "dhcp",     "domain",   "end",
-    "end-class-map", "end-policy-map", "end-policy", "end-set", "environment", "ethernet", "event", "exception", "extcommunity-set",
-    "as-path-set", "community-set", "community", "flow", "fpd",       "ftp",     "group",    "grpc",     "hostname",
-    "hw-module",  "icmp",       "ipsla",     "key",      "l2vpn",    "large-community-set", "ldp", "license", "lldp",
-    "logging",    "lpts",       "monitor-session", "mpls", "multicast-routing", "netconf", "netconf-yang", "nsr",
-    "ntp",        "ospf",       "performance-mgmt", "policy-map", "prefix-set", "radius", "radius-server", "rd-set",
-    "redundancy", "rcp",        "route-policy", "router", "rsvp",    "sampler-map", "segment-routing", "service",
-    "sntp",       "snmp-server", "tacacs",   "tacacs-server", "taskgroup", "tcp", "telemetry", "tftp", "timeout",
-    "username",   "usergroup",  "version",   "vrf",      "vty-pool", "xml",      "lacp",     "mac",      "nv",
-    "cinetd",     "control",    "track",     "tpa",      "linux",    "appmgr",   "evpn",     "commit",   "configuration",
+    "!",
+    "!!",
+    "aaa",
+    "alias",
+    "banner",
+    "bfd",
+    "bridge",
+    "building",
+    "call-home",
+    "cdp",
+    "cef",
+    "class-map",
+    "clock",
+    "controller",
+    "crypto",
+    "dhcp",
+    "domain",
+    "end",
+    "end-class-map",
+    "end-policy-map",
+    "end-policy",
+    "end-set",
+    "environment",
+    "ethernet",
+    "event",
+    "exception",
+    "extcommunity-set",
+    "as-path-set",
+    "community-set",
+    "community",
+    "flow",
+    "fpd",
+    "ftp",
+    "group",
+    "grpc",
+    "hostname",
+    "hw-module",
+    "icmp",
+    "ipsla",
+    "key",
+    "l2vpn",
+    "large-community-set",
+    "ldp",
+    "license",
+    "lldp",
+    "logging",
+    "lpts",
+    "monitor-session",
+    "mpls",
+    "multicast-routing",
+    "netconf",
+    "netconf-yang",
+    "nsr",
+    "ntp",
+    "ospf",
+    "performance-mgmt",
+    "policy-map",
+    "prefix-set",
+    "radius",
+    "radius-server",
+    "rd-set",
+    "redundancy",
+    "rcp",
+    "route-policy",
+    "router",
+    "rsvp",
+    "sampler-map",
+    "segment-routing",
+    "service",
+    "sntp",
+    "snmp-server",
+    "tacacs",
+    "tacacs-server",
+    "taskgroup",
+    "tcp",
+    "telemetry",
+    "tftp",
+    "timeout",
+    "username",
+    "usergroup",
+    "version",
+    "vrf",
+    "vty-pool",
+    "xml",
+    "lacp",
+    "mac",
+    "nv",
+    "cinetd",
+    "control",
+    "track",
+    "tpa",
+    "linux",
+    "appmgr",
+    "evpn",
+    "commit",
+    "configuration",
 };
 
 /// What management plane protection is about.
@@ -48,9 +134,9 @@ struct Managed {
   std::uint16_t port;
 };
 constexpr Managed kManaged[] = {
-    {"HTTP", Protocol::tcp, 80},     {"HTTP", Protocol::tcp, 443}, {"NETCONF", Protocol::tcp, 830},
-    {"SNMP", Protocol::udp, 161},    {"SSH", Protocol::tcp, 22},   {"TFTP", Protocol::udp, 69},
-    {"Telnet", Protocol::tcp, 23},   {"XML", Protocol::tcp, 38751}, {"XML", Protocol::tcp, 38752},
+    {"HTTP", Protocol::tcp, 80},   {"HTTP", Protocol::tcp, 443},  {"NETCONF", Protocol::tcp, 830},
+    {"SNMP", Protocol::udp, 161},  {"SSH", Protocol::tcp, 22},    {"TFTP", Protocol::udp, 69},
+    {"Telnet", Protocol::tcp, 23}, {"XML", Protocol::tcp, 38751}, {"XML", Protocol::tcp, 38752},
 };
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -60,8 +146,7 @@ bool same_word(std::string_view a, std::string_view b) {
 
 class XrReader {
  public:
-  explicit XrReader(const Source& source)
-      : source_(source), draft_(source, Dialect::cisco_xr, router::xr_ace()) {}
+  explicit XrReader(const Source& source) : source_(source), draft_(source, Dialect::cisco_xr, router::xr_ace()) {}
 
   Result<Device> read() {
     read_groups();
@@ -113,8 +198,7 @@ class XrReader {
       }
       Cursor again = draft_.cursor();
       if (ports) {
-        const Result<std::optional<PortSet>> set =
-            router::read_ports(again, router::xr_ace(), xr_names().tcp);
+        const Result<std::optional<PortSet>> set = router::read_ports(again, router::xr_ace(), xr_names().tcp);
         if (set && *set && again.at_end()) {
           draft_.groups.add(group, **set);
           continue;
@@ -151,8 +235,8 @@ class XrReader {
       return not_filtering();
     }
     const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list &&
-                         (indented || first == "permit" || first == "deny" || first == "remark" || decimal(first, ~0ULL));
+    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
+                                                   first == "remark" || decimal(first, ~0ULL));
     if (in_list) return list_line(in);
     if (in_policy_) {  // "route-policy X" to "end-policy": its lines are indented by as much as their author liked
       if (first.starts_with("end-")) in_policy_ = false;
@@ -166,7 +250,8 @@ class XrReader {
         case Block::control_plane: return control_plane_line(in);
         case Block::routes: return route_line(in);
         default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering, block_why_);
+          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
+                             block_why_);
       }
     }
     block_ = Block::other;
@@ -212,6 +297,9 @@ class XrReader {
       return understood();
     }
     if (first == "ssh" || first == "telnet") return server_line(first, in);
+    if (first == "snmp-server" && in.peek() == "community") return community_line(in);
+    if (first == "ntp" && in.rest().find("access-group") != std::string_view::npos)
+      return draft_.in_part("who may use the router's clock is not modelled");
     if (first == "router") {
       if (in.peek() == "static") {
         block_ = Block::routes;
@@ -221,8 +309,9 @@ class XrReader {
       }
       return not_filtering();
     }
-    in_policy_ = first == "route-policy" || first == "prefix-set" || first == "as-path-set" || first == "community-set" ||
-                 first == "extcommunity-set" || first == "rd-set" || first == "large-community-set";
+    in_policy_ = first == "route-policy" || first == "prefix-set" || first == "as-path-set" ||
+                 first == "community-set" || first == "extcommunity-set" || first == "rd-set" ||
+                 first == "large-community-set";
     if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
       return not_filtering();
     block_unread_ = true;
@@ -325,8 +414,10 @@ class XrReader {
     if (word == "egress") return draft_.in_part("where a session on this line may lead is not modelled");
     if (word != "ingress") return draft_.unread(fmt::format("'{}' is no direction: ingress or egress", word));
     const std::string_view name = in.word();
-    if (!family) terminals_.push_back({std::string(name), draft_.line});  // of whichever family the list is
-    else bind_service(name, *family, PortSet{{Port(22), Port(23)}}, "line access-class");
+    if (!family)
+      terminals_.push_back({std::string(name), draft_.line});  // of whichever family the list is
+    else
+      bind_service(name, *family, PortSet{{Port(22), Port(23)}}, "line access-class");
     understood();
   }
 
@@ -339,10 +430,24 @@ class XrReader {
       const std::string_view word = in.word();
       if (word == "ipv4" || word == "ipv6") family = word == "ipv6" ? Family::ipv6 : Family::ipv4;
       if (word != "access-list") continue;
-      bind_service(in.word(), family, PortSet::single(Port(which == "ssh" ? 22 : 23)), fmt::format("{} server", which));
+      bind_service(in.word(), family, PortSet::single(Port(which == "ssh" ? 22 : 23)),
+                   fmt::format("{} server", which));
       bound = true;
     }
     bound ? understood() : not_filtering();
+  }
+
+  /// "snmp-server community NAME [RO|RW] [SystemOwner] [IPv4 LIST]"
+  void community_line(Cursor& in) {
+    in.word(), in.word();
+    bool guarded = false;
+    while (!in.at_end()) {
+      const std::string_view word = in.word();
+      guarded =
+          guarded || !(word == "RO" || word == "RW" || word == "SystemOwner" || word == "SDROwner" || word == "v");
+    }
+    if (guarded) return draft_.in_part("who may ask by SNMP is not modelled");
+    not_filtering();
   }
 
   // --- Management plane protection ---
@@ -376,9 +481,9 @@ class XrReader {
       a.protocol = in.word();
       a.peers_only = in.word() == "peer";
       a.line = draft_.line;
-      const bool known = same_word(a.protocol, "all") || std::any_of(std::begin(kManaged), std::end(kManaged), [&a](const Managed& m) {
-                           return same_word(m.name, a.protocol);
-                         });
+      const bool known = same_word(a.protocol, "all") ||
+                         std::any_of(std::begin(kManaged), std::end(kManaged),
+                                     [&a](const Managed& m) { return same_word(m.name, a.protocol); });
       if (!known) return draft_.unread(fmt::format("'{}' is no management protocol", a.protocol));
       allowed_.push_back(std::move(a));
       return understood();

@@ -7,25 +7,25 @@ namespace demarc {
 namespace {
 
 constexpr NamedNumber kTcp[] = {
-    {"bgp", 179},    {"chargen", 19},   {"cmd", 514},   {"daytime", 13}, {"discard", 9},   {"domain", 53},
-    {"echo", 7},     {"exec", 512},     {"finger", 79}, {"ftp", 21},     {"ftp-data", 20}, {"gopher", 70},
+    {"bgp", 179},      {"chargen", 19}, {"cmd", 514},   {"daytime", 13}, {"discard", 9},   {"domain", 53},
+    {"echo", 7},       {"exec", 512},   {"finger", 79}, {"ftp", 21},     {"ftp-data", 20}, {"gopher", 70},
     {"hostname", 101}, {"http", 80},    {"https", 443}, {"ident", 113},  {"irc", 194},     {"klogin", 543},
-    {"kshell", 544}, {"ldp", 646},      {"login", 513}, {"lpd", 515},    {"nntp", 119},    {"pim-auto-rp", 496},
-    {"pop2", 109},   {"pop3", 110},     {"smtp", 25},   {"ssh", 22},     {"sunrpc", 111},  {"tacacs", 49},
-    {"talk", 517},   {"telnet", 23},    {"time", 37},   {"uucp", 540},   {"whois", 43},    {"www", 80},
+    {"kshell", 544},   {"ldp", 646},    {"login", 513}, {"lpd", 515},    {"nntp", 119},    {"pim-auto-rp", 496},
+    {"pop2", 109},     {"pop3", 110},   {"smtp", 25},   {"ssh", 22},     {"sunrpc", 111},  {"tacacs", 49},
+    {"talk", 517},     {"telnet", 23},  {"time", 37},   {"uucp", 540},   {"whois", 43},    {"www", 80},
 };
 constexpr NamedNumber kUdp[] = {
-    {"biff", 512},        {"bootpc", 68},      {"bootps", 67},      {"discard", 9},    {"dnsix", 195},
-    {"domain", 53},       {"echo", 7},         {"isakmp", 500},     {"ldp", 646},      {"mobile-ip", 434},
+    {"biff", 512},        {"bootpc", 68},       {"bootps", 67},      {"discard", 9},      {"dnsix", 195},
+    {"domain", 53},       {"echo", 7},          {"isakmp", 500},     {"ldp", 646},        {"mobile-ip", 434},
     {"nameserver", 42},   {"netbios-dgm", 138}, {"netbios-ns", 137}, {"netbios-ss", 139}, {"ntp", 123},
-    {"pim-auto-rp", 496}, {"rip", 520},        {"snmp", 161},       {"snmptrap", 162}, {"sunrpc", 111},
-    {"syslog", 514},      {"tacacs", 49},      {"talk", 517},       {"tftp", 69},      {"time", 37},
+    {"pim-auto-rp", 496}, {"rip", 520},         {"snmp", 161},       {"snmptrap", 162},   {"sunrpc", 111},
+    {"syslog", 514},      {"tacacs", 49},       {"talk", 517},       {"tftp", 69},        {"time", 37},
     {"who", 513},         {"xdmcp", 177},
 };
 constexpr NamedNumber kProtocols[] = {
-    {"ahp", 51}, {"eigrp", 88}, {"esp", 50}, {"gre", 47},  {"icmp", 1},   {"icmpv6", 58}, {"igmp", 2},  {"igrp", 9},
-    {"ipinip", 4}, {"ipv6icmp", 58}, {"nos", 94}, {"ospf", 89}, {"pcp", 108}, {"pim", 103}, {"sctp", 132}, {"tcp", 6},
-    {"udp", 17}, {"vrrp", 112},
+    {"ahp", 51},  {"eigrp", 88}, {"esp", 50},   {"gre", 47},      {"icmp", 1}, {"icmpv6", 58},
+    {"igmp", 2},  {"igrp", 9},   {"ipinip", 4}, {"ipv6icmp", 58}, {"nos", 94}, {"ospf", 89},
+    {"pcp", 108}, {"pim", 103},  {"sctp", 132}, {"tcp", 6},       {"udp", 17}, {"vrrp", 112},
 };
 constexpr NamedIcmp kIcmpv6[] = {
     {"address-unreachable", icmp_coded(1, 3)},

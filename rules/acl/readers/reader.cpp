@@ -45,10 +45,11 @@ Result<Device> read_configuration(const Source& source, std::optional<Dialect> d
     std::string names;
     for (const Dialect each : likely) names += fmt::format("{}{}", names.empty() ? "" : ", ", name(each));
     if (!dialect)
-      return file_failure(source.name(),
-                          alike ? fmt::format("this may be of several dialects alike: {}", names)
-                                : "this looks like no configuration that is read",
-                          alike ? "say which one with --dialect" : fmt::format("say what it is with --dialect: {}", names));
+      return file_failure(
+          source.name(),
+          alike ? fmt::format("this may be of several dialects alike: {}", names)
+                : "this looks like no configuration that is read",
+          alike ? "say which one with --dialect" : fmt::format("say what it is with --dialect: {}", names));
   }
   for (const DialectReader& reader : kReaders)
     if (reader.dialect == *dialect) return reader.read(source);

@@ -23,11 +23,13 @@ std::unexpected<Error> wrong(const Cursor& in, std::string what, std::string hin
   return std::unexpected(Error{in.last(), std::move(what), std::move(hint)});
 }
 
-/// Why something is not decided, said once.
+/// Why something is not decided, said once. Bounded: a line may hold a million reasons.
 class Reasons {
  public:
   void add(std::string_view why) {
-    if (why.empty() || text_.find(why) != std::string::npos) return;
+    constexpr std::size_t kTextMax = 400;
+    if (why.empty() || text_.size() > kTextMax || text_.find(why) != std::string::npos) return;
+    why = why.substr(0, kTextMax);
     if (!text_.empty()) text_ += ", ";
     text_ += why;
   }
@@ -124,14 +126,16 @@ Result<Place> place(Cursor& in, const AceDialect& dialect, ListForm form, const 
     if (!base || base->is_ipv4()) return wrong(in, fmt::format("'{}' is no IPv6 prefix", word));
     const std::optional<Address> wildcard = parse_address(in.peek());
     if (!wildcard || wildcard->is_ipv4()) {
-      if (!form.standard) return wrong(in, fmt::format("'{}' is no IPv6 prefix", word), "a single address is written 'host ADDRESS'");
+      if (!form.standard)
+        return wrong(in, fmt::format("'{}' is no IPv6 prefix", word), "a single address is written 'host ADDRESS'");
       result.addresses = AddressSet::single(*base);
       return result;
     }
     in.word();
     return masked6(*base, wildcard->number());
   }
-  const bool shown = form.standard && word.ends_with(',');  // "192.0.2.0, wildcard bits 0.0.0.255": show access-lists
+  const bool shown =
+      form.standard && word.ends_with(',');  // "192.0.2.0, wildcard bits 0.0.0.255": show access-lists
   if (shown) word.remove_suffix(1);
   const Address base = DEMARC_TRY(address(word, family, in));
   if (shown) in.word(), in.word();
@@ -241,7 +245,8 @@ struct Options {
 };
 
 bool is_option(std::string_view word, const AceDialect& dialect) {
-  return flag_bit(word) || find_option(word, dialect) != nullptr || word.starts_with('(') || word.starts_with('[') ||
+  return flag_bit(word) || find_option(word, dialect) != nullptr || word.starts_with('(') ||
+         word.starts_with('[') ||
          std::find(std::begin(kCommonOptions), std::end(kCommonOptions), word) != std::end(kCommonOptions);
 }
 
@@ -379,7 +384,8 @@ void add_matches(const Place& source, const Place& destination, Family family, c
 }
 
 /// An entry that names a source and nothing else.
-Result<void> read_standard(Cursor& in, const AceDialect& dialect, ListForm form, const Groups& groups, Entry& entry) {
+Result<void> read_standard(Cursor& in, const AceDialect& dialect, ListForm form, const Groups& groups,
+                           Entry& entry) {
   form.standard = true;
   Place source = DEMARC_TRY(place(in, dialect, form, groups));
   source.write_out();
@@ -406,12 +412,12 @@ bool names_a_source(std::string_view word, const AceDialect& dialect, Family fam
 /// What an entry says about protocol, ports and types.
 struct Services {
   std::vector<ServiceObject> known = {};
-  bool complete = true;           // the known ones are all
+  bool complete = true;                      // the known ones are all
   std::optional<ServiceObject> widest = {};  // where not: none of the others is outside of it
 };
 
-/// Ranges that the entry writes out of groups, if that is much; false: more than may be. A match that looks at ports
-/// has a second one beside it, for later fragments.
+/// Ranges that the entry writes out of groups, if that is much; false: more than may be. A match that looks at
+/// ports has a second one beside it, for later fragments.
 bool afford(const Groups& groups, const Services& services, const Place& source, const Place& destination) {
   const std::size_t ranges = 2 * (source.ranges() + destination.ranges() + 1) * services.known.size();
   if (groups.ranges_left == nullptr || ranges <= 16) return true;
@@ -436,7 +442,8 @@ std::optional<unsigned> netmask_length(const Address& mask) {
 }
 
 std::optional<std::uint64_t> matches_shown(std::string_view text) {
-  for (std::size_t at = text.find_first_of("(["); at != std::string_view::npos; at = text.find_first_of("([", at + 1)) {
+  for (std::size_t at = text.find_first_of("(["); at != std::string_view::npos;
+       at = text.find_first_of("([", at + 1)) {
     std::string_view inside = text.substr(at + 1);
     const bool word_first = inside.starts_with("match=") || inside.starts_with("match ");
     if (word_first) inside.remove_prefix(6);
@@ -593,7 +600,7 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
   const ProtocolSet written = named ? ProtocolSet::all() : services.known.front().protocols;
   const bool with_ports = !named && has_ports(written);
   const std::span<const NamedNumber> names = port_names(written, dialect.names);
-  const auto take = [&](const Ports& ports, PortSet ServiceObject::* which) {
+  const auto take = [&](const Ports& ports, PortSet ServiceObject::*which) {
     ServiceObject& one = services.known.front();
     one.*which = ports.set;
     if (ports.complete) {

@@ -31,6 +31,10 @@ std::string_view discovery_name(std::uint8_t type) {
 
 }  // namespace
 
+std::size_t weight(const Match& match) {
+  return 1 + (match.box.sources.ranges().size() + match.box.destinations.ranges().size()) / 8;
+}
+
 std::string interface_name(Cursor& in) {
   std::string name(in.word());
   // "interface Serial 0/0"; what follows a name with a number in it is something else ("point-to-point").
@@ -291,19 +295,26 @@ ListIndex RouterDraft::classifier(ListIndex classified, Action action, std::stri
   list.family = device_.lists[classified].family;
   list.at_end = Fallthrough::give_back;
   const List& from = device_.lists[classified];
-  if (from.entries.size() > classified_left_) {
+  std::size_t size = from.entries.size();
+  for (const Entry& e : from.entries) {
+    for (const Match& m : e.match) size += weight(m) - 1;
+    for (const Match& m : e.maybe) size += weight(m) - 1;
+  }
+  if (size > classified_left_) {
     Entry e;
     make_unknown(e, list.family, "the lists of its classes are too many");
     e.source_list = classified;
     e.line = e.line_last = number;
     list.entries.push_back(std::move(e));
   } else {
-    classified_left_ -= from.entries.size();
+    classified_left_ -= size;
     for (const Entry& each : from.entries) {
       Entry e = each;
       e.source_list = classified;
-      if (e.action == Action::permit) e.action = action;
-      else if (e.action == Action::deny) e.action = Action::give_back;
+      if (e.action == Action::permit)
+        e.action = action;
+      else if (e.action == Action::deny)
+        e.action = Action::give_back;
       list.entries.push_back(std::move(e));
     }
     if (from.at_end == Fallthrough::permit) {
@@ -357,7 +368,8 @@ void RouterDraft::bind_port_to_vlans(const Binding& b, const Stage& at_port) {
       (b.in ? stage.ingress : stage.egress).push_back(static_cast<InterfaceId>(i));
   }
   if (stage.ingress.empty() && stage.egress.empty()) return;
-  stage.lists = {perhaps(stage, fmt::format("only what crosses {} meets the list", device_.interfaces[b.interface].name))};
+  stage.lists = {
+      perhaps(stage, fmt::format("only what crosses {} meets the list", device_.interfaces[b.interface].name))};
   device_.stages.push_back(std::move(stage));
 }
 

@@ -48,7 +48,7 @@ struct ServiceBinding {
 /// Where a route leads, for `verify unicast`: what comes from there may come in there.
 struct Route {
   Prefix prefix = {};
-  std::string interface = {};          // empty: by the next hop's network
+  std::string interface = {};  // empty: by the next hop's network
   std::optional<Address> next_hop = {};
 };
 /// `ip verify unicast source reachable-via`.
@@ -72,7 +72,9 @@ class RouterDraft {
   Cursor cursor_at(std::uint32_t number) const { return Cursor(source_.name(), source_.line(number), number); }
   void mark(Understanding u, std::string why = {}) { ledger_.mark(line, u, std::move(why)); }
   /// For lines that are understood only when all are read.
-  void mark_at(std::uint32_t number, Understanding u, std::string why = {}) { ledger_.mark(number, u, std::move(why)); }
+  void mark_at(std::uint32_t number, Understanding u, std::string why = {}) {
+    ledger_.mark(number, u, std::move(why));
+  }
   /// The line may be about filtering, and we do not know what it says.
   void unread(std::string why, std::string hint = {});
   void unread(const Error& error);
@@ -90,7 +92,8 @@ class RouterDraft {
   ListIndex open_list(std::string_view name, Family family);
   std::optional<ListIndex> find_list(std::string_view name, Family family) const;
   /// Reads the rest of the line, which begins at the entry's action, into the list.
-  void read_entry(Cursor& in, ListIndex list, ListForm form, std::optional<std::uint64_t> sequence, bool shown = false);
+  void read_entry(Cursor& in, ListIndex list, ListForm form, std::optional<std::uint64_t> sequence,
+                  bool shown = false);
   /// Entries stand in the order of their numbers; without one, at the end, ten behind the last. `shown`: where the
   /// number is taken, this is the same entry with its counter.
   void place(ListIndex list, Entry entry, std::optional<std::uint64_t> sequence, bool shown = false);
@@ -126,8 +129,9 @@ class RouterDraft {
   ListIndex bound(std::string_view name, Family family, std::uint32_t number, Missing undefined);
   /// One of several lists guards a service, and which one is not known for a packet (terminal lines, communities):
   /// what all of them permit is permitted, what none does is not. `unguarded`: it may also be none of them.
-  void guard(const std::map<std::string, std::uint32_t>& lists, bool unguarded, Family family, std::string_view what,
-             Protocol protocol, const PortSet& ports, std::string_view why, Missing undefined);
+  void guard(const std::map<std::string, std::uint32_t>& lists, bool unguarded, Family family,
+             std::string_view what, Protocol protocol, const PortSet& ports, std::string_view why,
+             Missing undefined);
   /// A list that sends what `classified` permits to `action` and gives the rest back. Bounded: past that, it may do
   /// anything.
   ListIndex classifier(ListIndex classified, Action action, std::string name, std::uint32_t number);
@@ -176,6 +180,9 @@ class RouterDraft {
   std::size_t ranges_left_ = kEntryRangesMax;
   std::size_t classified_left_ = 200'000;  // entries that classifiers may copy
 };
+
+/// How much a match takes up, next to one without groups.
+std::size_t weight(const Match& match);
 
 /// Short names of interface kinds as shown ("Gi0/1") are not resolved; a blank in the name is dropped ("Serial 0").
 std::string interface_name(Cursor& in);

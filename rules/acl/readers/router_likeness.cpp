@@ -112,14 +112,11 @@ constexpr Sign kSigns[] = {
 
 /// Signs that the text is another dialect's altogether.
 constexpr Sign kOthers[] = {
-    {Where::margin, "ASA Version", 1, 1, 1, 1},  {Where::margin, "PIX Version", 1, 1, 1, 1},
-    {Where::margin, "nameif ", 1, 1, 1, 1},      {Where::indented, "nameif ", 1, 1, 1, 1},
-    {Where::indented, "security-level ", 1, 1, 1, 1},
-    {Where::margin, "same-security-traffic ", 1, 1, 1, 1},
-    {Where::margin, "object network ", 1, 1, 1, 1},
-    {Where::margin, "object service ", 1, 1, 1, 1},
-    {Where::indented, "network-object ", 1, 1, 1, 1},
-    {Where::indented, "service-object ", 1, 1, 1, 1},
+    {Where::margin, "ASA Version", 1, 1, 1, 1},       {Where::margin, "PIX Version", 1, 1, 1, 1},
+    {Where::margin, "nameif ", 1, 1, 1, 1},           {Where::indented, "nameif ", 1, 1, 1, 1},
+    {Where::indented, "security-level ", 1, 1, 1, 1}, {Where::margin, "same-security-traffic ", 1, 1, 1, 1},
+    {Where::margin, "object network ", 1, 1, 1, 1},   {Where::margin, "object service ", 1, 1, 1, 1},
+    {Where::indented, "network-object ", 1, 1, 1, 1}, {Where::indented, "service-object ", 1, 1, 1, 1},
     {Where::indented, "port-object ", 1, 1, 1, 1},
 };
 
@@ -167,19 +164,23 @@ class Shapes {
       std::string_view kind = third;
       if (kind == "line") word(rest), kind = word(rest);
       if (kind == "extended" || kind == "ethertype" || kind == "webtype" || (kind == "standard")) return false;
-      if (decimal(second, 2699)) numbered_ = true;
-      else if (kind == "permit" || kind == "deny") return false;
+      if (decimal(second, 2699))
+        numbered_ = true;
+      else if (kind == "permit" || kind == "deny")
+        return false;
     }
     if (margin && first == "access-group" && !line.empty()) return false;
     if (margin && first == "ip" && second == "access-list" && third != "standard" && third != "extended" &&
         word(rest).empty())
       named_ = true;
     if (margin && first == "version") {
-      old_version_ = old_version_ || (second.find('(') == std::string_view::npos && decimal(second.substr(0, 2), 99));
+      old_version_ =
+          old_version_ || (second.find('(') == std::string_view::npos && decimal(second.substr(0, 2), 99));
       nexus_version_ = nexus_version_ || second.find('(') != std::string_view::npos;
     }
     const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
-    if (!margin && family_ != 0 && decimal(first, 0xFFFFFFFF) && (second == "permit" || second == "deny" || second == "remark")) {
+    if (!margin && family_ != 0 && decimal(first, 0xFFFFFFFF) &&
+        (second == "permit" || second == "deny" || second == "remark")) {
       if (indent == 1) (family_ == 6 ? one6_ : one_) = true;
       if (indent == 2) two_ = true;
       if (indent == 3) three_ = true;

@@ -51,7 +51,8 @@ void RouterDraft::read_reverse_path(Cursor& in, std::size_t interface, Family fa
 }
 
 /// The sources whose best route leads out of the interface (or anywhere), by the routes that are written.
-AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family, bool allow_default, bool any) const {
+AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family, bool allow_default,
+                                           bool any) const {
   struct Way {
     Prefix prefix;
     bool here;
@@ -92,8 +93,8 @@ AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family,
 
 void RouterDraft::add_reverse_path(const ReversePathCheck& c, Missing undefined) {
   const AddressSet whole{Prefix::containing(c.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-  const bool certain =
-      !dynamic_routes_ && !too_many_routes_ && device_.interfaces.size() <= kRoutesMax && c.interface < kInterfacesMax;
+  const bool certain = !dynamic_routes_ && !too_many_routes_ && device_.interfaces.size() <= kRoutesMax &&
+                       c.interface < kInterfacesMax;
   if (certain)
     ledger_.mark(c.line, Understanding::understood);
   else

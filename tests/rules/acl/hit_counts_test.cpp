@@ -12,16 +12,18 @@ Device read(const char* file, std::string text, Dialect dialect = Dialect::cisco
 }
 
 TEST_CASE("counters are laid over entries by what they say, whatever their numbers") {
-  Device d = read("edge.cfg",
-                  "ip access-list extended L\n permit tcp any host 192.0.2.10 eq 443\n deny tcp any any eq 25\n"
-                  " permit tcp any any established\n deny ip any any log\naccess-list 10 permit 192.0.2.0 0.0.0.63\n"
-                  "access-list 10 permit 198.51.100.1\n");
-  const Device shown = read("show.txt",
-                            "Standard IP access list 10\n    20 permit 198.51.100.1 (4 matches)\n"
-                            "    10 permit 192.0.2.0, wildcard bits 0.0.0.63 (3 matches)\n"
-                            "Extended IP access list L\n    10 permit tcp any host 192.0.2.10 eq 443 (1204 matches)\n"
-                            "    20 deny tcp any any eq smtp\n    30 permit tcp any any established (17 matches)\n"
-                            "    40 deny ip any any log (9 matches)\n");
+  Device d =
+      read("edge.cfg",
+           "ip access-list extended L\n permit tcp any host 192.0.2.10 eq 443\n deny tcp any any eq 25\n"
+           " permit tcp any any established\n deny ip any any log\naccess-list 10 permit 192.0.2.0 0.0.0.63\n"
+           "access-list 10 permit 198.51.100.1\n");
+  const Device shown =
+      read("show.txt",
+           "Standard IP access list 10\n    20 permit 198.51.100.1 (4 matches)\n"
+           "    10 permit 192.0.2.0, wildcard bits 0.0.0.63 (3 matches)\n"
+           "Extended IP access list L\n    10 permit tcp any host 192.0.2.10 eq 443 (1204 matches)\n"
+           "    20 deny tcp any any eq smtp\n    30 permit tcp any any established (17 matches)\n"
+           "    40 deny ip any any log (9 matches)\n");
   const HitCounts counts = apply_hit_counts(d, shown);
   CHECK(counts.entries_counted == 6);
   CHECK(counts.complete());
@@ -74,7 +76,8 @@ TEST_CASE("groups are names in the output, and entries that name them are told a
 }
 
 TEST_CASE("a list that keeps no counters has not matched nothing") {
-  Device d = read("n9k.cfg", "ip access-list L\n  10 permit tcp any any eq 443\nip access-list M\n  10 permit ip any any\n",
+  Device d = read("n9k.cfg",
+                  "ip access-list L\n  10 permit tcp any any eq 443\nip access-list M\n  10 permit ip any any\n",
                   Dialect::cisco_nxos);
   const Device shown = read("show.txt",
                             "IP access list L\n        10 permit tcp any any eq 443 \nIP access list M\n"
@@ -92,13 +95,15 @@ TEST_CASE("a list that keeps no counters has not matched nothing") {
 TEST_CASE("counters that shrink were reset in between") {
   Device d = read("edge.cfg", "access-list 110 permit ip any any\n");
   const auto shown = [](int n) {
-    return read("show.txt", "Extended IP access list 110\n    10 permit ip any any (" + std::to_string(n) + " matches)\n");
+    return read("show.txt",
+                "Extended IP access list 110\n    10 permit ip any any (" + std::to_string(n) + " matches)\n");
   };
   CHECK(apply_hit_counts(d, shown(50)).lists_reset == 0);
   CHECK(apply_hit_counts(d, shown(60)).lists_reset == 0);
   CHECK(apply_hit_counts(d, shown(7)).lists_reset == 1);
   CHECK(d.lists[0].entries[0].packets == 7);
-  CHECK(d.diagnostics.all().back().error.what == "counters of 110 are smaller than before: they were reset in between");
+  CHECK(d.diagnostics.all().back().error.what ==
+        "counters of 110 are smaller than before: they were reset in between");
 }
 
 }  // namespace

@@ -85,8 +85,10 @@ TEST_CASE("EOS: an entry matches what EOS says it matches") {
       {"permit tcp any any syn", ack, "deny 3"},
       {"permit ip any any tracked", packet(kOut, kWeb, Protocol::tcp, 80), "undetermined 2"},
       {"permit tcp any any eq bgp ttl eq 255", packet(kOut, kWeb, Protocol::tcp, 179), "undetermined 2"},
-      {"permit tcp any any eq www [match 12 packets, 0:01:02 ago]", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
-      {"permit tcp any any eq www log [match 12, 11 days, 0:01:02 ago]", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
+      {"permit tcp any any eq www [match 12 packets, 0:01:02 ago]", packet(kOut, kWeb, Protocol::tcp, 80),
+       "permit 2"},
+      {"permit tcp any any eq www log [match 12, 11 days, 0:01:02 ago]", packet(kOut, kWeb, Protocol::tcp, 80),
+       "permit 2"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.entry);

@@ -11,7 +11,8 @@ const char *const kOut = "198.51.100.7", *const kWeb = "192.0.2.10";
 const std::string kInterfaces =
     "interface Gi0\n ip address 203.0.113.1 255.255.255.248\ninterface Gi1\n ip address 192.0.2.1 255.255.255.0\n";
 
-ConcretePacket reply(const char* from, const char* to, Protocol protocol, std::uint16_t from_port, std::uint16_t to_port) {
+ConcretePacket reply(const char* from, const char* to, Protocol protocol, std::uint16_t from_port,
+                     std::uint16_t to_port) {
   ConcretePacket p = packet(from, to, protocol, to_port, from_port);
   p.context.state = ConnectionState::established;
   p.context.flags = protocol == Protocol::tcp ? tcp_flag::ack : std::uint8_t{0};
@@ -99,12 +100,14 @@ TEST_CASE("IOS: ip inspect opens lists for replies") {
 
 const std::string kZones =
     "zone security IN\nzone security OUT\nclass-map type inspect match-any WEB\n match protocol http\n"
-    " match protocol https\nclass-map type inspect match-all MAIL\n match access-group name MX\n match protocol smtp\n"
+    " match protocol https\nclass-map type inspect match-all MAIL\n match access-group name MX\n match protocol "
+    "smtp\n"
     "class-map type inspect match-any DNS\n match access-group 120\n"
     "policy-map type inspect P\n class type inspect WEB\n  inspect\n class type inspect MAIL\n  drop log\n"
     " class type inspect DNS\n  inspect\n class class-default\n  drop\n"
     "zone-pair security IN-OUT source IN destination OUT\n service-policy type inspect P\n"
-    "ip access-list extended MX\n permit ip host 192.0.2.25 any\naccess-list 120 deny udp host 192.0.2.66 any eq 53\n"
+    "ip access-list extended MX\n permit ip host 192.0.2.25 any\naccess-list 120 deny udp host 192.0.2.66 any eq "
+    "53\n"
     "access-list 120 permit udp any any eq 53\n"
     "interface Gi0\n ip address 203.0.113.1 255.255.255.248\n zone-member security OUT\n"
     "interface Gi1\n ip address 192.0.2.1 255.255.255.0\n zone-member security IN\n"
@@ -134,9 +137,10 @@ TEST_CASE("IOS: between zones only what a pair's policy passes") {
 }
 
 TEST_CASE("IOS: a pair with self guards the router") {
-  const Device d = read(kZones +
-                        "policy-map type inspect ME\n class type inspect WEB\n  pass\n"
-                        "zone-pair security OUT-SELF source OUT destination self\n service-policy type inspect ME\n");
+  const Device d =
+      read(kZones +
+           "policy-map type inspect ME\n class type inspect WEB\n  pass\n"
+           "zone-pair security OUT-SELF source OUT destination self\n service-policy type inspect ME\n");
   const auto to_router = [&](std::uint16_t port, const char* at) {
     return through(d, packet(kOut, "203.0.113.1", Protocol::tcp, port), at, at, Way::to_device);
   };
@@ -156,7 +160,8 @@ TEST_CASE("IOS: what a class asks for and is not known is left open") {
 
 TEST_CASE("IOS: sources that routing does not expect are dropped") {
   const std::string text =
-      "interface Gi0\n ip address 203.0.113.1 255.255.255.248\n ip verify unicast source reachable-via rx allow-default\n"
+      "interface Gi0\n ip address 203.0.113.1 255.255.255.248\n ip verify unicast source reachable-via rx "
+      "allow-default\n"
       "interface Gi1\n ip address 192.0.2.1 255.255.255.0\n ip verify unicast source reachable-via rx\n";
   const std::string route = "ip route 0.0.0.0 0.0.0.0 203.0.113.2\n";
   const auto fate = [](const Device& d, const char* from, const char* in, const char* out) {
@@ -177,7 +182,8 @@ TEST_CASE("IOS: sources that routing does not expect are dropped") {
 }
 
 TEST_CASE("IOS: terminal lines with other lists leave open which one decides") {
-  const std::string lists = kInterfaces + "access-list 10 permit 192.0.2.0 0.0.0.255\naccess-list 11 permit 198.51.100.7\n";
+  const std::string lists =
+      kInterfaces + "access-list 10 permit 192.0.2.0 0.0.0.255\naccess-list 11 permit 198.51.100.7\n";
   const auto login = [&](const std::string& lines, const char* from) {
     return through(read(lists + lines), packet(from, "192.0.2.1", Protocol::tcp, 22), "Gi1", "Gi1", Way::to_device);
   };
@@ -188,14 +194,16 @@ TEST_CASE("IOS: terminal lines with other lists leave open which one decides") {
   CHECK(login("line vty 0 4\n access-class 10 in\nline vty 5 15\n login\n", kOut) == "undetermined");
   CHECK(login("line vty 0 4\n access-class 10 in\nline vty 5 15\n transport input none\n", kOut) == "deny");
   CHECK(login("line vty 0 4\n access-class 10 in\nline vty 5 15\n login\n", "203.0.113.5") == "undetermined");
-  CHECK(through(read(lists + "ip http access-class 10\n"), packet(kOut, "192.0.2.1", Protocol::tcp, 443), "Gi1", "Gi1",
-                Way::to_device) == "deny");
+  CHECK(through(read(lists + "ip http access-class 10\n"), packet(kOut, "192.0.2.1", Protocol::tcp, 443), "Gi1",
+                "Gi1", Way::to_device) == "deny");
 }
 
 TEST_CASE("IOS: what several communities' lists permit alike is certain") {
-  const std::string lists = kInterfaces + "access-list 10 permit 192.0.2.0 0.0.0.255\naccess-list 11 permit 192.0.2.9\n";
+  const std::string lists =
+      kInterfaces + "access-list 10 permit 192.0.2.0 0.0.0.255\naccess-list 11 permit 192.0.2.9\n";
   const auto ask = [&](const std::string& lines, const char* from) {
-    return through(read(lists + lines), packet(from, "192.0.2.1", Protocol::udp, 161), "Gi1", "Gi1", Way::to_device);
+    return through(read(lists + lines), packet(from, "192.0.2.1", Protocol::udp, 161), "Gi1", "Gi1",
+                   Way::to_device);
   };
   const std::string one = "snmp-server community S view V RO 10\n";
   CHECK(ask(one, "192.0.2.8") == "permit");
@@ -208,10 +216,10 @@ TEST_CASE("IOS: what several communities' lists permit alike is certain") {
 
 TEST_CASE("IOS: groups in groups, however deep, and in circles") {
   std::string text = "ip access-list extended L\n permit ip object-group G0 any\n permit ip object-group C1 any\n";
-  for (int i = 0; i < 2000; ++i)
-    text += fmt::format("object-group network G{}\n group-object G{}\n", i, i + 1);
+  for (int i = 0; i < 2000; ++i) text += fmt::format("object-group network G{}\n group-object G{}\n", i, i + 1);
   text += "object-group network G2000\n host 192.0.2.10\n";
-  text += "object-group network C1\n group-object C2\n host 192.0.2.20\nobject-group network C2\n group-object C1\n";
+  text +=
+      "object-group network C1\n group-object C2\n host 192.0.2.20\nobject-group network C2\n group-object C1\n";
   const Device d = read(text);
   CHECK(decide(d, "L", packet(kWeb, kOut, Protocol::tcp, 80)) == "permit 2");
   CHECK(decide(d, "L", packet("192.0.2.20", kOut, Protocol::tcp, 80)) == "permit 3");
@@ -222,7 +230,8 @@ TEST_CASE("IOS: groups in groups, however deep, and in circles") {
 TEST_CASE("IOS: what a banner says is no configuration, and a counter behind log is one") {
   const Device d = read(
       "banner motd ^C\naccess-list 110 permit ip any any\ninterface Gi9\n^C\nip access-list extended L\n"
-      " permit tcp any any eq 443 log (12 matches)\n permit udp any any eq 53 time-range NIGHT (active) (3 matches)\n");
+      " permit tcp any any eq 443 log (12 matches)\n permit udp any any eq 53 time-range NIGHT (active) (3 "
+      "matches)\n");
   CHECK(d.lists.size() == 1);
   CHECK(d.interfaces.empty());
   CHECK(d.lists[0].entries[0].packets == 12);
@@ -234,12 +243,14 @@ TEST_CASE("IOS: cut and mutated") {
   survives_cuts_and_mutations(
       Dialect::cisco_ios,
       kZones +
-          "object-group network SERVERS\n host 192.0.2.10\n group-object MORE\nobject-group service WEB2\n tcp eq 443\n"
+          "object-group network SERVERS\n host 192.0.2.10\n group-object MORE\nobject-group service WEB2\n tcp eq "
+          "443\n"
           "ip access-list extended OUT\n 10 permit object-group WEB2 any object-group SERVERS log (3 matches)\n"
           " 20 permit tcp any any match-all +syn -ack reflect R timeout 60\n 30 evaluate R\n"
           "ipv6 access-list V6\n sequence 10 permit tcp any host 2001:DB8::1 eq 443\n"
           "ip inspect name FW tcp\ninterface Gi4\n ip access-group OUT out\n ip inspect FW in\n ip nat inside\n"
-          " ip verify unicast source reachable-via any 120\nip nat inside source static tcp 192.0.2.10 443 203.0.113.3 443\n"
+          " ip verify unicast source reachable-via any 120\nip nat inside source static tcp 192.0.2.10 443 "
+          "203.0.113.3 443\n"
           "line vty 0 4\n access-class 120 in\nbanner motd ^C\nhi\n^C\n");
 }
 

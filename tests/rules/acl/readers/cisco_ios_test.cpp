@@ -127,7 +127,8 @@ TEST_CASE("what is not defined is not decided, and a time range neither") {
       " permit tcp any any eq 443\n");
   CHECK(d.coverage.in_part == 2);
   CHECK(decide(d, "L", packet("198.51.100.7", "192.0.2.10", Protocol::tcp, 22)) == "undetermined 2");
-  CHECK(decide(d, "L", packet("198.51.100.7", "192.0.2.10", Protocol::tcp, 25)) == "deny 2");  // by line 2 or by the end
+  CHECK(decide(d, "L", packet("198.51.100.7", "192.0.2.10", Protocol::tcp, 25)) ==
+        "deny 2");  // by line 2 or by the end
   CHECK(d.lists[0].entries[1].undecided == "time-range NIGHT");
 }
 

@@ -125,10 +125,13 @@ TEST_CASE("NX-OS: a whole configuration decides as the switch does") {
 
   // The map of the VLAN drops in both directions, outside of the router's lists.
   CHECK(through(d, packet(kWeb, kOut, Protocol::udp, 1434), "Vlan10", "Ethernet1/1") == "deny");
-  CHECK(through(d, packet(kWeb, kOut, Protocol::udp, 53), "Vlan10", "Ethernet1/1") == "undetermined");  // a port's list
-  CHECK(through(d, packet("2001:db8::1", "2001:db8::2", Protocol::udp, 53), "Vlan10", "Ethernet1/1") == "undetermined");
+  CHECK(through(d, packet(kWeb, kOut, Protocol::udp, 53), "Vlan10", "Ethernet1/1") ==
+        "undetermined");  // a port's list
+  CHECK(through(d, packet("2001:db8::1", "2001:db8::2", Protocol::udp, 53), "Vlan10", "Ethernet1/1") ==
+        "undetermined");
   CHECK(through(d, packet(kOut, "203.0.113.1", Protocol::tcp, 22), "mgmt0", "mgmt0", Way::to_device) == "deny");
-  CHECK(through(d, packet("192.0.2.9", "192.0.2.1", Protocol::tcp, 22), "mgmt0", "mgmt0", Way::to_device) == "permit");
+  CHECK(through(d, packet("192.0.2.9", "192.0.2.1", Protocol::tcp, 22), "mgmt0", "mgmt0", Way::to_device) ==
+        "permit");
   REQUIRE(d.diagnostics.all().size() == 1);
   CHECK(d.diagnostics.all()[0].error.what == "access list GONE is applied and not defined: it permits everything");
 }
@@ -158,7 +161,8 @@ TEST_CASE("NX-OS: show access-lists has counters") {
 
 TEST_CASE("NX-OS: what is not known is said, and decides nothing") {
   const Device d = read(
-      "ip access-list L\n  10 deny tcp any any eq smpt\n  20 permit ip any addrgroup NOBODY\n  30 permit ip any any\n"
+      "ip access-list L\n  10 deny tcp any any eq smpt\n  20 permit ip any addrgroup NOBODY\n  30 permit ip any "
+      "any\n"
       "ip access-list EMPTY\n");
   CHECK(d.coverage.not_understood == 1);
   REQUIRE(d.diagnostics.all().size() == 1);

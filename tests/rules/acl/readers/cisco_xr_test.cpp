@@ -124,8 +124,8 @@ TEST_CASE("IOS-XR: a whole configuration decides as the router does") {
   CHECK(in(kOut, "192.0.2.33", 8010) == "permit");  // a group in a group
   CHECK(in(kOut, "192.0.2.21", 80) == "permit");
   CHECK(in(kOut, "192.0.2.23", 80) == "deny");
-  CHECK(in("198.51.100.66", kWeb, 80) == "deny");    // by the common list
-  CHECK(in("203.0.113.3", kWeb, 25) == "permit");    // and sent another way
+  CHECK(in("198.51.100.66", kWeb, 80) == "deny");  // by the common list
+  CHECK(in("203.0.113.3", kWeb, 25) == "permit");  // and sent another way
   CHECK(decide(d, "V6", icmp("2001:db8:1::1", "2001:db8:d::12", 135, 0)) == "permit 0");
   CHECK(decide(d, "V6", icmp("2001:db8:1::1", "2001:db8:d::12", 133, 0)) == "deny end");
 
