@@ -296,9 +296,9 @@ ListIndex RouterDraft::classifier(ListIndex classified, Action action, std::stri
   list.at_end = Fallthrough::give_back;
   const List& from = device_.lists[classified];
   std::size_t size = from.entries.size();
-  for (const Entry& e : from.entries) {
-    for (const Match& m : e.match) size += weight(m) - 1;
-    for (const Match& m : e.maybe) size += weight(m) - 1;
+  for (auto e = from.entries.begin(); e != from.entries.end() && size <= classified_left_; ++e) {
+    for (const Match& m : e->match) size += weight(m) - 1;
+    for (const Match& m : e->maybe) size += weight(m) - 1;
   }
   if (size > classified_left_) {
     Entry e;
