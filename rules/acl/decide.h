@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,11 +47,15 @@ struct FilterDecision {
 class Decider {
  public:
   explicit Decider(const Device& device);
+  Decider(Decider&&) noexcept;
+  ~Decider();
   /// May throw SpaceExhausted where fields are left open.
   FilterDecision decide(const PacketQuestion& question);
 
  private:
+  class Lists;  // what is known of the device's lists from earlier questions
   const Device& device_;
+  std::unique_ptr<Lists> lists_;
 };
 
 }  // namespace demarc

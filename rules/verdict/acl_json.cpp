@@ -102,6 +102,7 @@ std::string acl_check_json(std::span<const CheckedDevice> devices) {
         if (r.otherwise) json.field("otherwise", true);
         if (r.duplicate) json.field("duplicate", true);
         if (r.matches_nothing) json.field("matches_nothing", true);
+        if (r.but_later_fragments) json.field("but_later_fragments", true);
         if (!e.undecided.empty()) json.field("undecided", e.undecided);
         if (e.packets) json.field("packets", *e.packets);
         if (r.sample) json.field("sample", to_string(r.sample->packet));
