@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -181,9 +182,11 @@ bool counts(const List& list) {
                      [](const Entry& e) { return e.packets.has_value(); });
 }
 
-/// A list that readers put together from others has no place in the output.
+/// What readers put together beside the written lists (zone pairs, terminal lines) has a name of several words, and
+/// no place in the output.
 bool is_written(const List& list) {
-  return list.defined && std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) {
+  return list.defined && list.name.find(' ') == std::string::npos &&
+         std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) {
            return e.line != 0 && e.source_list == kNoList && e.action != Action::jump && e.action != Action::go_to;
          });
 }
@@ -254,8 +257,11 @@ HitCounts apply_hit_counts(Device& configured, const Device& shown) {
                                      fmt::format("the configuration does not have this entry of {}", list.name));
     }
   }
+  std::set<std::string_view> implied;  // the control plane's list on EOS is there without being written
+  for (const List& list : configured.lists)
+    if (!is_written(list)) implied.insert(list.name);
   for (std::size_t i = 0; i < shown.lists.size(); ++i) {
-    if (!is_written(shown.lists[i]) || used[i]) continue;
+    if (!is_written(shown.lists[i]) || used[i] || implied.contains(shown.lists[i].name)) continue;
     ++result.lists_unknown;
     configured.diagnostics.warning(place(shown, shown.lists[i].line),
                                    fmt::format("the configuration does not have a list {}", shown.lists[i].name));

@@ -330,6 +330,7 @@ class EosReader {
     if (first == "switchport") return switchport_line(in);
     if (first == "traffic-policy") return policies_.bind(in, interface_);
     if (first == "service-policy") return draft_.in_part("what this policy drops by class or rate is not modelled");
+    if (first == "vrf") draft_.several_tables();
     if (first != "ip" && first != "ipv6") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();

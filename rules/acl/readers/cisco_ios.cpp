@@ -493,9 +493,11 @@ class IosReader {
             draft_.interface(interface_).addresses.push_back(*a);
       return not_filtering();
     }
+    if (first == "vrf") draft_.several_tables();
     if (first != "ip" && first != "ipv6") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();
+    if (what == "vrf") draft_.several_tables();
     if (what == "address") return draft_.read_address(in, interface_);
     if (what == "access-group" || what == "traffic-filter") return binding_line(in, family);
     if (what == "inspect") return inspect_.interface_inspect(in, interface_);

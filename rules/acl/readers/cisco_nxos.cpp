@@ -503,7 +503,7 @@ class NxosReader {
       return understood();
     }
     if (first == "switchport") return switchport_line(in);
-    if (first == "hsrp" || first == "vrrp") return not_filtering();
+    if (first == "vrf") draft_.several_tables();
     if (first != "ip" && first != "ipv6") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();

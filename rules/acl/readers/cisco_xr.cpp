@@ -365,6 +365,7 @@ class XrReader {
         return draft_.in_part("what this policy drops by class is not modelled");
       return not_filtering();
     }
+    if (first == "vrf") draft_.several_tables();
     if (first != "ipv4" && first != "ipv6") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();
@@ -513,7 +514,7 @@ class XrReader {
   void management_stage() {
     if (allowed_.empty()) return;
     List list;
-    list.name = "management-plane";
+    list.name = "control-plane management-plane";
     list.line = management_plane_;
     list.at_end = Fallthrough::permit;
     std::set<std::size_t> named;

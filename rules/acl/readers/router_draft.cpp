@@ -236,8 +236,10 @@ void RouterDraft::read_address(Cursor& in, std::size_t index) {
       if (!length) return unread("the netmask is missing, or its ones are not in front");
       add_address(index, *a, *length);
     }
+  } else if (word == "dhcp" || word == "negotiated" || word == "autoconfig") {
+    dynamic_routes_ = true;  // neither the address nor the default route that comes with it are known here
   }
-  mark(Understanding::understood);  // dhcp, negotiated, autoconfig: the address is not known here
+  mark(Understanding::understood);
 }
 
 void RouterDraft::carries(std::size_t port, std::string_view vlans) {

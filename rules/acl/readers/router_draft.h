@@ -118,7 +118,9 @@ class RouterDraft {
   /// "reachable-via rx|any [allow-default] [LIST]", behind `verify unicast source`; "reverse-path [LIST]".
   void read_reverse_path(Cursor& in, std::size_t interface, Family family);
   void add_route(Route route);
+  /// What is routed where cannot be told from the text: a routing protocol runs, or there are several tables.
   void routes_by_protocol() { dynamic_routes_ = true; }
+  void several_tables() { dynamic_routes_ = true; }
 
   // --- At the end ---
   /// Groups are resolved and lists put in order, with what is implied at their ends. After this, no more entries.
@@ -161,6 +163,7 @@ class RouterDraft {
   void bind_port_to_vlans(const Binding& binding, const Stage& at_port);
   /// The lists, which only some of the packets meet.
   ListIndex perhaps(const Stage& stage, std::string why);
+  bool routes_known() const;
   AddressSet expected_by_routes(std::size_t interface, Family family, bool allow_default, bool any) const;
 
   const Source& source_;

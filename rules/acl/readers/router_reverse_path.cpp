@@ -50,6 +50,19 @@ void RouterDraft::read_reverse_path(Cursor& in, std::size_t interface, Family fa
   there->second = std::move(check);
 }
 
+/// The table is what is written: every next hop is at hand, and nothing else adds routes.
+bool RouterDraft::routes_known() const {
+  if (dynamic_routes_ || too_many_routes_ || device_.interfaces.size() > kRoutesMax) return false;
+  std::vector<Prefix> connected;
+  for (const Interface& i : device_.interfaces)
+    connected.insert(connected.end(), i.networks.begin(), i.networks.end());
+  const AddressSet reached = AddressSet::of(connected);
+  return std::all_of(routes_.begin(), routes_.end(), [&](const Route& r) {
+    if (r.next_hop) return reached.contains(*r.next_hop);
+    return r.interface == "Null0" || find_interface(r.interface).has_value();
+  });
+}
+
 /// The sources whose best route leads out of the interface (or anywhere), by the routes that are written.
 AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family, bool allow_default,
                                            bool any) const {
@@ -93,8 +106,7 @@ AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family,
 
 void RouterDraft::add_reverse_path(const ReversePathCheck& c, Missing undefined) {
   const AddressSet whole{Prefix::containing(c.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-  const bool certain = !dynamic_routes_ && !too_many_routes_ && device_.interfaces.size() <= kRoutesMax &&
-                       c.interface < kInterfacesMax;
+  const bool certain = c.interface < kInterfacesMax && routes_known();
   if (certain)
     ledger_.mark(c.line, Understanding::understood);
   else

@@ -92,6 +92,28 @@ TEST_CASE("a list that keeps no counters has not matched nothing") {
   CHECK(d.diagnostics.all()[0].error.what == "no counters are kept for L");
 }
 
+TEST_CASE("what readers add to the written lists is not looked for in the output") {
+  Device xr = read("xr.cfg",
+                   "ipv4 access-list L\n 10 permit ipv4 any any\n!\ncontrol-plane\n management-plane\n  inband\n"
+                   "   interface all\n    allow SSH\n",
+                   Dialect::cisco_xr);
+  CHECK(apply_hit_counts(
+            xr, read("show.txt", "ipv4 access-list L\n 10 permit ipv4 any any (8 matches)\n", Dialect::cisco_xr))
+            .complete());
+  CHECK(xr.lists[0].entries[0].packets == 8);
+  Device eos =
+      read("leaf.cfg", "ip access-list L\n   10 permit ip any any\ninterface Ethernet1\n   no switchport\n",
+           Dialect::arista_eos);
+  const HitCounts counts = apply_hit_counts(
+      eos, read("show.txt",
+                "IP Access List default-control-plane-acl [readonly]\n        10 permit icmp any any\n"
+                "IP Access List L\n        counters per-entry\n        10 permit ip any any [match 3 packets, "
+                "0:00:01 ago]\n",
+                Dialect::arista_eos));
+  CHECK(counts.complete());
+  CHECK(counts.entries_counted == 1);
+}
+
 TEST_CASE("counters that shrink were reset in between") {
   Device d = read("edge.cfg", "access-list 110 permit ip any any\n");
   const auto shown = [](int n) {

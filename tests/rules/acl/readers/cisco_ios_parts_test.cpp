@@ -173,6 +173,10 @@ TEST_CASE("IOS: sources that routing does not expect are dropped") {
   CHECK(fate(d, "192.0.2.9", "Gi0", "Gi1") == "deny");  // it lives elsewhere
   CHECK(fate(d, "192.0.2.9", "Gi1", "Gi0") == "permit");
   CHECK(fate(d, kOut, "Gi1", "Gi0") == "deny");
+  // A next hop that is not at hand, or an interface of another table: routes are not known.
+  CHECK(fate(read(text + route + "ip route 198.51.100.0 255.255.255.0 10.9.9.9\n"), kOut, "Gi1", "Gi0") ==
+        "undetermined");
+  CHECK(fate(read(text + " vrf forwarding BLUE\n" + route), kOut, "Gi1", "Gi0") == "undetermined");
   // With a routing protocol, only what is connected is certain.
   const Device e = read(text + route + "router ospf 1\n network 0.0.0.0 255.255.255.255 area 0\n");
   CHECK(e.coverage.in_part == 2);
