@@ -402,7 +402,8 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         all.mixed = all.mixed || here.mixed;
       }
       const bool passes = here.permit || here.on || passes_by;
-      if (here.permit) last_permit = here.permit;
+      // A line that permits says more than the end of a list behind it, which permits whatever comes.
+      if (here.permit && (here.permit->entry || !last_permit || !last_permit->entry)) last_permit = here.permit;
       if (here.deny) note(all.deny, *here.deny);
       if (here.open && !all.open) all.open = here.open, all.open_why = here.open_why;
       may_pass = passes;

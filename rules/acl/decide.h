@@ -37,8 +37,8 @@ struct DecidingLine {
 
 struct FilterDecision {
   Fate fate = Fate::undetermined;
-  /// What decides: of a permit the last stage's line, of a deny the line that stops the packet. Undetermined: the
-  /// first line that leaves it open.
+  /// What decides: of a permit the line of the last stage that has one for it (else that stage's end), of a deny the
+  /// line that stops the packet. Undetermined: the first line that leaves it open.
   DecidingLine by = {};
   std::string why = {};  // one sentence
 };

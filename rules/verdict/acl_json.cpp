@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "rules/text/json_writer.h"
@@ -147,7 +149,8 @@ Result<PacketWords> parse_packet_words(std::string_view text) {
        {std::pair{"list", &words.list}, std::pair{"hook", &words.hook}, std::pair{"in", &words.in},
         std::pair{"out", &words.out}, std::pair{"source", &words.source},
         std::pair{"destination", &words.destination}, std::pair{"protocol", &words.protocol},
-        std::pair{"tcp_flags", &words.tcp_flags}, std::pair{"state", &words.state}}) {
+        std::pair{"tcp_flags", &words.tcp_flags}, std::pair{"state", &words.state},
+        std::pair{"fragment", &words.fragment}}) {
     const boost::json::value* v = object.if_contains(key);
     if (v == nullptr || v->is_null()) continue;
     if (!v->is_string()) return failure(fmt::format("'{}' is a text", key));
@@ -235,6 +238,13 @@ Result<PacketQuestion> resolve(const PacketWords& words, const Device& device) {
   // A question about a packet is about a whole one; fragments are asked for by nobody who means a port.
   if (words.port || words.source_port || words.icmp_type || !words.tcp_flags.empty())
     box.fragments = {Fragment::whole};
+  if (!words.fragment.empty()) {
+    constexpr std::string_view kNames[] = {"whole", "first", "last", "middle"};
+    const auto named = std::find(std::begin(kNames), std::end(kNames), words.fragment);
+    if (named == std::end(kNames))
+      return failure(fmt::format("'{}' is no part of a datagram", words.fragment), "whole, first, middle or last");
+    box.fragments = {static_cast<Fragment>(named - std::begin(kNames))};
+  }
   if (!words.in.empty()) {
     const InterfaceId id = DEMARC_TRY(interface_of(device, words.in));
     box.ingress = ByteSet{id};
