@@ -186,9 +186,9 @@ class Builder {
               for (unsigned way = 0; way < 2; ++way) {
                 if (chain.base && (way == 0) != (chain.base->hook == Hook::prerouting)) continue;
                 exact_[way] = exact_[way] && exact;
-                untracked_[way].insert(untracked_[way].end(), tested.certain.begin(), tested.certain.end());
-                untracked_[way].insert(untracked_[way].end(), tested.extra.begin(), tested.extra.end());
-                if (untracked_[way].size() > 256) untracked_[way] = {Match{}}, exact_[way] = false;
+                for (const Matches* from : {&tested.certain, &tested.extra})
+                  notracked_[way].insert(notracked_[way].end(), from->begin(), from->end());
+                if (notracked_[way].size() > 256) notracked_[way] = {Match{}}, exact_[way] = false;
               }
             }
             if (branch.action != Action::count && branch.action != Action::deny) reached = false;
@@ -197,6 +197,8 @@ class Builder {
         }
       }
     }
+    for (unsigned way = 0; way < 2; ++way)
+      untracked_[way].insert(untracked_[way].end(), notracked_[way].begin(), notracked_[way].end());
   }
 
   // --- Conditions ---
@@ -216,9 +218,16 @@ class Builder {
     }
     if (of_state) {
       if (context.tracking == Known::no) {
-        // Nothing is known of the conversation yet, and that is what `invalid` says.
+        // Nothing is known of the conversation yet, and that is what `invalid` says; unless notrack came before.
         if (!m.box.states.contains(ConnectionState::invalid)) return;
         m.box.states = StateSet::all();
+        const Matches& gone = notracked_[context.way & 1];
+        if (!gone.empty()) {
+          const std::optional<Matches> sure = subtract({m}, gone);
+          if (sure && certain) out.certain.insert(out.certain.end(), sure->begin(), sure->end());
+          certain = false;
+          out.undecided = "whether notrack comes before this rule";
+        }
       } else if (context.tracking == Known::unsure) {
         m.box.states = StateSet::all();
         certain = false;
@@ -298,6 +307,11 @@ class Builder {
     add(term.certain, true);
     if (term.set) add(*term.set, true);
     add(term.extra, false);
+    if (term.untracked && context.tracking == Known::no && !notracked_[context.way & 1].empty()) {
+      const Matches& gone = notracked_[context.way & 1];
+      out.extra.insert(out.extra.end(), gone.begin(), gone.end());
+      out.undecided = "whether notrack comes before this rule";
+    }
     if (term.untracked)
       if (const Matches* gone = untracked(context); gone != nullptr && context.tracking == Known::yes) {
         Matches& to = is_exact(context) ? out.certain : out.extra;
@@ -608,7 +622,9 @@ class Builder {
   LineNotes& notes_;
   std::vector<std::map<std::string, std::size_t, std::less<>>> chains_;  // of each table
   std::vector<std::vector<Depends>> depends_;
-  Matches untracked_[2], either_;
+  Matches notracked_[2];  // by a rule
+  Matches untracked_[2];  // by a rule, or by the kernel itself
+  Matches either_;
   bool exact_[2] = {true, true};
   std::map<std::tuple<std::size_t, std::size_t, Context>, Compiled> compiled_;
   std::map<std::pair<std::size_t, std::size_t>, unsigned> compiled_any_;

@@ -342,6 +342,38 @@ TEST_CASE("both families in one file, iptables -S, and scripts") {
   CHECK(decide(script, tcp(kOut6, kWeb6, 80)) == "deny 6");
 }
 
+TEST_CASE("iptables -L -v -n") {
+  const Device d = read(R"(Chain FORWARD (policy DROP 12 packets, 720 bytes)
+ pkts bytes target     prot opt in     out     source               destination
+    7   420 web        6    --  eth+   *       0.0.0.0/0            192.0.2.0/24         tcp dpt:80 flags:0x17/0x02 /* the portal */
+    0     0 DROP      !6    --  !eth0  *      !192.0.2.66           0.0.0.0/0
+    0     0 ACCEPT     1    --  *      *       0.0.0.0/0            0.0.0.0/0            icmptype 3 code 4
+    0     0 REJECT     6    --  *      *       0.0.0.0/0            0.0.0.0/0            multiport dports  !80,443,1000:2000 reject-with tcp-reset
+    0     0            0    --  *      *       0.0.0.0/0            0.0.0.0/0
+    0     0 ACCEPT     0    --  *      *       0.0.0.0/0            0.0.0.0/0            ctstate RELATED,ESTABLISHED
+    0     0 LOG        17   --  *      *       0.0.0.0/0            0.0.0.0/0            LOG flags 0 level 4 prefix "x y: "
+   3M   12G ACCEPT     17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpts:53:54 limit: avg 5/min burst 5
+
+Chain web (1 references)
+ pkts bytes target     prot opt in     out     source               destination
+    0     0 ACCEPT     0    --  *      *       198.51.100.7         0.0.0.0/0
+)");
+  CHECK(d.coverage.not_understood == 0);
+  CHECK(d.coverage.in_part == 1);
+  CHECK(decide(d, tcp(kOut, kWeb, 80), Way::through, "eth1") == "permit 14");
+  CHECK(decide(d, tcp("198.51.100.8", kWeb, 443), Way::through, "eth1") == "deny end");
+  CHECK(decide(d, tcp("198.51.100.8", kWeb, 81), Way::through, "eth1") == "deny 6");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 9), Way::through, "eth1") == "deny 4");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53), Way::through, "eth0") == "undetermined 10");
+  CHECK(decide(d, icmp(kOut, kWeb, 3, 4), Way::through, "eth0") == "permit 5");
+  CHECK(decide(d, with_state(tcp(kOut, kWeb, 80), ConnectionState::related), Way::through, "*") == "permit 8");
+  CHECK(d.lists[d.find_list("filter/FORWARD")].entries[0].packets == 7);
+  const Device brief = read("Chain FORWARD (policy DROP)\ntarget     prot opt source               destination\n"
+                            "ACCEPT     tcp  --  0.0.0.0/0            192.0.2.10           tcp dpt:80\n");
+  CHECK(decide(brief, tcp(kOut, kWeb, 80)) == "undetermined 3");  // its interfaces are hidden
+  CHECK(decide(brief, tcp(kOut, kWeb, 81)) == "deny end");
+}
+
 TEST_CASE("chains that call each other in a circle decide nothing, however deep the calls are") {
   const Device d = read("*filter\n:FORWARD DROP [0:0]\n:a - [0:0]\n:b - [0:0]\n-A FORWARD -j a\n-A a -j b\n-A b -j a\nCOMMIT\n");
   CHECK(decide(d, tcp(kOut, kWeb, 80)) == "undetermined 7");

@@ -261,6 +261,14 @@ TEST_CASE("hooks before tracking, notrack, NAT and the loopback") {
   CHECK(d.stages.back().real_source);
 }
 
+TEST_CASE("notrack in the same hook: a test of the state may come before it or behind it") {
+  const Device d = read(
+      "table inet fw {\nchain raw {\ntype filter hook prerouting priority raw; policy accept;\nudp dport 53 notrack\n"
+      "ct state invalid drop\n}\n}\n");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 54)) == "deny 5");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53)) == "undetermined 5");  // the kernel: untracked, permitted
+}
+
 TEST_CASE("without tracking a later fragment's data may be taken for its header") {
   const Device d = read(
       "table ip t {\nchain f {\ntype filter hook forward priority 0; policy accept;\nip frag-off & 0x1fff != 0 udp dport 9 drop\n"
