@@ -139,6 +139,7 @@ class ListAnalysis {
       : device_(device),
         list_(device.lists[index]),
         index_(index),
+        gives_way_(stands_before_another(device, index)),
         walk_(walk),
         order_(order),
         pairs_(pairs),
@@ -174,6 +175,7 @@ class ListAnalysis {
     const Entry& e = list_.entries[i];
     EntryReport& r = report_->entries[i];
     if (e.inactive) return false;
+    if (e.line == 0) return true;  // implied by the dialect: nobody wrote it, nobody can remove it
     if (e.action == Action::unknown) {
       r.status = EntryStatus::unread;
       return true;
@@ -230,7 +232,13 @@ class ListAnalysis {
     return std::any_of(e.match.begin(), e.match.end(), whole) || std::any_of(e.maybe.begin(), e.maybe.end(), whole);
   }
   bool end_says(bool permit) const {
-    return list_.at_end == (permit ? Fallthrough::permit : Fallthrough::deny);
+    return !gives_way_ && list_.at_end == (permit ? Fallthrough::permit : Fallthrough::deny);
+  }
+  /// At such a list's end nothing is decided (ASA's, where a global one follows).
+  static bool stands_before_another(const Device& device, ListIndex index) {
+    return std::any_of(device.stages.begin(), device.stages.end(), [index](const Stage& s) {
+      return !s.lists.empty() && std::find(s.lists.begin(), s.lists.end() - 1, index) != s.lists.end() - 1;
+    });
   }
   /// A last line that says what the end of the list does anyway (often to log) is no mistake.
   bool says_what_the_end_does(std::uint32_t i) {
@@ -420,6 +428,7 @@ class ListAnalysis {
   const Device& device_;
   const List& list_;
   ListIndex index_;
+  bool gives_way_;
   PacketWalk& walk_;
   VariableOrder order_;
   std::uint64_t &pairs_, &set_pairs_;
@@ -441,6 +450,8 @@ void mark_bound(const Device& device, DeviceReport& report) {
   };
   for (const Stage& stage : device.stages)
     for (const ListIndex index : stage.lists) reach(index);
+  for (ListIndex index = 0; index < device.lists.size(); ++index)
+    if (!device.lists[index].other_use.empty()) reach(index);
   while (!open.empty()) {
     const ListIndex index = open.back();
     open.pop_back();

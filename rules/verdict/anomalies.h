@@ -57,7 +57,7 @@ struct EntryConflict {
 
 struct ListReport {
   ListIndex list = 0;
-  bool bound = false;                         // a stage uses it, or an entry of a list that is used calls it
+  bool bound = false;                         // a stage or another part of the configuration uses it, or a used list calls it
   std::vector<EntryReport> entries = {};      // every entry, in order; switched-off ones are live
   std::vector<EntryConflict> conflicts = {};  // at most kConflictsMax
   std::uint64_t conflicts_left_out = 0;

@@ -181,6 +181,18 @@ std::string weakness(const FlowEvidence& evidence) {
   return evidence.complete ? "" : "the capture was interrupted";
 }
 
+/// What is to be said of a file of flow records besides its flaw, which is a warning of its own.
+std::string_view note_without_flaw(const EvidenceFile& file, const FlowEvidence& evidence) {
+  std::string_view note = file.note;
+  for (const FlowSource& s : evidence.sources)
+    if (s.file == file.name && !s.problem.empty() && note.ends_with(s.problem)) {
+      note.remove_suffix(s.problem.size());
+      if (note.ends_with("; ")) note.remove_suffix(2);
+      break;
+    }
+  return note;
+}
+
 struct Times {
   std::chrono::seconds duration{0}, idle{0}, every{0};
 };
@@ -448,7 +460,8 @@ int run_traffic(const TrafficCommand& command) {
         return say(read.error()), kCouldNotRun;
       for (FlowEvidence& r : records) append_flows(*evidence, std::move(r));
       for (const FlowFile& file : files)
-        if (!file.row->note.empty()) say_note(fmt::format("{}: {}", file.row->name, file.row->note));
+        if (const std::string_view note = note_without_flaw(*file.row, *evidence); !note.empty())
+          say_note(fmt::format("{}: {}", file.row->name, note));
     }
   }
   progress.clear();

@@ -8,8 +8,13 @@ namespace {
 
 constexpr DialectReader kReaders[] = {
     {Dialect::cisco_ios, looks_like_cisco_ios, read_cisco_ios},
+    {Dialect::cisco_asa, looks_like_cisco_asa, read_cisco_asa},
     {Dialect::iptables, looks_like_iptables, read_iptables},
     {Dialect::nftables, looks_like_nftables, read_nftables},
+    {Dialect::junos, looks_like_junos, read_junos},
+    {Dialect::aws, looks_like_aws, read_aws},
+    {Dialect::azure, looks_like_azure, read_azure},
+    {Dialect::gcp, looks_like_gcp, read_gcp},
 };
 
 }  // namespace

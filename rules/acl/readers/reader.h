@@ -35,9 +35,19 @@ Result<Device> read_configuration(const Source& source, std::optional<Dialect> d
 // The rows.
 unsigned looks_like_cisco_ios(std::string_view text);
 Result<Device> read_cisco_ios(const Source& source);
+unsigned looks_like_cisco_asa(std::string_view text);
+Result<Device> read_cisco_asa(const Source& source);
 unsigned looks_like_iptables(std::string_view text);
 Result<Device> read_iptables(const Source& source);
 unsigned looks_like_nftables(std::string_view text);
 Result<Device> read_nftables(const Source& source);
+unsigned looks_like_junos(std::string_view text);
+Result<Device> read_junos(const Source& source);
+unsigned looks_like_aws(std::string_view text);
+Result<Device> read_aws(const Source& source);
+unsigned looks_like_azure(std::string_view text);
+Result<Device> read_azure(const Source& source);
+unsigned looks_like_gcp(std::string_view text);
+Result<Device> read_gcp(const Source& source);
 
 }  // namespace demarc
