@@ -62,7 +62,8 @@ class Extras {
   }
 
   bool take() {
-    if (colon("dpts:", "--dport") || colon("dpt:", "--dport") || colon("spts:", "--sport") || colon("spt:", "--sport"))
+    if (colon("dpts:", "--dport") || colon("dpt:", "--dport") || colon("spts:", "--sport") ||
+        colon("spt:", "--sport"))
       return true;
     if (word() == "tcp" || word() == "udp" || word() == "udplite" || word() == "sctp" || word() == "dccp" ||
         word() == "[goto]") {
@@ -119,7 +120,8 @@ class Extras {
     }
     if (word() == "/*") {
       std::string comment;
-      for (++at_; at_ < words_.size() && word() != "*/"; ++at_) comment += (comment.empty() ? "" : " ") + words_[at_].text;
+      for (++at_; at_ < words_.size() && word() != "*/"; ++at_)
+        comment += (comment.empty() ? "" : " ") + words_[at_].text;
       ++at_;
       add("--comment", comment.empty() ? " " : std::move(comment));
       return true;
@@ -176,7 +178,8 @@ std::optional<ListedRule> listed_rule(std::string_view line) {
   }
   rule.hides_interfaces = !verbose;
   const std::string* opt = nullptr;
-  if (last > first && (columns[last - 1].text == "--" || columns[last - 1].text == "-f" || columns[last - 1].text == "!f"))
+  if (last > first &&
+      (columns[last - 1].text == "--" || columns[last - 1].text == "-f" || columns[last - 1].text == "!f"))
     opt = &columns[--last].text;
   if (last <= first || last - first > 2) return std::nullopt;
   const auto add = [&rule](std::string_view option, std::string value) {

@@ -1,5 +1,6 @@
-// `iptables -L -n` and `-L -v -n`: a table for people. What it prints is turned into the words that iptables-save would print,
-// as far as they can be told; a listing that was made without -v hides interfaces, and is read as if it named none.
+// `iptables -L -n` and `-L -v -n`: a table for people. What it prints is turned into the words that iptables-save
+// would print, as far as they can be told; a listing that was made without -v hides interfaces, and is read as if
+// it named none.
 #pragma once
 
 #include <optional>
