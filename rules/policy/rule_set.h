@@ -270,10 +270,18 @@ struct Coverage {
 struct Filter {
   std::string name, interface_name, direction;
 };
+struct DeclaredInterface {
+  std::string name;
+  std::vector<std::string> zones;
+  Location where;
+};
 /// A filtering device as the rule set declares it; what its configuration says is rules/acl's `Device`.
 struct DeclaredDevice {
   std::string name, dialect, config;
   std::vector<Filter> filters;
+  /// Which zones lie behind an interface, and no others, where its addresses do not tell.
+  std::vector<DeclaredInterface> interfaces;
+  std::optional<bool> stateful;
   Location where;
 };
 struct Path {

@@ -121,7 +121,8 @@ constexpr const char* kTop = R"json(
       "icmp": { "anyOf": [ { "$ref": "#/definitions/coverage_word" }, { "type": "array", "items": { "$ref": "#/definitions/coverage_word" }, "minItems": 1 } ] },
       "vantages": { "$ref": "#/definitions/names" }, "max_age": { "$ref": "#/definitions/period" } }, "additionalProperties": false },
     "enforcement": { "type": ["object", "null"], "properties": {
-      "devices": { "type": ["object", "null"], "propertyNames": { "$ref": "#/definitions/name" }, "additionalProperties": { "type": "object", "properties": { "dialect": { "type": "string" }, "config": { "type": "string" }, "filters": { "type": "array", "items": { "$ref": "#/definitions/filter" } } }, "required": ["dialect"], "additionalProperties": false } },
+      "devices": { "type": ["object", "null"], "propertyNames": { "$ref": "#/definitions/name" }, "additionalProperties": { "type": "object", "properties": { "dialect": { "type": "string" }, "config": { "type": "string" }, "filters": { "type": "array", "items": { "$ref": "#/definitions/filter" } },
+        "interfaces": { "type": "object", "description": "The zones behind each interface, where addresses do not tell", "additionalProperties": { "oneOf": [ { "type": "string" }, { "type": "array", "items": { "type": "string" } } ] } }, "stateful": { "type": "boolean" } }, "required": ["dialect"], "additionalProperties": false } },
       "paths": { "type": ["array", "null"], "items": { "$ref": "#/definitions/path" } } }, "additionalProperties": false },
     "people": { "type": ["object", "null"], "propertyNames": { "$ref": "#/definitions/name" }, "additionalProperties": { "type": "object", "properties": { "roles": { "$ref": "#/definitions/texts" }, "teams": { "$ref": "#/definitions/texts" } }, "required": ["roles"], "additionalProperties": false } },
     "rules": { "type": ["array", "null"], "items": { "$ref": "#/definitions/rule" } },

@@ -539,6 +539,26 @@ std::vector<Filter> read_filters(Reading& reading, const YamlNode& node) {
   return out;
 }
 
+/// `interfaces: { Gi0/0: [internet, partner], Gi0/1: dmz }`
+std::vector<DeclaredInterface> read_interfaces(Reading& reading, const YamlNode& node) {
+  std::vector<DeclaredInterface> out;
+  if (!node.is_mapping()) {
+    reading.error(node, fmt::format("'interfaces' is {}, not a mapping", describe(node.kind)),
+                  "write { Gi0/0: [internet, partner], Gi0/1: dmz }");
+    return out;
+  }
+  for (const YamlNode* key = node.first; key != nullptr; key = key->next->next) {
+    DeclaredInterface interface;
+    interface.name = std::string(key->scalar);
+    interface.where = reading.where(*key);
+    for (const YamlNode* item : read_list(reading, *key->next, "the zones behind an interface"))
+      if (std::optional<std::string> zone = read_known(reading, *item, "zone", reading.names.zones))
+        interface.zones.push_back(std::move(*zone));
+    out.push_back(std::move(interface));
+  }
+  return out;
+}
+
 void read_hops(Reading& reading, const YamlNode& node, Path& path) {
   auto device = [&](const YamlNode& item) { return read_known(reading, item, "device", reading.names.devices); };
   if (node.is_scalar() && node.scalar == "none") {
@@ -564,7 +584,7 @@ void read_hops(Reading& reading, const YamlNode& node, Path& path) {
 
 void read_enforcement(Reading& reading) {
   static constexpr std::string_view kKeys[] = {"devices", "paths"};
-  static constexpr std::string_view kDeviceKeys[] = {"dialect", "config", "filters"};
+  static constexpr std::string_view kDeviceKeys[] = {"dialect", "config", "filters", "interfaces", "stateful"};
   static constexpr std::string_view kPathKeys[] = {"between", "via"};
   const YamlNode* node = reading.only("enforcement");
   if (node == nullptr) return;
@@ -585,6 +605,10 @@ void read_enforcement(Reading& reading) {
         device.dialect = read_text(reading, *dialect, "'dialect'").value_or("");
       read_text_field(reading, entry, "config", device.config);
       if (const YamlNode* filters = entry.get("filters")) device.filters = read_filters(reading, *filters);
+      if (const YamlNode* interfaces = entry.get("interfaces"))
+        device.interfaces = read_interfaces(reading, *interfaces);
+      if (const YamlNode* stateful = entry.get("stateful"))
+        device.stateful = read_truth(reading, *stateful, "'stateful'");
       if (reading.names.devices.emplace(device.name, reading.rules.devices.size()).second)
         reading.rules.devices.push_back(std::move(device));
     }
