@@ -41,6 +41,7 @@ class Rules:
         self.tracks = dice.random() < 0.6
         self.notracks = self.tracks and dice.random() < 0.2
         self.may_be_undecidable = dice.random() < 0.2
+        self.asks_state = True
         self.undecidable = False
 
     def one(self, *choices):
@@ -70,10 +71,14 @@ class Nftables(Rules):
         d = self.dice
         self.table_family = family
         self.sets, self.maps = [], []
+        self.asks_state = True
         body = []
         self.chains = [f"c{number}{i}" for i in range(d.randint(1, 4))]
         for i in range(d.randint(0, 4)):
             body.append(self.set_(f"s{i}"))
+        hooks = ["forward"] + d.sample(["forward", "forward", "prerouting", "input", "output", "postrouting", "input"], d.randint(1, 4))
+        # Whether the input interface is known at postrouting depends on the kernel's age: chains called from there do not ask.
+        self.asks_input = "postrouting" not in hooks
         chains = []
         # A user chain calls only those before it, as the kernel wants it.
         for i, chain in enumerate(self.chains):
@@ -81,7 +86,6 @@ class Nftables(Rules):
             rules = "".join(f"    {self.rule('user')}\n" for _ in range(d.randint(1, 5)))
             chains.append(f"  chain {chain} {{\n{rules}  }}\n")
         self.callable = self.chains
-        hooks = ["forward"] + d.sample(["forward", "forward", "prerouting", "input", "output", "postrouting", "input"], d.randint(1, 4))
         for i, hook in enumerate(hooks):
             priority = d.choice(("filter", "0", "-10", "10", "filter + 5", "-150", "100"))
             if hook == "prerouting":
@@ -90,7 +94,9 @@ class Nftables(Rules):
                 priority = d.choice(("filter", "mangle", "0"))
             raw = priority in ("raw", "-300") and hook == "prerouting"
             policy = "drop" if d.random() < 0.35 and hook in ("forward", "input") else "accept"
-            self.raw = raw
+            # Whether a test of the state comes before notrack or behind it is not worked out.
+            self.asks_state = not (raw and self.notracks)
+            self.callable = self.chains if self.asks_state else []
             rules = "".join(f"    {self.rule(hook, policy)}\n" for _ in range(d.randint(2, 9)))
             if raw and self.notracks and d.random() < 0.8:
                 rules = f"    {self.conditions('raw')} notrack\n" + rules
@@ -183,7 +189,7 @@ class Nftables(Rules):
             if concat and family != 6 and d.random() < 0.4:
                 name, kind = d.choice(concat)
                 key = "iifname" if kind.startswith("ifname") else self.one("ip saddr", "ip daddr")
-                if not (key == "iifname" and hook == "output"):
+                if not (key == "iifname" and (hook in ("output", "postrouting") or hook == "user" and not self.asks_input)):
                     tests.append(f"{key} . {l4} dport {self.one('', '', '!= ')}@{name}")
             elif d.random() < 0.8:
                 named = self.named("inet_service")
@@ -207,11 +213,11 @@ class Nftables(Rules):
         elif l4 == "proto":
             tests.append(self.one("meta l4proto tcp", "meta l4proto != tcp", "meta l4proto { 47, 50, udp }", "meta l4proto > 20", "meta l4proto sctp")
                          if family != 4 or d.random() < 0.5 else self.one("ip protocol { icmp, 50 }", "ip protocol != tcp", "ip protocol udp"))
-        if d.random() < 0.25 and hook not in ("output", "postrouting"):
+        if d.random() < 0.25 and hook not in ("output", "postrouting") and (hook != "user" or self.asks_input):
             tests.append(self.one('iifname "eth0"', 'iifname "eth*"', 'iifname != "wan1"', 'iifname { "eth0", "wan*" }', 'iif "eth0"', 'iifname { "lo", "wan1" }'))
         if d.random() < 0.25 and hook not in ("prerouting", "raw"):
             tests.append(self.one('oifname "dmz0"', 'oifname "dmz*"', 'oifname != "dmz1"', 'oifname { "dmz1", "eth9" }', 'oif "dmz0"', 'oifname != { "dmz0", "eth*" }'))
-        if self.tracks and d.random() < 0.35:
+        if self.tracks and self.asks_state and d.random() < 0.35:
             tests.append("ct state " + self.one("new", "established,related", "{ new, established }", "invalid", "!= new", "established", "!= { established, related }",
                                                 "untracked", "new,untracked", "related", "! invalid"))
         if not self.tracks and d.random() < 0.12:
@@ -249,11 +255,11 @@ class Nftables(Rules):
             pick = lambda: d.choice(verdicts)  # noqa: E731
             kind = self.one("port", "state", "address", "concat", "iif", "named", "flags")
             rest = f", * : {pick()}" if d.random() < 0.3 else ""
-            if kind == "named" and self.maps and (hook != "user"):
+            if kind == "named" and self.maps and hook != "user" and self.asks_state:
                 name, key = d.choice(self.maps)
                 left = {"ipv4_addr": "ip daddr", "inet_service": "tcp dport", "ipv4_addr . inet_service": "ip saddr . tcp dport"}[key]
                 return f"{left} vmap @{name}{comment}"
-            if kind == "state" and self.tracks:
+            if kind == "state" and self.tracks and self.asks_state:
                 return f"ct state vmap {{ established : {pick()}, related : {pick()}, invalid : {pick()} }}{comment}"
             if kind == "address" and self.table_family != "ip6":
                 return f"ip {self.one('saddr', 'daddr')} vmap {{ {A4[0]} : {pick()}, {N4[3]} : {pick()}, 203.0.113.0/24 : {pick()}{rest} }}{comment}"
@@ -364,7 +370,7 @@ class Iptables(Rules):
             out.append(f"-p {self.one('tcp', '50', 'gre', '89', 'udp', 'sctp')}")
         elif l4 == "notproto":
             out.append(f"! -p {self.one('tcp', 'udp', '50')}")
-        if self.tracks and d.random() < 0.35:
+        if self.tracks and self.asks_state and d.random() < 0.35:
             states = ",".join(self.some(["NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED"], 1, 3))
             out.append(f"-m conntrack {no(0.2)}--ctstate {states}" if d.random() < 0.8 else f"-m state --state {self.one('NEW', 'ESTABLISHED,RELATED', 'INVALID')}")
         if d.random() < 0.1:
@@ -410,6 +416,7 @@ class Iptables(Rules):
 
     def small(self, table, chains):
         self.callable = []
+        self.asks_state = not (table == "raw" and self.notracks)
         text = f"*{table}\n"
         if table == "raw" and self.notracks:
             text += f"-A PREROUTING {self.conditions('PREROUTING')} -j {self.one('CT --notrack', 'CT --notrack', 'NOTRACK') if self.variant == 'legacy' else 'CT --notrack'}\n"

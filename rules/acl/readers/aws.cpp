@@ -429,6 +429,7 @@ class AwsReader {
   void add(const What& w, JsonValue at, const std::string& who, const AddressSet& certain, const std::string& open,
            ListIndex index, bool inward) {
     if (!w.wrong.empty()) return unread(at, w.wrong, index);
+    if (!builder_.afford(certain.ranges().size())) return unread(at, Builder::kTooMany, index);
     Entry e = cloud::entry(at, Action::permit, fmt::format("{} {} {}", w.text, inward ? "from" : "to", who),
                            at["Description"].text());
     Match m{w.box};

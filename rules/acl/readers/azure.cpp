@@ -385,6 +385,8 @@ class AzureReader {
     if (!inward && direction != "outbound") wrong = "the direction is neither Inbound nor Outbound";
     if (!prop(v, "priority").integer()) wrong = "the priority is missing";
     if (v.has_duplicate_keys()) wrong = "a key is written twice";
+    if (!builder_.afford(source.certain.ranges().size() + destination.certain.ranges().size()))
+      wrong = Builder::kTooMany;
     Entry e =
         cloud::entry(v, access == "deny" ? Action::deny : Action::permit,
                      fmt::format("{} {} {} {} {}{} > {}{}", priority, v["name"].text().substr(0, 80), access,

@@ -144,6 +144,12 @@ void Builder::add_replies(ListIndex index, std::string_view text) {
   entries.insert(entries.begin(), implied(Action::permit, std::string(text), box));
 }
 
+bool Builder::afford(std::size_t ranges) {
+  if (ranges_ + ranges > kRangesMax) return false;
+  ranges_ += ranges;
+  return true;
+}
+
 Result<Device> Builder::finish(const JsonTree& tree) {
   for (const Diagnostic& d : tree.diagnostics().all()) device.diagnostics.add(d.level, d.error);
   std::stable_sort(device.stages.begin(), device.stages.end(),

@@ -59,10 +59,17 @@ class Builder {
   /// "The conversation was permitted", as the first entry of a list: for devices where other lists are stateless.
   void add_replies(ListIndex index, std::string_view text);
 
+  /// Whether so many more ranges of addresses may be kept. Rules name whole groups and lists: without a bound a
+  /// small document could fill the memory.
+  bool afford(std::size_t ranges);
+  static constexpr const char* kTooMany = "the rules together hold more addresses than are kept";
+
   Result<Device> finish(const JsonTree& tree);
 
  private:
+  static constexpr std::size_t kRangesMax = 10'000'000;
   const Source& source_;
+  std::size_t ranges_ = 0;
 };
 
 /// An entry with its place and text.

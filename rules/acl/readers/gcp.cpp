@@ -223,6 +223,7 @@ class GcpReader {
     ByteSet targets = ByteSet::all();
     targets_of(v, network_name, text, targets, open);
     if (v.has_duplicate_keys()) wrong = "a key is written twice";
+    if (!builder_.afford(certain.ranges().size() * services.size())) wrong = Builder::kTooMany;
     if (v["allowed"].size() != 0 && v["denied"].size() != 0) wrong = "it allows and denies";
     if (const std::string d = v["direction"].text(); !d.empty() && d != "INGRESS" && d != "EGRESS")
       wrong = fmt::format("'{}' is no direction", d.substr(0, 60));

@@ -1,5 +1,5 @@
-// Source: ipset(8) for the types and their elements; net/netfilter/ipset for what a test looks up: that it fails where the
-// packet has no such port (ip_set_getport.c), and that bitmap:port takes TCP and UDP only.
+// Source: ipset(8) for the types and their elements; net/netfilter/ipset for what a test looks up: that it fails
+// where the packet has no such port (ip_set_getport.c), and that bitmap:port takes TCP and UDP only.
 #include "rules/acl/readers/ipset.h"
 
 #include <fmt/format.h>
@@ -73,7 +73,8 @@ Result<void> IpSets::create(const Source& source, std::uint32_t line) {
   set.line = line;
   const std::size_t colon = set.type.find(':');
   if (set.name.empty() || colon == std::string::npos)
-    return wrong(in, fmt::format("'{}' is no type of set", set.type), "types are written hash:net, bitmap:port, list:set");
+    return wrong(in, fmt::format("'{}' is no type of set", set.type),
+                 "types are written hash:net, bitmap:port, list:set");
   const std::string_view method = std::string_view(set.type).substr(0, colon);
   bool v4 = method == "hash" || set.type.starts_with("bitmap:ip");
   if (set.type != "list:set")
@@ -86,9 +87,8 @@ Result<void> IpSets::create(const Source& source, std::uint32_t line) {
       if (set.dimensions.back() == Dimension::other)
         set.incomplete = fmt::format("set {} looks up a {}", set.name, part), v4 = v4 && part != "mac";
     }
-  if (std::count_if(set.dimensions.begin(), set.dimensions.end(), [](Dimension d) {
-        return d == Dimension::address || d == Dimension::network;
-      }) > 2)
+  if (std::count_if(set.dimensions.begin(), set.dimensions.end(),
+                    [](Dimension d) { return d == Dimension::address || d == Dimension::network; }) > 2)
     set.incomplete = fmt::format("sets of type {} are not read", set.type);
   if (v4) set.family = Family::ipv4;
   if (set.type == "hash:mac") set.family.reset();
@@ -142,7 +142,8 @@ Result<void> IpSets::add(const Source& source, std::uint32_t line) {
     if (set->incomplete.empty()) set->incomplete = fmt::format("an element of set {} is not understood", set->name);
     return wrong(in, what);
   };
-  if (std::find(set->dimensions.begin(), set->dimensions.end(), Dimension::other) != set->dimensions.end()) return {};
+  if (std::find(set->dimensions.begin(), set->dimensions.end(), Dimension::other) != set->dimensions.end())
+    return {};
   const std::vector<std::string_view> parts = split(entry, ',');
   if (parts.size() != set->dimensions.size()) return fail();
   unsigned address = 0;
@@ -202,11 +203,12 @@ void IpSets::may_change(std::string_view name) {
 }
 
 /// What is in the set for certain. `open`: why more may be.
-netfilter::Matches IpSets::matches(const Set& set, std::span<const bool> source, netfilter::InterfaceNames& interfaces,
-                                   std::string& open) {
+netfilter::Matches IpSets::matches(const Set& set, std::span<const bool> source,
+                                   netfilter::InterfaceNames& interfaces, std::string& open) {
   struct Group {
     Match rest;
-    std::map<unsigned, std::pair<std::vector<AddressRange>, std::vector<AddressRange>>> by_length;  // in, and exceptions
+    std::map<unsigned, std::pair<std::vector<AddressRange>, std::vector<AddressRange>>>
+        by_length;  // in, and exceptions
   };
   std::map<std::tuple<unsigned, unsigned, unsigned, std::string_view, AddressRange>, Group> groups;
   if (source.size() < set.dimensions.size()) return {};  // too few directions: the test never holds
@@ -284,7 +286,8 @@ netfilter::Matches IpSets::matches(const Set& set, std::span<const bool> source,
   return all;
 }
 
-netfilter::Term IpSets::term(std::string_view name, std::string_view directions, netfilter::InterfaceNames& interfaces) {
+netfilter::Term IpSets::term(std::string_view name, std::string_view directions,
+                             netfilter::InterfaceNames& interfaces) {
   using netfilter::Term;
   Set* set = find(name);
   if (set == nullptr) return Term::open(fmt::format("set {} is not in the file ('ipset save' prints it)", name));
@@ -319,7 +322,8 @@ netfilter::Term IpSets::term(std::string_view name, std::string_view directions,
       set->incomplete = open;
       return Term::open(open);
     }
-    known = set->tests.emplace(std::string(directions), std::make_shared<const netfilter::Matches>(std::move(all))).first;
+    known = set->tests.emplace(std::string(directions), std::make_shared<const netfilter::Matches>(std::move(all)))
+                .first;
   }
   result.set = known->second;
   if (set->expires) {

@@ -1,7 +1,8 @@
 // `ipset save`: the sets that iptables' `--match-set` looks packets up in.
 //
-// A set has one to three dimensions (address, network, port, interface); the rule says for each whether the packet's source or
-// destination is looked up. In a set of networks the longest prefix decides, and one marked `nomatch` is an exception.
+// A set has one to three dimensions (address, network, port, interface); the rule says for each whether the
+// packet's source or destination is looked up. In a set of networks the longest prefix decides, and one marked
+// `nomatch` is an exception.
 #pragma once
 
 #include <map>
@@ -18,13 +19,14 @@ namespace demarc {
 
 class IpSets {
  public:
-  /// "create ..." or "add ...", as ipset saves them. An error is about the word where reading stopped; the set is then known
-  /// to be incomplete.
+  /// "create ..." or "add ...", as ipset saves them. An error is about the word where reading stopped; the set is
+  /// then known to be incomplete.
   Result<void> read(const Source& source, std::uint32_t line);
   /// A rule's target adds to it or takes from it.
   void may_change(std::string_view name);
 
-  /// A test of the set, for directions as in "src,dst". An undefined or incomplete set gives a term that is not decided.
+  /// A test of the set, for directions as in "src,dst". An undefined or incomplete set gives a term that is not
+  /// decided.
   netfilter::Term term(std::string_view name, std::string_view directions, netfilter::InterfaceNames& interfaces);
 
   std::vector<NamedObject> objects() const;

@@ -1,18 +1,20 @@
-// iptables-save and ip6tables-save, one behind the other or alone, with `ipset save` and `ip -o addr` in the same file; `iptables
-// -S`; and scripts of iptables commands as far as they append, insert and set policies.
+// iptables-save and ip6tables-save, one behind the other or alone, with `ipset save` and `ip -o addr` in the same
+// file; `iptables -S` and `-L -v -n`; and scripts of iptables commands as far as they append, insert and set
+// policies.
 //
-// What the kernel does where nothing is written: a hook without a chain accepts, a built-in chain without a policy accepts, a
-// user chain gives back. The tables are asked in the order raw, mangle, nat, filter, security (at INPUT and POSTROUTING nat
-// comes last), and a packet that one table accepts goes on to the next.
+// What the kernel does where nothing is written: a hook without a chain accepts, a built-in chain without a policy
+// accepts, a user chain gives back. The tables are asked in the order raw, mangle, nat, filter, security (at INPUT
+// and POSTROUTING nat comes last), and a packet that one table accepts goes on to the next.
 //
-// The text does not say which family it is about except in a comment, so the family is taken from that, from the command's
-// name, or from the addresses in the table. Of a family that is not in the file nothing is known.
+// The text does not say which family it is about except in a comment, so the family is taken from that, from the
+// command's name, or from the addresses in the table. Of a family that is not in the file nothing is known.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
 #include <map>
 
+#include "rules/acl/readers/iptables_listing.h"
 #include "rules/acl/readers/iptables_names.h"
 #include "rules/acl/readers/iptables_rule.h"
 #include "rules/acl/readers/netfilter_addresses.h"
@@ -35,14 +37,22 @@ struct BuiltIn {
 };
 // linux/netfilter_ipv4.h
 constexpr BuiltIn kBuiltIns[] = {
-    {"raw", "PREROUTING", Hook::prerouting, -300},    {"raw", "OUTPUT", Hook::output, -300},
-    {"mangle", "PREROUTING", Hook::prerouting, -150}, {"mangle", "INPUT", Hook::input, -150},
-    {"mangle", "FORWARD", Hook::forward, -150},       {"mangle", "OUTPUT", Hook::output, -150},
-    {"mangle", "POSTROUTING", Hook::postrouting, -150}, {"nat", "PREROUTING", Hook::prerouting, -100},
-    {"nat", "INPUT", Hook::input, 100},               {"nat", "OUTPUT", Hook::output, -100},
-    {"nat", "POSTROUTING", Hook::postrouting, 100},   {"filter", "INPUT", Hook::input, 0},
-    {"filter", "FORWARD", Hook::forward, 0},          {"filter", "OUTPUT", Hook::output, 0},
-    {"security", "INPUT", Hook::input, 50},           {"security", "FORWARD", Hook::forward, 50},
+    {"raw", "PREROUTING", Hook::prerouting, -300},
+    {"raw", "OUTPUT", Hook::output, -300},
+    {"mangle", "PREROUTING", Hook::prerouting, -150},
+    {"mangle", "INPUT", Hook::input, -150},
+    {"mangle", "FORWARD", Hook::forward, -150},
+    {"mangle", "OUTPUT", Hook::output, -150},
+    {"mangle", "POSTROUTING", Hook::postrouting, -150},
+    {"nat", "PREROUTING", Hook::prerouting, -100},
+    {"nat", "INPUT", Hook::input, 100},
+    {"nat", "OUTPUT", Hook::output, -100},
+    {"nat", "POSTROUTING", Hook::postrouting, 100},
+    {"filter", "INPUT", Hook::input, 0},
+    {"filter", "FORWARD", Hook::forward, 0},
+    {"filter", "OUTPUT", Hook::output, 0},
+    {"security", "INPUT", Hook::input, 50},
+    {"security", "FORWARD", Hook::forward, 50},
     {"security", "OUTPUT", Hook::output, 50},
 };
 constexpr std::string_view kTables[] = {"raw", "mangle", "nat", "filter", "security"};
@@ -80,10 +90,12 @@ std::optional<Family> family_shown(std::string_view line) {
   Cursor in("", line);
   while (!in.at_end()) {
     std::string_view word = in.word();
-    if (word.starts_with("icmp6-") || word == "ipv6-icmp" || word == "icmpv6" || word == "icmp6" || word == "--icmpv6-type")
+    if (word.starts_with("icmp6-") || word == "ipv6-icmp" || word == "icmpv6" || word == "icmp6" ||
+        word == "--icmpv6-type")
       return Family::ipv6;
     if (word == "icmp" || word == "--icmp-type" || word.starts_with("icmp-")) return Family::ipv4;
     word = word.substr(0, word.find_first_of("/,-"));
+    if (word.starts_with('!')) word.remove_prefix(1);
     if (const std::optional<Address> a = parse_address(word)) return a->family();
   }
   return std::nullopt;
@@ -102,7 +114,8 @@ class IptablesReader {
     if (!device_.interfaces.empty()) own_ = netfilter::own_addresses(device_.interfaces);
     for (const Interface& i : device_.interfaces) model_.interfaces.id(i.name);
     for (line_ = 1; line_ <= source_.line_count(); ++line_) read_line();
-    if (tables_.empty() && looks_like_iptables(source_.text()) == 0 && source_.text().find_first_not_of(" \t\r\n") != std::string_view::npos)
+    if (tables_.empty() && looks_like_iptables(source_.text()) == 0 &&
+        source_.text().find_first_not_of(" \t\r\n") != std::string_view::npos)
       return file_failure(source_.name(), "this is no output of iptables-save", "iptables-save prints all tables");
     finish();
     notes_.write(source_, ledger_);
@@ -161,10 +174,12 @@ class IptablesReader {
       return say(Understanding::understood);
     }
     if (first[0] >= '0' && first[0] <= '9' && first.ends_with(':')) return;  // ip addr
+    if (first == "Chain" || !listed_.empty()) return listing(line);
     command(iptables_words(line));
   }
 
-  /// "# Generated by ip6tables-save v1.8.9 (nf_tables) on ...": the family, and which of two rule sets of one kernel.
+  /// "# Generated by ip6tables-save v1.8.9 (nf_tables) on ...": the family, and which of two rule sets of one
+  /// kernel.
   void comment(Cursor in) {
     const std::string_view text = in.rest();
     if (text.find("Generated by ") != std::string_view::npos) {
@@ -188,7 +203,9 @@ class IptablesReader {
       family = family_shown(line);
     }
     // Nothing shows it: what is not there yet, IPv4 first.
-    if (!family) family = find(Family::ipv4, name) != nullptr && find(Family::ipv6, name) == nullptr ? Family::ipv6 : Family::ipv4;
+    if (!family)
+      family =
+          find(Family::ipv4, name) != nullptr && find(Family::ipv6, name) == nullptr ? Family::ipv6 : Family::ipv4;
     Table* known = find(*family, name);
     if (known != nullptr) *known = Table{.name = known->name, .variant = known->variant, .family = *family};
     table_ = known != nullptr ? known : &add(*family, std::move(name));
@@ -232,6 +249,31 @@ class IptablesReader {
            "a line outside of a table", "'*filter' begins one, and COMMIT ends it");
   }
 
+  // --- iptables -L ---
+
+  void listing(std::string_view line) {
+    const std::optional<ListedChain> chain = listed_chain(line);
+    if (!loose_) loose_ = header_ ? *header_ : shown_by_rest();
+    Table& t = table_for(*loose_, "filter");
+    if (chain) {
+      listed_ = chain->name;
+      Draft& d = t.chain(listed_, line_);
+      d.chain.line = d.chain.note = line_;
+      if (!chain->policy.empty()) set_policy(d, chain->policy);
+      return say(Understanding::understood);
+    }
+    if (is_listing_header(line)) return say(Understanding::not_filtering);
+    std::optional<ListedRule> rule = listed_.empty() ? std::nullopt : listed_rule(line);
+    if (!rule) return outside();
+    this->rule(t, listed_, rule->words, rule->packets, std::nullopt);
+    std::string why;
+    if (rule->hides_interfaces) why = "a listing without -v hides the interfaces";
+    if (!rule->unread.empty()) why = fmt::format("'{}' is not understood in a listing", rule->unread);
+    if (why.empty()) return;
+    IptablesRule& made = t.chain(listed_, line_).rules.back();
+    made.rule.terms.push_back(netfilter::Term::open(std::move(why)));
+  }
+
   // --- Commands ---
 
   /// "[12:3456] -A FORWARD ...", "-P INPUT DROP", "iptables -t nat -I PREROUTING 2 ...".
@@ -240,8 +282,8 @@ class IptablesReader {
     std::optional<std::uint64_t> packets;
     if (rest[0].text.starts_with('[')) {
       const std::string& counter = rest[0].text;
-      packets = netfilter::whole_number(std::string_view(counter).substr(1, std::min(counter.find(':'), counter.size()) - 1),
-                                        UINT64_MAX);
+      packets = netfilter::whole_number(
+          std::string_view(counter).substr(1, std::min(counter.find(':'), counter.size()) - 1), UINT64_MAX);
       rest = rest.subspan(1);
     }
     std::optional<Family> family;
@@ -249,9 +291,12 @@ class IptablesReader {
     while (!rest.empty() && !rest[0].text.starts_with('-')) {
       std::string_view word = rest[0].text;
       word = word.substr(word.rfind('/') == std::string_view::npos ? 0 : word.rfind('/') + 1);
-      if (word.starts_with("ip6tables")) family = Family::ipv6, script = true;
-      else if (word.starts_with("iptables")) family = Family::ipv4, script = true;
-      else if (word != "sudo") break;
+      if (word.starts_with("ip6tables"))
+        family = Family::ipv6, script = true;
+      else if (word.starts_with("iptables"))
+        family = Family::ipv4, script = true;
+      else if (word != "sudo")
+        break;
       rest = rest.subspan(1);
     }
     std::string table = table_ != nullptr ? table_->name : "filter";
@@ -265,15 +310,19 @@ class IptablesReader {
     }
     if (rest.empty() || !rest[0].text.starts_with('-')) {
       if (script) return say(Understanding::not_filtering);
-      return unread(rest.empty() ? words.back() : rest[0], fmt::format("'{}' is no line of iptables-save", words[0].text));
+      return unread(rest.empty() ? words.back() : rest[0],
+                    fmt::format("'{}' is no line of iptables-save", words[0].text));
     }
     if (std::find(std::begin(kTables), std::end(kTables), table) == std::end(kTables))
-      return unread(rest[0], fmt::format("'{}' is no table", table), suggest(table, std::span<const std::string_view>(kTables)));
+      return unread(rest[0], fmt::format("'{}' is no table", table),
+                    suggest(table, std::span<const std::string_view>(kTables)));
     if (table_ == nullptr && !family) {
       if (!loose_) loose_ = header_ ? *header_ : shown_by_rest();
       family = loose_;
     }
-    Table& t = table_ != nullptr && !script && table == table_->name ? *table_ : table_for(family.value_or(Family::ipv4), table);
+    Table& t = table_ != nullptr && !script && table == table_->name
+                   ? *table_
+                   : table_for(family.value_or(Family::ipv4), table);
     const std::string& verb = rest[0].text;
     const auto is = [&verb](std::string_view a, std::string_view b) { return verb == a || verb == b; };
     if (rest.size() < 2) {
@@ -336,8 +385,10 @@ class IptablesReader {
             std::optional<std::uint64_t> packets, std::optional<std::uint64_t> place) {
     const IptablesAround around{t.family, sets_, model_.interfaces, own_.empty() ? nullptr : &own_};
     say(Understanding::understood);
-    IptablesRule r = read_iptables_rule(
-        words, around, [this](const IptablesWord& w, std::string what, std::string hint) { unread(w, std::move(what), std::move(hint)); });
+    IptablesRule r =
+        read_iptables_rule(words, around, [this](const IptablesWord& w, std::string what, std::string hint) {
+          unread(w, std::move(what), std::move(hint));
+        });
     netfilter::compact(r.rule);
     if (r.only && *r.only != t.family) return;
     r.rule.line = r.rule.line_last = r.rule.note = line_;
@@ -363,10 +414,12 @@ class IptablesReader {
       netfilter::Table out;
       out.family = t.family;
       const bool twice = std::any_of(tables_.begin(), tables_.end(), [&t](const Table& o) {
-        return &o != &t && o.name == t.name && o.family == t.family && t.variant == "legacy" && o.variant != "legacy";
+        return &o != &t && o.name == t.name && o.family == t.family && t.variant == "legacy" &&
+               o.variant != "legacy";
       });
       out.reads_fragments = t.variant != "legacy";  // iptables-nft writes port tests as nftables
-      out.name = fmt::format("{}{}{}/", t.family == Family::ipv6 && v4 ? "ip6 " : "", twice ? "legacy " : "", t.name);
+      out.name =
+          fmt::format("{}{}{}/", t.family == Family::ipv6 && v4 ? "ip6 " : "", twice ? "legacy " : "", t.name);
       for (Draft& d : t.chains) {
         netfilter::Chain chain = std::move(d.chain);
         for (IptablesRule& r : d.rules) chain.rules.push_back(finished(t, std::move(r)));
@@ -397,7 +450,8 @@ class IptablesReader {
         case Effect::go_on: branch.action = Action::count; break;
         case Effect::unknown:
           branch.action = Action::unknown;
-          r.rule.terms.push_back(netfilter::Term::open(fmt::format("what becomes of it behind {} is not known", r.target)));
+          r.rule.terms.push_back(
+              netfilter::Term::open(fmt::format("what becomes of it behind {} is not known", r.target)));
           break;
         case Effect::source_nat:
         case Effect::destination_nat: {
@@ -413,13 +467,15 @@ class IptablesReader {
     } else if (!r.target.empty()) {
       branch.action = Action::unknown;
       if (r.target != "?") {
-        const std::string what = fmt::format("'{}' is neither a chain of the table nor a target that is known", r.target);
+        const std::string what =
+            fmt::format("'{}' is neither a chain of the table nor a target that is known", r.target);
         std::vector<std::string_view> names(iptables_target_words().begin(), iptables_target_words().end());
         for (const auto& [name, place] : t.index)
           if (names.size() < 500) names.push_back(name);
         const std::string_view line = source_.line(line_);
         const std::size_t column = std::min(line.rfind(r.target), line.size());
-        unread({.column = static_cast<std::uint32_t>(column + 1), .length = static_cast<std::uint32_t>(r.target.size())},
+        unread({.column = static_cast<std::uint32_t>(column + 1),
+                .length = static_cast<std::uint32_t>(r.target.size())},
                what, suggest(r.target, std::span<const std::string_view>(names)));
         r.rule.terms.push_back(netfilter::Term::open(what));
       }
@@ -463,7 +519,7 @@ class IptablesReader {
   std::deque<Table> tables_;
   Table* table_ = nullptr;
   std::optional<Family> header_, loose_;
-  std::string variant_;
+  std::string variant_, listed_;  // listed_: the chain of a listing that is being read
   std::uint32_t line_ = 0;
 };
 
@@ -478,17 +534,23 @@ unsigned looks_like_iptables(std::string_view text) {
     at = end + 1;
     std::string_view word = in.word();
     if (word.starts_with('[') && word.ends_with(']')) word = in.word();
-    if (word.starts_with('*') && std::find(std::begin(kTables), std::end(kTables), word.substr(1)) != std::end(kTables))
+    if (word.starts_with('*') &&
+        std::find(std::begin(kTables), std::end(kTables), word.substr(1)) != std::end(kTables))
       points += 30;
-    else if (word == "#" && (in.rest().starts_with("Generated by iptables-save") || in.rest().starts_with("Generated by ip6tables-save")))
+    else if (word == "#" && (in.rest().starts_with("Generated by iptables-save") ||
+                             in.rest().starts_with("Generated by ip6tables-save")))
       points += 30;
+    else if (word == "Chain" &&
+             (in.rest().find("(policy ") != std::string_view::npos || in.rest().ends_with(" references)")))
+      points += 10;
     else if ((word == "-A" || word == "-P") && !in.at_end())
       points += 10;
     else if (word == ":INPUT" || word == ":FORWARD" || word == ":OUTPUT")
       points += 10;
     else if ((word.ends_with("iptables") || word.ends_with("ip6tables")) && in.peek().starts_with('-'))
       points += 10;
-    else if (word == "create" && !in.word().empty() && (in.peek().starts_with("hash:") || in.peek().starts_with("bitmap:") || in.peek() == "list:set"))
+    else if (word == "create" && !in.word().empty() &&
+             (in.peek().starts_with("hash:") || in.peek().starts_with("bitmap:") || in.peek() == "list:set"))
       points += 10;
   }
   return points;

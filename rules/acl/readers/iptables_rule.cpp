@@ -1,5 +1,5 @@
-// Source: iptables(8), iptables-extensions(8); net/netfilter/xt_tcpudp.c and ip_tables.c for what a match does with later
-// fragments (`-m tcp` never matches one) and with an interface that the hook does not know.
+// Source: iptables(8), iptables-extensions(8); net/netfilter/xt_tcpudp.c and ip_tables.c for what a match does with
+// later fragments (`-m tcp` never matches one) and with an interface that the hook does not know.
 #include "rules/acl/readers/iptables_rule.h"
 
 #include <fmt/format.h>
@@ -64,7 +64,8 @@ std::optional<std::uint8_t> flags(std::string_view text) {
       {"ACK", tcp_flag::ack}, {"URG", tcp_flag::urg}, {"ALL", 0x3F},          {"NONE", 0}};
   std::uint8_t all = 0;
   for (const std::string_view part : list(text)) {
-    const auto row = std::find_if(std::begin(kFlags), std::end(kFlags), [part](const auto& f) { return f.first == part; });
+    const auto row =
+        std::find_if(std::begin(kFlags), std::end(kFlags), [part](const auto& f) { return f.first == part; });
     if (row == std::end(kFlags)) return std::nullopt;
     all = static_cast<std::uint8_t>(all | row->second);
   }
@@ -91,14 +92,17 @@ class RuleReader {
       const std::size_t option = at_++;
       const Result<void> done = take(words_[option].text);
       if (done) continue;
-      open_unread(words_[std::min(std::max(option, at_ - 1), words_.size() - 1)], done.error().what, done.error().hint);
+      open_unread(words_[std::min(std::max(option, at_ - 1), words_.size() - 1)], done.error().what,
+                  done.error().hint);
     }
     finish();
     return std::move(out_);
   }
 
  private:
-  bool is(std::string_view text) const { return at_ < words_.size() && !words_[at_].quoted && words_[at_].text == text; }
+  bool is(std::string_view text) const {
+    return at_ < words_.size() && !words_[at_].quoted && words_[at_].text == text;
+  }
   /// The option's value; an old `-s ! ADDRESS` turns the option round.
   Result<std::string> value() {
     if (is("!")) negated_ = !negated_, ++at_;
@@ -173,7 +177,8 @@ class RuleReader {
     if (any_of({"--dports", "--destination-ports"})) return multiport(false, true);
     if (any_of({"--ports"})) return multiport(true, true);
     if (any_of({"--syn", "--tcp-flags"})) return tcp_flags(option == "--syn");
-    if (any_of({"--icmp-type", "--icmpv6-type"})) return icmp(option == "--icmp-type" ? Family::ipv4 : Family::ipv6);
+    if (any_of({"--icmp-type", "--icmpv6-type"}))
+      return icmp(option == "--icmp-type" ? Family::ipv4 : Family::ipv6);
     if (any_of({"--ctstate", "--state"})) return state();
     if (any_of({"--src-range", "--dst-range"})) return range(option == "--src-range");
     if (any_of({"--match-set"})) return set();
@@ -182,10 +187,12 @@ class RuleReader {
       out_.rule.remark = LineLedger::bounded(DEMARC_TRY(value()));
       return {};
     }
-    if (any_of({"--tcp-option", "--chunk-types", "--dccp-types", "--dccp-option", "--ctproto", "--ctorigsrc", "--ctorigdst",
-                "--ctreplsrc", "--ctrepldst", "--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",
-                "--ctstatus", "--ctexpire", "--ctdir", "--packets-eq", "--packets-lt", "--packets-gt", "--bytes-eq",
-                "--bytes-lt", "--bytes-gt", "--return-nomatch", "--limit-iface-in", "--limit-iface-out"}) &&
+    if (any_of(
+            {"--tcp-option",    "--chunk-types",   "--dccp-types",     "--dccp-option",    "--ctproto",
+             "--ctorigsrc",     "--ctorigdst",     "--ctreplsrc",      "--ctrepldst",      "--ctorigsrcport",
+             "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",  "--ctstatus",       "--ctexpire",
+             "--ctdir",         "--packets-eq",    "--packets-lt",     "--packets-gt",     "--bytes-eq",
+             "--bytes-lt",      "--bytes-gt",      "--return-nomatch", "--limit-iface-in", "--limit-iface-out"}) &&
         !in_target_) {
       open(std::string(option));
       skip_values();
@@ -197,17 +204,19 @@ class RuleReader {
       skip_values();
       return {};
     }
-    constexpr std::string_view kOptions[] = {"--sport", "--dport",   "--sports",    "--dports",    "--ports",     "--syn",
-                                             "--state", "--ctstate", "--tcp-flags", "--icmp-type", "--match-set", "--comment",
-                                             "--src-range", "--dst-range", "--src-type", "--dst-type", "--source",
-                                             "--destination", "--protocol", "--jump", "--goto", "--match"};
+    constexpr std::string_view kOptions[] = {
+        "--sport",     "--dport",     "--sports",    "--dports",    "--ports",     "--syn",
+        "--state",     "--ctstate",   "--tcp-flags", "--icmp-type", "--match-set", "--comment",
+        "--src-range", "--dst-range", "--src-type",  "--dst-type",  "--source",    "--destination",
+        "--protocol",  "--jump",      "--goto",      "--match"};
     return wrong(fmt::format("'{}' is not understood", option), suggest(option, std::span(kOptions)));
   }
 
   Result<void> target_option(std::string_view option) {
     if (option == "--notrack") {
       out_.notrack = true;
-    } else if (option == "--to-destination" || option == "--to-source" || option == "--to-ports" || option == "--to") {
+    } else if (option == "--to-destination" || option == "--to-source" || option == "--to-ports" ||
+               option == "--to") {
       const std::string to = DEMARC_TRY(value());
       if (option == "--to-ports") {
         if (const Result<PortRange> range = parse_port_range(to)) out_.nat.to_ports = *range;
@@ -245,7 +254,8 @@ class RuleReader {
       const std::size_t slash = part.find('/');
       const std::optional<Address> base = parse_address(part.substr(0, slash));
       if (!base || base->family() != around_.family)
-        return wrong(fmt::format("'{}' is no {} address", part, name(around_.family)), base ? "" : "names are not resolved");
+        return wrong(fmt::format("'{}' is no {} address", part, name(around_.family)),
+                     base ? "" : "names are not resolved");
       const unsigned all = bits(base->family());
       std::optional<std::uint64_t> length = all;
       if (slash != std::string_view::npos) {
@@ -374,7 +384,8 @@ class RuleReader {
       const std::string wanted = DEMARC_TRY(value());
       const std::optional<std::uint8_t> m = flags(examined), s = flags(wanted);
       if (!m || !s)
-        return wrong(fmt::format("'{} {}' are no TCP flags", examined, wanted), "SYN, ACK, FIN, RST, URG, PSH, ALL or NONE");
+        return wrong(fmt::format("'{} {}' are no TCP flags", examined, wanted),
+                     "SYN, ACK, FIN, RST, URG, PSH, ALL or NONE");
       mask = *m, set = *s;
     }
     Term term;
@@ -427,7 +438,8 @@ class RuleReader {
         term.extra = {Match{}};
         term.undecided = fmt::format("whether the connection was translated ({})", word);
       } else {
-        constexpr std::string_view kStates[] = {"NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "SNAT", "DNAT"};
+        constexpr std::string_view kStates[] = {"NEW",       "ESTABLISHED", "RELATED", "INVALID",
+                                                "UNTRACKED", "SNAT",        "DNAT"};
         return wrong(fmt::format("'{}' is no connection state", word), suggest(word, std::span(kStates)));
       }
     }
@@ -468,8 +480,9 @@ class RuleReader {
     std::string open;
     for (const std::string_view word : list(text)) {
       if (word == "MULTICAST") {
-        const Prefix p = around_.family == Family::ipv4 ? Prefix::containing(Address::ipv4(0xE0000000), 4)
-                                                        : Prefix::containing(Address::ipv6(0xFF00000000000000, 0), 8);
+        const Prefix p = around_.family == Family::ipv4
+                             ? Prefix::containing(Address::ipv4(0xE0000000), 4)
+                             : Prefix::containing(Address::ipv6(0xFF00000000000000, 0), 8);
         ranges.push_back({p.first(), p.last()});
       } else if (word == "LOCAL" && around_.own_addresses != nullptr) {
         const Prefix loop = around_.family == Family::ipv4 ? Prefix::containing(Address::ipv4(0x7F000000), 8)
@@ -478,8 +491,9 @@ class RuleReader {
         for (const Address& a : *around_.own_addresses)
           if (a.family() == around_.family) ranges.push_back({a, a});
       } else {
-        constexpr std::string_view kTypes[] = {"UNSPEC",    "UNICAST",   "LOCAL",       "BROADCAST", "ANYCAST",
-                                               "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT",  "THROW", "NAT", "XRESOLVE"};
+        constexpr std::string_view kTypes[] = {"UNSPEC",   "UNICAST",   "LOCAL",     "BROADCAST",
+                                               "ANYCAST",  "MULTICAST", "BLACKHOLE", "UNREACHABLE",
+                                               "PROHIBIT", "THROW",     "NAT",       "XRESOLVE"};
         if (std::find(std::begin(kTypes), std::end(kTypes), word) == std::end(kTypes))
           return wrong(fmt::format("'{}' is no type of address", word), suggest(word, std::span(kTypes)));
         open = fmt::format("-m addrtype: which addresses are {} depends on the routing table", word);
@@ -549,9 +563,8 @@ std::vector<IptablesWord> iptables_words(std::string_view line) {
   return words;
 }
 
-IptablesRule read_iptables_rule(
-    std::span<const IptablesWord> words, const IptablesAround& around,
-    const std::function<void(const IptablesWord&, std::string, std::string)>& warn) {
+IptablesRule read_iptables_rule(std::span<const IptablesWord> words, const IptablesAround& around,
+                                const std::function<void(const IptablesWord&, std::string, std::string)>& warn) {
   return RuleReader(words, around, warn).read();
 }
 

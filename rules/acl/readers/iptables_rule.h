@@ -25,9 +25,9 @@ struct IptablesRule {
   std::string target = {};  // of -j or -g; empty: the rule decides nothing
   bool goes = false;        // -g
   bool notrack = false;
-  bool tracks = false;        // it makes the kernel track connections
+  bool tracks = false;              // it makes the kernel track connections
   std::optional<Family> only = {};  // -4 or -6
-  Nat nat = {};               // where the target translates: to what
+  Nat nat = {};                     // where the target translates: to what
 };
 
 /// What rules need beside themselves.
@@ -38,9 +38,10 @@ struct IptablesAround {
   const std::vector<Address>* own_addresses = nullptr;  // none: not known
 };
 
-/// An option that is not understood leaves the rule with an open condition, and is told `warn` with its word; the target holds all
-/// the same.
-IptablesRule read_iptables_rule(std::span<const IptablesWord> words, const IptablesAround& around,
-                                const std::function<void(const IptablesWord&, std::string what, std::string hint)>& warn);
+/// An option that is not understood leaves the rule with an open condition, and is told `warn` with its word; the
+/// target holds all the same.
+IptablesRule read_iptables_rule(
+    std::span<const IptablesWord> words, const IptablesAround& around,
+    const std::function<void(const IptablesWord&, std::string what, std::string hint)>& warn);
 
 }  // namespace demarc

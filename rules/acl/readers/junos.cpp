@@ -531,7 +531,8 @@ class JunosReader {
             [this](std::string_view name) { return interfaces_like(name); },
             [this](std::string_view name) {
               return tree_.find(root(), {"firewall", "interface-set", name});
-            }};
+            },
+            &ranges_left_};
   }
 
   void read_filter(std::size_t which, bool nested) {
@@ -906,6 +907,7 @@ class JunosReader {
   std::vector<Declared> declared_;
   std::map<ListIndex, std::size_t> declared_by_list_;
   std::vector<std::size_t> nested_;
+  std::uint64_t ranges_left_ = junos::kAddressRangesMax;
 };
 
 }  // namespace

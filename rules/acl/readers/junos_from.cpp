@@ -356,7 +356,15 @@ class FromReader {
       return {Place{}};
     }
     if (!list.bits.empty() && list.exception) undecided("exceptions beside masks with holes");
-    if (!list.prefixes.empty()) out.push_back({longest_match(std::move(list.prefixes))});
+    if (!list.prefixes.empty()) {
+      out.push_back({longest_match(std::move(list.prefixes))});
+      const std::uint64_t ranges = out.back().addresses.ranges().size();
+      if (ranges > *context_.ranges_left) {
+        undecided("the lists of all terms hold more addresses than are kept");
+        return {Place{}};
+      }
+      *context_.ranges_left -= ranges;
+    }
     for (const AddressBits& bits : list.bits) out.push_back({AddressSet{Prefix::containing(Address{}, 0)}, bits});
     return out;
   }

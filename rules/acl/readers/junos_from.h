@@ -56,7 +56,11 @@ struct FilterContext {
   /// Interfaces by name or pattern; none if they cannot be told apart.
   std::function<std::optional<std::vector<InterfaceId>>(std::string_view)> interfaces;
   std::function<NodeId(std::string_view)> interface_set;
+  /// How many ranges of addresses terms may still hold together: each names whole lists, so a small text could fill
+  /// the memory.
+  std::uint64_t* ranges_left;
 };
+inline constexpr std::uint64_t kAddressRangesMax = 10'000'000;
 
 /// Fills match, maybe and undecided. Conditions that are not understood are marked and warned of.
 void read_from(Tree& tree, Device& device, NodeId from, const FilterContext& context, Entry& entry);

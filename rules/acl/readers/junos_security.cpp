@@ -602,7 +602,7 @@ class SecurityReader {
       e.maybe.push_back({});
       return because("the policy matches nothing that is written");
     }
-    const Side source = side(match, "source-address", from), destination = side(match, "destination-address", to);
+    Side source = side(match, "source-address", from), destination = side(match, "destination-address", to);
     std::vector<ServiceWay> ways;
     bool complete = true;
     for (const NodeId a : tree_.children(tree_.find(match, "application"))) {
@@ -623,11 +623,12 @@ class SecurityReader {
       complete = false;
       because("no application is named");
     }
-    matches_ += ways.size();
-    if (matches_ > kMatchesMax) {
+    matches_ += ways.size() * (1 + source.possible.ranges().size() + destination.possible.ranges().size());
+    if (matches_ > kAddressRangesMax) {
       complete = false;
       ways.clear();
-      because("policies name more applications than are kept");
+      source.possible = destination.possible = AddressSet::all();
+      because("policies name more addresses and applications than are kept");
     }
     for (const ServiceWay& way : ways)
       if (!source.known.empty() && !destination.known.empty())
@@ -1009,7 +1010,7 @@ class SecurityReader {
   }
 
   static constexpr unsigned kSetDepthMax = 64;
-  static constexpr std::size_t kZonesMax = 2048, kWaysMax = 5000, kMatchesMax = 4'000'000;
+  static constexpr std::size_t kZonesMax = 2048, kWaysMax = 5000;
   Tree& tree_;
   Device& device_;
   const SecurityContext& context_;

@@ -58,7 +58,8 @@ bool read_address_line(std::string_view line, std::uint32_t number, std::vector<
     const std::size_t slash = peer.find('/');
     const std::optional<Address> far = parse_address(peer.substr(0, slash)), own = parse_address(address);
     if (!far || !own || slash == std::string_view::npos) return false;
-    const std::uint64_t length = whole_number(peer.substr(slash + 1), bits(far->family())).value_or(bits(far->family()));
+    const std::uint64_t length =
+        whole_number(peer.substr(slash + 1), bits(far->family())).value_or(bits(far->family()));
     if (Interface* i = interface_of(name, number, interfaces)) {
       i->addresses.push_back(*own);
       i->networks.push_back(Prefix::containing(*far, static_cast<unsigned>(length)));
@@ -66,7 +67,8 @@ bool read_address_line(std::string_view line, std::uint32_t number, std::vector<
     return true;
   }
   const std::size_t slash = address.find('/');
-  return slash != std::string_view::npos && add(name, address.substr(0, slash), address.substr(slash + 1), number, interfaces);
+  return slash != std::string_view::npos &&
+         add(name, address.substr(0, slash), address.substr(slash + 1), number, interfaces);
 }
 
 bool is_link_line(std::string_view line) {
@@ -78,7 +80,8 @@ bool is_link_line(std::string_view line) {
 bool read_address_object(JsonValue object, std::uint32_t line, std::vector<Interface>& interfaces) {
   const std::string name = object["ifname"].text();
   if (name.empty()) return false;
-  for (const JsonValue a : object["addr_info"]) add(name, a["local"].text(), a["prefixlen"].text(), line, interfaces);
+  for (const JsonValue a : object["addr_info"])
+    add(name, a["local"].text(), a["prefixlen"].text(), line, interfaces);
   return true;
 }
 

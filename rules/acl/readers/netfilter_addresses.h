@@ -1,6 +1,6 @@
-// The addresses of a Linux host's interfaces, where a listing of them stands before or behind its rule set: the lines of
-// `ip -o addr`, or the document of `ip -j addr`. Neither iptables nor nft says them, and without them nobody knows which zone an
-// interface leads to.
+// The addresses of a Linux host's interfaces, where a listing of them stands before or behind its rule set: the
+// lines of `ip -o addr`, or the document of `ip -j addr`. Neither iptables nor nft says them, and without them
+// nobody knows which zone an interface leads to.
 #pragma once
 
 #include <string_view>

@@ -21,8 +21,8 @@ FourSet<E> minus_values(const FourSet<E>& a, const FourSet<E>& b) {
   return rest;
 }
 
-// One pair of functions for each kind of set, so that every field can be treated alike. A comparison with everything
-// comes first: sets of a hundred thousand ranges stand beside fields that nobody constrains.
+// One pair of functions for each kind of set, so that every field can be treated alike. A comparison with
+// everything comes first: sets of a hundred thousand ranges stand beside fields that nobody constrains.
 bool is_all(const AddressSet& s) {
   static const AddressSet all = AddressSet::all();
   return s == all;

@@ -1,6 +1,6 @@
 // Matches as unions of boxes: what iptables' and nftables' conditions come down to, with the operations that turn
-// several conditions of a rule, a `!` and an exception inside a set into boxes again. Each is exact, or says that it
-// would need too many boxes.
+// several conditions of a rule, a `!` and an exception inside a set into boxes again. Each is exact, or says that
+// it would need too many boxes.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ FragmentSet meet(const FragmentSet& a, const FragmentSet& b);
 std::optional<Match> meet(const Match& a, const Match& b);
 /// None: more than kBoxesMax.
 std::optional<Matches> meet(std::span<const Match> a, std::span<const Match> b);
-/// What matches `from` and no member of `without`, in disjoint pieces as far as they come from one member of `from`. None:
-/// more than kPiecesMax.
+/// What matches `from` and no member of `without`, in disjoint pieces as far as they come from one member of
+/// `from`. None: more than kPiecesMax.
 std::optional<Matches> subtract(Matches from, std::span<const Match> without);
 
 /// How much memory a match takes, in ranges.

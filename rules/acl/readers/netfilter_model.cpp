@@ -1,5 +1,6 @@
-// Sources: the hooks' priorities are those of linux/netfilter_ipv4.h (conntrack -200, its defragmentation -400); that
-// an established packet of a NAT chain is not seen, nf_nat_inet_fn(); which interface a hook knows, nf_hook_state.
+// Sources: the hooks' priorities are those of linux/netfilter_ipv4.h (conntrack -200, its defragmentation -400);
+// that an established packet of a NAT chain is not seen, nf_nat_inet_fn(); which interface a hook knows,
+// nf_hook_state.
 #include "rules/acl/readers/netfilter_model.h"
 
 #include <fmt/format.h>
@@ -15,8 +16,8 @@ namespace {
 
 constexpr std::int32_t kPriorityTracking = -200, kPriorityDefragmented = -400;
 constexpr std::int32_t kPriorityDestinationNat = -100, kPrioritySourceNat = 100;
-constexpr unsigned kCallDepthMax = 64;               // the kernel allows 16 in nftables
-constexpr std::uint64_t kWeightMax = 8'000'000;     // ranges and boxes of all entries together
+constexpr unsigned kCallDepthMax = 64;           // the kernel allows 16 in nftables
+constexpr std::uint64_t kWeightMax = 8'000'000;  // ranges and boxes of all entries together
 
 constexpr std::string_view kLaterData = "a later fragment's data may be taken for its header";
 
@@ -57,8 +58,8 @@ Context of(const Base& base, const Table& table, const Model& model) {
     c.tracking = Known::unsure;
   else if (early && base.priority <= kPriorityTracking)
     c.tracking = base.priority == kPriorityTracking ? Known::unsure : Known::no;
-  const bool whole = base.hook != Hook::ingress && base.hook != Hook::egress &&
-                     !(early && base.priority <= kPriorityDefragmented);
+  const bool whole =
+      base.hook != Hook::ingress && base.hook != Hook::egress && !(early && base.priority <= kPriorityDefragmented);
   c.whole4 = whole && model.tracks4;
   c.whole6 = whole && model.tracks6;
   c.way = base.hook == Hook::output ? 1 : base.hook == Hook::postrouting || base.hook == Hook::egress ? 2 : 0;
@@ -159,15 +160,17 @@ class Builder {
 
   // --- What is not tracked ---
 
-  /// The packets that `notrack` takes out of tracking, for arriving ones and for those made here. Exact where the rule stands in
-  /// the hook's own chain and nothing before it ends the way; otherwise it is not known which of them get there.
+  /// The packets that `notrack` takes out of tracking, for arriving ones and for those made here. Exact where the
+  /// rule stands in the hook's own chain and nothing before it ends the way; otherwise it is not known which of
+  /// them get there.
   void find_untracked() {
     // Neighbour discovery and multicast listeners' messages are never tracked (nf_conntrack_proto_icmpv6.c).
     if (model_.tracks6) {
       Match m;
       m.box.family = Family::ipv6;
       m.box.protocols = {Protocol::icmpv6};
-      m.box.icmp = IcmpSet::of_numbers(PortSet{{Port(130 << 8), Port(136 << 8 | 0xFF)}, {Port(143 << 8), Port(143 << 8 | 0xFF)}});
+      m.box.icmp = IcmpSet::of_numbers(
+          PortSet{{Port(130 << 8), Port(136 << 8 | 0xFF)}, {Port(143 << 8), Port(143 << 8 | 0xFF)}});
       untracked_[0] = untracked_[1] = {m};
     }
     for (std::size_t t = 0; t < model_.tables.size(); ++t) {
@@ -186,9 +189,9 @@ class Builder {
               for (unsigned way = 0; way < 2; ++way) {
                 if (chain.base && (way == 0) != (chain.base->hook == Hook::prerouting)) continue;
                 exact_[way] = exact_[way] && exact;
-                untracked_[way].insert(untracked_[way].end(), tested.certain.begin(), tested.certain.end());
-                untracked_[way].insert(untracked_[way].end(), tested.extra.begin(), tested.extra.end());
-                if (untracked_[way].size() > 256) untracked_[way] = {Match{}}, exact_[way] = false;
+                for (const Matches* from : {&tested.certain, &tested.extra})
+                  notracked_[way].insert(notracked_[way].end(), from->begin(), from->end());
+                if (notracked_[way].size() > 256) notracked_[way] = {Match{}}, exact_[way] = false;
               }
             }
             if (branch.action != Action::count && branch.action != Action::deny) reached = false;
@@ -197,6 +200,8 @@ class Builder {
         }
       }
     }
+    for (unsigned way = 0; way < 2; ++way)
+      untracked_[way].insert(untracked_[way].end(), notracked_[way].begin(), notracked_[way].end());
   }
 
   // --- Conditions ---
@@ -216,9 +221,16 @@ class Builder {
     }
     if (of_state) {
       if (context.tracking == Known::no) {
-        // Nothing is known of the conversation yet, and that is what `invalid` says.
+        // Nothing is known of the conversation yet, and that is what `invalid` says; unless notrack came before.
         if (!m.box.states.contains(ConnectionState::invalid)) return;
         m.box.states = StateSet::all();
+        const Matches& gone = notracked_[context.way & 1];
+        if (!gone.empty()) {
+          const std::optional<Matches> sure = subtract({m}, gone);
+          if (sure && certain) out.certain.insert(out.certain.end(), sure->begin(), sure->end());
+          certain = false;
+          out.undecided = "whether notrack comes before this rule";
+        }
       } else if (context.tracking == Known::unsure) {
         m.box.states = StateSet::all();
         certain = false;
@@ -258,15 +270,16 @@ class Builder {
         other.box.family = context.whole4 ? Family::ipv4 : Family::ipv6;
         if (meet(other, other)) matches.push_back(std::move(other));
         matches[i].box.family = context.whole4 ? Family::ipv6 : Family::ipv4;
-      } else if (matches[i].box.family && (matches[i].box.family == Family::ipv4 ? context.whole4 : context.whole6)) {
+      } else if (matches[i].box.family &&
+                 (matches[i].box.family == Family::ipv4 ? context.whole4 : context.whole6)) {
         continue;
       }
       matches[i].box.fragments = meet(matches[i].box.fragments, visible);
     }
   }
 
-  /// The later fragments of which it is not known whether the test is made with their data (Linux 6.18 does, for loads that
-  /// nft_payload_fast_eval makes; others skip the rule).
+  /// The later fragments of which it is not known whether the test is made with their data (Linux 6.18 does, for
+  /// loads that nft_payload_fast_eval makes; others skip the rule).
   static Matches later_fragments(const Context& context, const Term& term) {
     if (!context.reads_fragments || (context.whole4 && context.whole6)) return {};
     Match later = term.domain.empty() ? Match{} : term.domain[0];
@@ -298,6 +311,11 @@ class Builder {
     add(term.certain, true);
     if (term.set) add(*term.set, true);
     add(term.extra, false);
+    if (term.untracked && context.tracking == Known::no && !notracked_[context.way & 1].empty()) {
+      const Matches& gone = notracked_[context.way & 1];
+      out.extra.insert(out.extra.end(), gone.begin(), gone.end());
+      out.undecided = "whether notrack comes before this rule";
+    }
     if (term.untracked)
       if (const Matches* gone = untracked(context); gone != nullptr && context.tracking == Known::yes) {
         Matches& to = is_exact(context) ? out.certain : out.extra;
@@ -402,7 +420,8 @@ class Builder {
     unsigned height = 0;
     std::string remark;
     for (const Rule& rule : chain.rules)
-      for (const Branch& branch : rule.branches) list.entries.push_back(entry(t, rule, branch, context, depth, height));
+      for (const Branch& branch : rule.branches)
+        list.entries.push_back(entry(t, rule, branch, context, depth, height));
     const ListIndex index = static_cast<ListIndex>(device_.lists.size());
     device_.lists.push_back(std::move(list));
     compiled_[key] = {index, height, true};
@@ -428,7 +447,8 @@ class Builder {
       any.box.family = table.family;
       tested = {{}, {any}, "the rule set's sets, as often as rules use them, take more memory than they may"};
     }
-    e.match = std::move(tested.certain), e.maybe = std::move(tested.extra), e.undecided = std::move(tested.undecided);
+    e.match = std::move(tested.certain), e.maybe = std::move(tested.extra),
+    e.undecided = std::move(tested.undecided);
     if (!rule.unread.empty() && e.undecided.empty()) e.undecided = rule.unread;
     if (branch.action == Action::jump || branch.action == Action::go_to) {
       const auto called = chains_[t].find(branch.target);
@@ -440,13 +460,15 @@ class Builder {
         e.undecided = known ? fmt::format("chain {} is called in a circle, or too deep", branch.target)
                             : fmt::format("chain {} is not defined", branch.target);
         notes_.say(rule.note, Understanding::not_understood, e.undecided);
-        device_.diagnostics.warning(source_.at_line(rule.line, 1, 1), e.undecided, "the kernel would not load it so");
+        device_.diagnostics.warning(source_.at_line(rule.line, 1, 1), e.undecided,
+                                    "the kernel would not load it so");
       } else {
         height = std::max(height, heights_[e.target] + 1);
       }
     }
     // What a kernel makes of fragments is no fault of the line.
-    if (!e.undecided.empty() && e.undecided != kLaterData) notes_.say(rule.note, Understanding::in_part, e.undecided);
+    if (!e.undecided.empty() && e.undecided != kLaterData)
+      notes_.say(rule.note, Understanding::in_part, e.undecided);
     for (Nat nat : rule.nats) {
       if (nats_done_.contains(&rule)) break;
       for (const Match& m : e.match.empty() ? e.maybe : e.match) {
@@ -465,14 +487,18 @@ class Builder {
     std::size_t table, chain;
   };
 
-  static std::array<std::int64_t, 2> order(const Base& base) { return {static_cast<int>(base.hook), base.priority}; }
+  static std::array<std::int64_t, 2> order(const Base& base) {
+    return {static_cast<int>(base.hook), base.priority};
+  }
 
   void make_stages() {
     std::vector<Place> places;
     for (std::size_t t = 0; t < model_.tables.size(); ++t)
       for (std::size_t c = 0; c < model_.tables[t].chains.size(); ++c)
         if (model_.tables[t].chains[c].base && !model_.tables[t].dormant) places.push_back({t, c});
-    const auto base = [this](const Place& p) -> const Base& { return *model_.tables[p.table].chains[p.chain].base; };
+    const auto base = [this](const Place& p) -> const Base& {
+      return *model_.tables[p.table].chains[p.chain].base;
+    };
     std::stable_sort(places.begin(), places.end(),
                      [&](const Place& a, const Place& b) { return order(base(a)) < order(base(b)); });
     for (const Place& p : places) {
@@ -485,9 +511,11 @@ class Builder {
     const bool source = has_nat(Nat::Kind::source), destination = has_nat(Nat::Kind::destination);
     for (std::size_t i = 0; i < device_.stages.size() && i < bases_.size(); ++i) {
       const Base& b = bases_[i];
-      const bool before = b.hook == Hook::ingress || (b.hook == Hook::prerouting && b.priority <= kPriorityDestinationNat) ||
+      const bool before = b.hook == Hook::ingress ||
+                          (b.hook == Hook::prerouting && b.priority <= kPriorityDestinationNat) ||
                           (b.hook == Hook::output && b.priority <= kPriorityDestinationNat);
-      const bool behind = b.hook == Hook::egress || (b.hook == Hook::postrouting && b.priority > kPrioritySourceNat);
+      const bool behind =
+          b.hook == Hook::egress || (b.hook == Hook::postrouting && b.priority > kPrioritySourceNat);
       if (destination && before) device_.stages[i].real_destination = false;
       if (source && behind) device_.stages[i].real_source = false;
     }
@@ -523,12 +551,13 @@ class Builder {
     bases_.push_back(base);
   }
 
-  /// A NAT chain sees the first packet of each conversation alone: the others pass by it. Most such chains stop nothing.
+  /// A NAT chain sees the first packet of each conversation alone: the others pass by it. Most such chains stop
+  /// nothing.
   static void spare_known(List& list) {
     const bool stops = list.at_end == Fallthrough::deny ||
                        std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) {
-                         return e.action == Action::deny || e.action == Action::unknown || e.action == Action::jump ||
-                                e.action == Action::go_to;
+                         return e.action == Action::deny || e.action == Action::unknown ||
+                                e.action == Action::jump || e.action == Action::go_to;
                        });
     if (!stops) {
       // Nothing is decided in it: its entries say what is translated, or not.
@@ -590,7 +619,8 @@ class Builder {
     device_.interfaces.clear();
     for (const std::string& name : names) {
       Interface i;
-      const auto found = std::find_if(known.begin(), known.end(), [&](const Interface& k) { return k.name == name; });
+      const auto found =
+          std::find_if(known.begin(), known.end(), [&](const Interface& k) { return k.name == name; });
       if (found != known.end()) i = *found;
       i.name = name;
       device_.interfaces.push_back(std::move(i));
@@ -608,7 +638,9 @@ class Builder {
   LineNotes& notes_;
   std::vector<std::map<std::string, std::size_t, std::less<>>> chains_;  // of each table
   std::vector<std::vector<Depends>> depends_;
-  Matches untracked_[2], either_;
+  Matches notracked_[2];  // by a rule
+  Matches untracked_[2];  // by a rule, or by the kernel itself
+  Matches either_;
   bool exact_[2] = {true, true};
   std::map<std::tuple<std::size_t, std::size_t, Context>, Compiled> compiled_;
   std::map<std::pair<std::size_t, std::size_t>, unsigned> compiled_any_;
@@ -642,9 +674,9 @@ void compact(Rule& rule) {
       continue;
     }
     std::optional<Match> certain = meet(into->certain[0], t.certain[0]);
-    std::optional<Match> domain = into->domain.empty()  ? t.domain.empty() ? Match{} : t.domain[0]
-                                  : t.domain.empty()    ? into->domain[0]
-                                                        : meet(into->domain[0], t.domain[0]);
+    std::optional<Match> domain = into->domain.empty() ? t.domain.empty() ? Match{} : t.domain[0]
+                                  : t.domain.empty() ? into->domain[0]
+                                                       : meet(into->domain[0], t.domain[0]);
     if (!certain || !domain) {  // nothing is both: kept as they are
       rest.push_back(std::move(t));
       continue;
@@ -659,7 +691,8 @@ void compact(Rule& rule) {
 }
 
 std::string_view name(Hook hook) {
-  constexpr std::string_view kNames[] = {"ingress", "prerouting", "input", "forward", "output", "postrouting", "egress"};
+  constexpr std::string_view kNames[] = {"ingress", "prerouting",  "input", "forward",
+                                         "output",  "postrouting", "egress"};
   return kNames[static_cast<std::size_t>(hook)];
 }
 
@@ -687,7 +720,9 @@ void LineNotes::write_one(std::uint32_t number, std::uint32_t line, LineLedger& 
                                        Understanding::not_understood};
   const auto why = whys_.find(number);
   ledger.mark(line, kStates[states_[number]],
-              why != whys_.end() ? why->second : states_[number] == 0 ? "it belongs to nothing that was read" : "");
+              why != whys_.end()     ? why->second
+              : states_[number] == 0 ? "it belongs to nothing that was read"
+                                     : "");
 }
 
 std::optional<InterfaceId> InterfaceNames::id(std::string_view name) {

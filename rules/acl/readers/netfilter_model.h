@@ -1,6 +1,6 @@
-// Linux's packet filter, whichever program wrote it down: chains of rules at hooks, in the order of their priorities.
-// iptables and nftables differ in how a rule is written; what a rule, a chain and a hook do to a packet is the same
-// code in the kernel, and the same here.
+// Linux's packet filter, whichever program wrote it down: chains of rules at hooks, in the order of their
+// priorities. iptables and nftables differ in how a rule is written; what a rule, a chain and a hook do to a packet
+// is the same code in the kernel, and the same here.
 //
 // Conditions are kept as they are written until every line is read, because what they match depends on the rest:
 //  - an interface `eth*` covers the interfaces that other rules name by themselves;
@@ -42,8 +42,8 @@ class LineNotes {
   std::map<std::uint32_t, std::string> whys_;
 };
 
-/// The interfaces that rules name, with a number each. A name may end in `*`: then it stands for all other interfaces that
-/// begin so.
+/// The interfaces that rules name, with a number each. A name may end in `*`: then it stands for all other
+/// interfaces that begin so.
 class InterfaceNames {
  public:
   /// None: there are more than can be told apart.
@@ -59,9 +59,10 @@ class InterfaceNames {
 
 /// One condition of a rule.
 struct Term {
-  Matches domain = {};   // what a packet must be for the test to be made at all; a `!` does not turn it round. Empty: anything
-  Matches certain = {};  // the test holds
-  Matches extra = {};    // it may hold beside that
+  Matches domain =
+      {};  // what a packet must be for the test to be made at all; a `!` does not turn it round. Empty: anything
+  Matches certain = {};                     // the test holds
+  Matches extra = {};                       // it may hold beside that
   std::shared_ptr<const Matches> set = {};  // more of `certain`: a set's, which many rules share
   bool negated = false;
   bool reads_transport = false;  // ports, flags, types: not there in later fragments
@@ -92,7 +93,7 @@ struct Rule {
   std::vector<Term> terms = {};
   std::vector<Branch> branches = {};  // disjoint keys
   std::optional<std::uint64_t> packets = {};
-  std::string unread = {};  // not empty: something in it is not understood, and this is what
+  std::string unread = {};     // not empty: something in it is not understood, and this is what
   std::vector<Nat> nats = {};  // their match is put in from the terms
 };
 
@@ -108,8 +109,8 @@ struct Base {
   std::int32_t priority = 0;
   Fallthrough policy = Fallthrough::permit;
   std::uint32_t policy_line = 0;
-  bool nat = false;                        // sees the first packet of each conversation
-  std::vector<std::string> devices = {};   // of ingress and egress
+  bool nat = false;                       // sees the first packet of each conversation
+  std::vector<std::string> devices = {};  // of ingress and egress
 };
 
 struct Chain {
@@ -120,11 +121,11 @@ struct Chain {
 };
 
 struct Table {
-  std::string name = {};               // in front of the chains' names: "filter/", "inet fw "
-  std::optional<Family> family = {};   // none: both
-  bool other_layer = false;            // bridge, arp: not about routed packets
-  bool dormant = false;                // switched off
-  bool reads_fragments = false;        // a test of the transport header may read a later fragment's data instead
+  std::string name = {};              // in front of the chains' names: "filter/", "inet fw "
+  std::optional<Family> family = {};  // none: both
+  bool other_layer = false;           // bridge, arp: not about routed packets
+  bool dormant = false;               // switched off
+  bool reads_fragments = false;       // a test of the transport header may read a later fragment's data instead
   std::vector<Chain> chains = {};
 };
 

@@ -1,5 +1,5 @@
-// What Debian's /etc/protocols and /etc/services call protocols and ports: the names that iptables and nft print and take.
-// The files of other systems hold more; iptables-save and nft print ports as numbers.
+// What Debian's /etc/protocols and /etc/services call protocols and ports: the names that iptables and nft print
+// and take. The files of other systems hold more; iptables-save and nft print ports as numbers.
 #pragma once
 
 #include <cstdint>

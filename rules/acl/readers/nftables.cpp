@@ -1,7 +1,7 @@
 // nftables: `nft list ruleset` or `nft -j list ruleset`, with `ip -o addr` or `ip -j addr` before or behind it.
 //
-// What the kernel does where nothing is written: a hook without a chain accepts; a base chain without a policy accepts; `accept`
-// ends its base chain alone, and the next one at the hook is asked; `drop` ends all.
+// What the kernel does where nothing is written: a hook without a chain accepts; a base chain without a policy
+// accepts; `accept` ends its base chain alone, and the next one at the hook is asked; `drop` ends all.
 #include "rules/acl/readers/nftables.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,8 @@ namespace {
 using netfilter::Base;
 using netfilter::Hook;
 
-constexpr std::string_view kHooks[] = {"ingress", "prerouting", "input", "forward", "output", "postrouting", "egress"};
+constexpr std::string_view kHooks[] = {"ingress", "prerouting",  "input", "forward",
+                                       "output",  "postrouting", "egress"};
 
 /// "-150", "filter", "dstnat + 5", "mangle - 5".
 std::optional<std::int32_t> priority_of(std::string_view text) {
@@ -63,7 +64,11 @@ std::optional<std::int32_t> priority_of(std::string_view text) {
 class Interpreter {
  public:
   Interpreter(Ruleset& ruleset, const Source& source, Device& device, netfilter::LineNotes& notes)
-      : ruleset_(ruleset), source_(source), device_(device), notes_(notes), own_(netfilter::own_addresses(device.interfaces)) {}
+      : ruleset_(ruleset),
+        source_(source),
+        device_(device),
+        notes_(notes),
+        own_(netfilter::own_addresses(device.interfaces)) {}
 
   void run() {
     for (const Interface& i : device_.interfaces) model_.interfaces.id(i.name);
@@ -127,7 +132,8 @@ class Interpreter {
     const auto hook = std::find(std::begin(kHooks), std::end(kHooks), c.hook);
     if (hook == std::end(kHooks)) {
       notes_.say(c.note, Understanding::not_understood, fmt::format("'{}' is no hook", c.hook));
-      warn(c.line, fmt::format("'{}' is no hook", c.hook), suggest(c.hook, std::span<const std::string_view>(kHooks)));
+      warn(c.line, fmt::format("'{}' is no hook", c.hook),
+           suggest(c.hook, std::span<const std::string_view>(kHooks)));
       return std::nullopt;
     }
     b.hook = static_cast<Hook>(hook - std::begin(kHooks));
@@ -200,8 +206,10 @@ unsigned looks_like_nftables(std::string_view text) {
     if (word == "table") {
       const std::string_view family = in.peek();
       constexpr std::string_view kFamilies[] = {"ip", "ip6", "inet", "arp", "bridge", "netdev"};
-      if (std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies)) points += 30;
-      else if (in.rest().ends_with('{')) points += 10;
+      if (std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies))
+        points += 30;
+      else if (in.rest().ends_with('{'))
+        points += 10;
     } else if (word == "type" && (in.peek() == "filter" || in.peek() == "nat" || in.peek() == "route")) {
       in.word();
       if (in.peek() == "hook") points += 30;

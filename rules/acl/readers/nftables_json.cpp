@@ -44,7 +44,9 @@ class JsonReader {
  private:
   std::uint32_t next() { return lines_[number_++]; }
   std::uint32_t line() const { return lines_[number_ - 1]; }
-  void say(Understanding understanding, std::string why = {}) { notes_.say(number_, understanding, std::move(why)); }
+  void say(Understanding understanding, std::string why = {}) {
+    notes_.say(number_, understanding, std::move(why));
+  }
 
   Table& table_of(JsonValue item) { return ruleset_.table(item["family"].text(), item["table"].text()); }
 
@@ -81,7 +83,8 @@ class JsonReader {
   void fail(JsonValue at, std::string what) {
     say(Understanding::not_understood, what);
     if (failed_.empty()) failed_ = what;
-    // The place without its line: nft writes all of them on one, and a copy of it for each warning would be too much.
+    // The place without its line: nft writes all of them on one, and a copy of it for each warning would be too
+    // much.
     device_.diagnostics.warning({.file = source_.name(), .line = line()}, std::move(what), at.written());
   }
 
@@ -195,8 +198,8 @@ class JsonReader {
       say(Understanding::not_understood, "an extension of iptables that nft cannot print");
     } else if (key == "flow") {
       say(Understanding::in_part, "what is offloaded to a flowtable passes by the rules afterwards");
-    } else if (key == "log" || key == "dup" || key == "ct helper" || key == "ct timeout" || key == "ct expectation" ||
-               key == "comment" || key == "last" || key == "reset" || key == "secmark") {
+    } else if (key == "log" || key == "dup" || key == "ct helper" || key == "ct timeout" ||
+               key == "ct expectation" || key == "comment" || key == "last" || key == "reset" || key == "secmark") {
       s.kind = S::go_on;
     } else {
       fail(value, fmt::format("'{}' is no statement of a rule that is known", key));
@@ -271,7 +274,8 @@ class JsonReader {
     if (is_verdict(key)) return verdict(key, inner);
     if (key == "payload") {
       if (inner["base"])
-        return {Kind::field, fmt::format("@{},{},{}", inner["base"].text(), inner["offset"].text(), inner["len"].text())};
+        return {Kind::field,
+                fmt::format("@{},{},{}", inner["base"].text(), inner["offset"].text(), inner["len"].text())};
       return {Kind::field, fmt::format("{} {}", inner["protocol"].text(), inner["field"].text())};
     }
     if (key == "meta") return {Kind::field, "meta " + inner["key"].text()};
@@ -304,8 +308,7 @@ class JsonReader {
       return set;
     }
     if (key == "range") return inner.size() == 2 ? parts(Kind::range, inner, depth) : other(v);
-    if (key == "prefix")
-      return {Kind::value, fmt::format("{}/{}", inner["addr"].text(), inner["len"].text())};
+    if (key == "prefix") return {Kind::value, fmt::format("{}/{}", inner["addr"].text(), inner["len"].text())};
     if (key == "&") return inner.size() == 2 ? parts(Kind::bit_and, inner, depth) : other(v);
     if (key == "|") return parts(Kind::list, inner, depth, "|");
     if (key == "elem") return element(v, depth);

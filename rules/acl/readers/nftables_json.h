@@ -1,4 +1,5 @@
-// `nft -j list ruleset`: the same tree as the text. What is counted are its objects, which mostly stand on one line.
+// `nft -j list ruleset`: the same tree as the text. What is counted are its objects, which mostly stand on one
+// line.
 #pragma once
 
 #include "rules/acl/readers/netfilter_model.h"

@@ -10,7 +10,8 @@ Token Lexer::next() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
     if (at_ < text_.size() && text_[at_] == '\\') {
       std::size_t behind = at_ + 1;
-      while (behind < text_.size() && (text_[behind] == ' ' || text_[behind] == '\t' || text_[behind] == '\r')) ++behind;
+      while (behind < text_.size() && (text_[behind] == ' ' || text_[behind] == '\t' || text_[behind] == '\r'))
+        ++behind;
       if (behind < text_.size() && text_[behind] == '\n') {
         at_ = behind + 1;
         ++line_;
@@ -49,8 +50,9 @@ Token Lexer::next() {
       ++at_;
   } else {
     t.kind = Token::Kind::word;
-    while (at_ < text_.size() && text_[at_] != ' ' && text_[at_] != '\t' && text_[at_] != '\r' && text_[at_] != '\n' &&
-           text_[at_] != '"' && text_[at_] != '#' && kSigns.find(text_[at_]) == std::string_view::npos)
+    while (at_ < text_.size() && text_[at_] != ' ' && text_[at_] != '\t' && text_[at_] != '\r' &&
+           text_[at_] != '\n' && text_[at_] != '"' && text_[at_] != '#' &&
+           kSigns.find(text_[at_]) == std::string_view::npos)
       ++at_;
   }
   t.end = at_;

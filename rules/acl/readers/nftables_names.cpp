@@ -13,17 +13,19 @@ struct Named {
 };
 
 constexpr Named kIcmpTypes[] = {
-    {"echo-reply", 0},           {"destination-unreachable", 3}, {"source-quench", 4},       {"redirect", 5},
-    {"echo-request", 8},         {"router-advertisement", 9},    {"router-solicitation", 10}, {"time-exceeded", 11},
-    {"parameter-problem", 12},   {"timestamp-request", 13},      {"timestamp-reply", 14},    {"info-request", 15},
-    {"info-reply", 16},          {"address-mask-request", 17},   {"address-mask-reply", 18},
+    {"echo-reply", 0},         {"destination-unreachable", 3}, {"source-quench", 4},        {"redirect", 5},
+    {"echo-request", 8},       {"router-advertisement", 9},    {"router-solicitation", 10}, {"time-exceeded", 11},
+    {"parameter-problem", 12}, {"timestamp-request", 13},      {"timestamp-reply", 14},     {"info-request", 15},
+    {"info-reply", 16},        {"address-mask-request", 17},   {"address-mask-reply", 18},
 };
 constexpr Named kIcmp6Types[] = {
-    {"destination-unreachable", 1}, {"packet-too-big", 2},       {"time-exceeded", 3},         {"parameter-problem", 4},
-    {"echo-request", 128},          {"echo-reply", 129},         {"mld-listener-query", 130},  {"mld-listener-report", 131},
-    {"mld-listener-done", 132},     {"mld-listener-reduction", 132}, {"nd-router-solicit", 133}, {"nd-router-advert", 134},
-    {"nd-neighbor-solicit", 135},   {"nd-neighbor-advert", 136}, {"nd-redirect", 137},         {"router-renumbering", 138},
-    {"ind-neighbor-solicit", 141},  {"ind-neighbor-advert", 142}, {"mld2-listener-report", 143},
+    {"destination-unreachable", 1},  {"packet-too-big", 2},         {"time-exceeded", 3},
+    {"parameter-problem", 4},        {"echo-request", 128},         {"echo-reply", 129},
+    {"mld-listener-query", 130},     {"mld-listener-report", 131},  {"mld-listener-done", 132},
+    {"mld-listener-reduction", 132}, {"nd-router-solicit", 133},    {"nd-router-advert", 134},
+    {"nd-neighbor-solicit", 135},    {"nd-neighbor-advert", 136},   {"nd-redirect", 137},
+    {"router-renumbering", 138},     {"ind-neighbor-solicit", 141}, {"ind-neighbor-advert", 142},
+    {"mld2-listener-report", 143},
 };
 constexpr Named kIcmpCodes[] = {
     {"net-unreachable", 0}, {"host-unreachable", 1}, {"prot-unreachable", 2}, {"port-unreachable", 3},
@@ -33,10 +35,12 @@ constexpr Named kIcmp6Codes[] = {
     {"no-route", 0},         {"admin-prohibited", 1}, {"addr-unreachable", 3},
     {"port-unreachable", 4}, {"policy-fail", 5},      {"reject-route", 6},
 };
-constexpr Named kFlags[] = {{"fin", tcp_flag::fin}, {"syn", tcp_flag::syn}, {"rst", tcp_flag::rst}, {"psh", tcp_flag::psh},
-                            {"ack", tcp_flag::ack}, {"urg", tcp_flag::urg}, {"ecn", tcp_flag::ece}, {"cwr", tcp_flag::cwr}};
+constexpr Named kFlags[] = {{"fin", tcp_flag::fin}, {"syn", tcp_flag::syn}, {"rst", tcp_flag::rst},
+                            {"psh", tcp_flag::psh}, {"ack", tcp_flag::ack}, {"urg", tcp_flag::urg},
+                            {"ecn", tcp_flag::ece}, {"cwr", tcp_flag::cwr}};
 constexpr std::pair<std::string_view, std::int32_t> kPriorities[] = {
-    {"raw", -300}, {"mangle", -150}, {"dstnat", -100}, {"filter", 0}, {"security", 50}, {"srcnat", 100}, {"out", 100}};
+    {"raw", -300},    {"mangle", -150}, {"dstnat", -100}, {"filter", 0},
+    {"security", 50}, {"srcnat", 100},  {"out", 100}};
 
 template <std::size_t N>
 std::optional<std::uint8_t> find(std::string_view name, const Named (&rows)[N]) {
@@ -54,9 +58,10 @@ constexpr std::array<std::string_view, N> names_of(const Named (&rows)[N]) {
 constexpr auto kIcmpWords = names_of(kIcmpTypes);
 constexpr auto kIcmp6Words = names_of(kIcmp6Types);
 constexpr std::string_view kStatements[] = {
-    "accept", "drop",  "return", "jump",  "goto",    "continue", "counter", "log",   "limit",   "reject",     "dnat",     "snat",
-    "queue",  "ip",    "ip6",    "tcp",   "udp",     "icmp",     "icmpv6",  "th",    "ct",      "meta",       "iif",      "oif",
-    "fib",    "iifname", "oifname", "ether", "mark", "sctp",     "dccp",    "notrack", "redirect", "masquerade", "comment"};
+    "accept", "drop", "return", "jump",  "goto",    "continue", "counter",    "log",     "limit",
+    "reject", "dnat", "snat",   "queue", "ip",      "ip6",      "tcp",        "udp",     "icmp",
+    "icmpv6", "th",   "ct",     "meta",  "iif",     "oif",      "fib",        "iifname", "oifname",
+    "ether",  "mark", "sctp",   "dccp",  "notrack", "redirect", "masquerade", "comment"};
 
 }  // namespace
 
@@ -76,7 +81,8 @@ std::optional<std::int32_t> priority(std::string_view name) {
 
 std::span<const std::string_view> statement_words() { return kStatements; }
 std::span<const std::string_view> icmp_type_words(Family family) {
-  return family == Family::ipv4 ? std::span<const std::string_view>(kIcmpWords) : std::span<const std::string_view>(kIcmp6Words);
+  return family == Family::ipv4 ? std::span<const std::string_view>(kIcmpWords)
+                                : std::span<const std::string_view>(kIcmp6Words);
 }
 
 }  // namespace demarc::nft

@@ -38,13 +38,13 @@ struct Statement {
     vmap,     // left: key, right: map
     verdict,  // right
     counter,
-    reject,   // text: icmp, icmpv6, icmpx, tcp, or nothing
-    nat,      // text: dnat, snat, masquerade, redirect; right: where to, if it is plain
+    reject,  // text: icmp, icmpv6, icmpx, tcp, or nothing
+    nat,     // text: dnat, snat, masquerade, redirect; right: where to, if it is plain
     notrack,
-    open,     // a limit, a quota, a set that fills: whether the rule goes on is not known. text: why
-    go_on,    // log, marks, ...
-    steal,    // queue, tproxy, synproxy, dup, fwd: what becomes of the packet is not known. text: what
-    unread,   // text: why
+    open,    // a limit, a quota, a set that fills: whether the rule goes on is not known. text: why
+    go_on,   // log, marks, ...
+    steal,   // queue, tproxy, synproxy, dup, fwd: what becomes of the packet is not known. text: what
+    unread,  // text: why
   };
   Kind kind = Kind::go_on;
   std::string op = {};  // "" and "in": by the kind of the field; "==", "!=", "!", "<", ...

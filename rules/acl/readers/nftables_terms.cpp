@@ -1,6 +1,6 @@
-// Source: nft(8), and the instructions that `nft --debug=netlink` prints for each spelling: which tests imply a family or a
-// protocol, that `tcp flags syn` asks for a bit and `tcp flags == syn` for the byte, that `ct state != a,b` compares
-// with both bits at once (and so is always true).
+// Source: nft(8), and the instructions that `nft --debug=netlink` prints for each spelling: which tests imply a
+// family or a protocol, that `tcp flags syn` asks for a bit and `tcp flags == syn` for the byte, that `ct state !=
+// a,b` compares with both bits at once (and so is always true).
 #include "rules/acl/readers/nftables_terms.h"
 
 #include <fmt/format.h>
@@ -78,8 +78,8 @@ Known known(std::string_view text) {
   const std::string_view name = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
   const auto of_protocol = [&](Protocol p) { k.domain.box.protocols = {p}, k.transport = true; };
   if (header == "ip") k.domain.box.family = Family::ipv4;
-  if (header == "ip6" || header == "exthdr" || header == "hbh" || header == "frag" || header == "mh" || header == "dst" ||
-      header == "srh")
+  if (header == "ip6" || header == "exthdr" || header == "hbh" || header == "frag" || header == "mh" ||
+      header == "dst" || header == "srh")
     k.domain.box.family = Family::ipv6;
   if (header == "tcp") of_protocol(Protocol::tcp);
   if (header == "udp") of_protocol(Protocol::udp);
@@ -164,7 +164,8 @@ class RuleReader::Impl {
       case Statement::Kind::match: {
         Term term = DEMARC_TRY(match(s));
         r.terms.push_back(std::move(term));
-        if (counted) r.packets.reset();  // the counter stands before a condition: it counts more than the rule decides
+        if (counted)
+          r.packets.reset();  // the counter stands before a condition: it counts more than the rule decides
         break;
       }
       case Statement::Kind::vmap: DEMARC_TRY(map(s, r)); break;
@@ -279,7 +280,8 @@ class RuleReader::Impl {
     return term;
   }
 
-  /// `th dport` reads the bytes where a port would stand, whatever the protocol: of one without ports they are something else.
+  /// `th dport` reads the bytes where a port would stand, whatever the protocol: of one without ports they are
+  /// something else.
   static void leave_other_headers_open(const std::vector<Known>& fields, Term& term) {
     for (const Known& k : fields) {
       if ((k.field != Field::sport && k.field != Field::dport) || !(k.domain == Match{})) continue;
@@ -293,7 +295,8 @@ class RuleReader::Impl {
   /// Multicast addresses are known; local ones where the interfaces' addresses are.
   bool is_decided_type(const Expr& e) const {
     if (e.kind == Expr::Kind::set)
-      return std::all_of(e.parts.begin(), e.parts.end(), [this](const Expr& part) { return is_decided_type(part); });
+      return std::all_of(e.parts.begin(), e.parts.end(),
+                         [this](const Expr& part) { return is_decided_type(part); });
     return e.kind == Expr::Kind::value &&
            (e.text == "multicast" || (e.text == "local" && around_.own_addresses != nullptr));
   }
@@ -328,7 +331,8 @@ class RuleReader::Impl {
     if (s.op == "==" || s.op == "!=" || s.right.kind == Expr::Kind::masked || mask != 0xFF) how = equal;
     if (s.op != "" && s.op != "in" && s.op != "!" && s.op != "==" && s.op != "!=")
       return wrong(fmt::format("'{}' is no comparison of bits", s.op));
-    // `!= a,b` is "neither" in some versions of nft and "not both at once" in others; 1.0.6 prints the latter `a | b`.
+    // `!= a,b` is "neither" in some versions of nft and "not both at once" in others; 1.0.6 prints the latter `a |
+    // b`.
     const bool ambiguous = s.op == "!=" && s.right.kind == Expr::Kind::list && s.right.text == ",";
     if (ambiguous) {
       term.negated = false;
@@ -336,7 +340,8 @@ class RuleReader::Impl {
       for (const auto choice : {no_bit, equal}) {
         Term one;
         how = choice;
-        add_bits(state, [&](std::uint8_t bits) { return how == no_bit ? (bits & value) == 0 : bits != value; }, one);
+        add_bits(
+            state, [&](std::uint8_t bits) { return how == no_bit ? (bits & value) == 0 : bits != value; }, one);
         (choice == no_bit ? term.certain : term.extra) = std::move(one.certain);
         if (choice == no_bit) term.untracked = one.untracked;
       }
@@ -755,7 +760,8 @@ class RuleReader::Impl {
           return static_cast<std::uint16_t>(*n);
         const Family family = *k.domain.box.family;
         const bool type = k.field == Field::icmp_type;
-        if (const std::optional<std::uint8_t> n = type ? nft::icmp_type(family, word) : nft::icmp_code(family, word))
+        if (const std::optional<std::uint8_t> n =
+                type ? nft::icmp_type(family, word) : nft::icmp_code(family, word))
           return *n;
         return not_a(type ? "ICMP type" : "ICMP code", icmp_type_words(family));
       }
@@ -773,7 +779,7 @@ class RuleReader::Impl {
         return not_a("existence: exists or missing", {});
       case Field::source_type:
       case Field::destination_type: {
-        constexpr std::string_view kTypes[] = {"unspec",   "unicast",   "local",       "broadcast", "anycast",
+        constexpr std::string_view kTypes[] = {"unspec",    "unicast",   "local",       "broadcast", "anycast",
                                                "multicast", "blackhole", "unreachable", "prohibit"};
         for (std::uint16_t i = 0; i < std::size(kTypes); ++i)
           if (word == kTypes[i]) return i;
@@ -793,10 +799,12 @@ class RuleReader::Impl {
       const Address least = Address::of(family, 0);
       const Address most = Address::of(family, family == Family::ipv4 ? Uint128{0xFFFFFFFF} : ~Uint128{0});
       values.addresses.clear();
-      if (op == "<" && least < at.first) values.addresses.push_back({least, Address::of(family, at.first.number() - 1)});
+      if (op == "<" && least < at.first)
+        values.addresses.push_back({least, Address::of(family, at.first.number() - 1)});
       if (op == "<=") values.addresses.push_back({least, at.last});
       if (op == ">=") values.addresses.push_back({at.first, most});
-      if (op == ">" && at.last < most) values.addresses.push_back({Address::of(family, at.last.number() + 1), most});
+      if (op == ">" && at.last < most)
+        values.addresses.push_back({Address::of(family, at.last.number() + 1), most});
       if (!values.addresses.empty()) to_matches(k, values, key.matches);
       return key;
     }
@@ -819,7 +827,8 @@ class RuleReader::Impl {
   static ByteSet bytes(const std::vector<PortRange>& ranges) {
     ByteSet set;
     for (const PortRange& r : ranges)
-      for (unsigned n = r.first.number(); n <= r.last.number() && n < 256; ++n) set.insert(static_cast<std::uint8_t>(n));
+      for (unsigned n = r.first.number(); n <= r.last.number() && n < 256; ++n)
+        set.insert(static_cast<std::uint8_t>(n));
     return set;
   }
 
@@ -852,8 +861,9 @@ class RuleReader::Impl {
       case Field::icmp_type: {
         std::vector<PortRange> ranges;
         for (const PortRange& r : v.numbers)
-          ranges.push_back({Port(static_cast<std::uint16_t>(r.first.number() << 8)),
-                            Port(static_cast<std::uint16_t>(std::min<unsigned>(r.last.number(), 255) << 8 | 0xFF))});
+          ranges.push_back(
+              {Port(static_cast<std::uint16_t>(r.first.number() << 8)),
+               Port(static_cast<std::uint16_t>(std::min<unsigned>(r.last.number(), 255) << 8 | 0xFF))});
         m.box.icmp = IcmpSet::of_numbers(PortSet::of(std::move(ranges)));
         break;
       }

@@ -16,8 +16,8 @@ struct Surroundings {
   const std::vector<Address>* own_addresses = nullptr;  // none: not known
 };
 
-/// Reads the rules of one table. Keeps what its sets mean, so that a set is worked out once for each field that is looked up in
-/// it.
+/// Reads the rules of one table. Keeps what its sets mean, so that a set is worked out once for each field that is
+/// looked up in it.
 class RuleReader {
  public:
   explicit RuleReader(const Surroundings& around);

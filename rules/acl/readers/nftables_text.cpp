@@ -22,13 +22,15 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[N]) {
 }
 
 constexpr std::string_view kFamilies[] = {"ip", "ip6", "inet", "arp", "bridge", "netdev"};
-constexpr std::string_view kHeaders[] = {"ip",   "ip6", "tcp",  "udp",    "udplite", "sctp", "dccp",   "ah",    "esp",
-                                         "comp", "icmp", "icmpv6", "igmp", "ether",  "vlan", "arp",   "th",    "gre",
-                                         "geneve", "vxlan", "gretap", "hbh", "srh", "dst", "mh", "frag", "exthdr"};
-constexpr std::string_view kBareMeta[] = {"iif",   "iifname", "oif",   "oifname",    "iifgroup", "oifgroup", "iiftype", "oiftype",
-                                          "mark",  "skuid",   "skgid", "rtclassid",  "nftrace",  "pkttype",  "cpu",     "cgroup",
-                                          "ibrname", "obrname", "priority", "protocol", "length", "time", "hour", "day",
-                                          "secmark", "ibridgename", "obridgename", "random"};
+constexpr std::string_view kHeaders[] = {"ip",   "ip6", "tcp",  "udp",  "udplite", "sctp",  "dccp",
+                                         "ah",   "esp", "comp", "icmp", "icmpv6",  "igmp",  "ether",
+                                         "vlan", "arp", "th",   "gre",  "geneve",  "vxlan", "gretap",
+                                         "hbh",  "srh", "dst",  "mh",   "frag",    "exthdr"};
+constexpr std::string_view kBareMeta[] = {
+    "iif",     "iifname", "oif",     "oifname", "iifgroup",    "oifgroup",    "iiftype",
+    "oiftype", "mark",    "skuid",   "skgid",   "rtclassid",   "nftrace",     "pkttype",
+    "cpu",     "cgroup",  "ibrname", "obrname", "priority",    "protocol",    "length",
+    "time",    "hour",    "day",     "secmark", "ibridgename", "obridgename", "random"};
 constexpr std::string_view kVerdicts[] = {"accept", "drop", "continue", "return", "jump", "goto"};
 
 class TextReader {
@@ -85,8 +87,9 @@ class TextReader {
     if (!failed_.empty()) return;
     failed_ = what;
     notes_.say(at.line, Understanding::not_understood, what);
-    diagnostics_.warning(source_.at(std::min(at.begin, source_.text().size()), std::max<std::size_t>(at.end - at.begin, 1)),
-                         std::move(what), std::move(hint));
+    diagnostics_.warning(
+        source_.at(std::min(at.begin, source_.text().size()), std::max<std::size_t>(at.end - at.begin, 1)),
+        std::move(what), std::move(hint));
   }
   bool bad() const { return !failed_.empty(); }
   /// To the end of the statement, blocks included.
@@ -140,7 +143,8 @@ class TextReader {
     }
   }
 
-  static constexpr std::string_view kCommands[] = {"table", "define", "flush", "add", "insert", "include", "delete"};
+  static constexpr std::string_view kCommands[] = {"table",  "define",  "flush", "add",
+                                                   "insert", "include", "delete"};
 
   std::string_view family() {
     if (peek().kind == Token::Kind::word && is_one_of(peek().text, kFamilies)) return take().text;
@@ -257,8 +261,8 @@ class TextReader {
       skip_statement();
     }
   }
-  static constexpr std::string_view kTableItems[] = {"chain", "set",  "map",  "flowtable", "counter",
-                                                     "quota", "limit", "flags", "comment",  "ct"};
+  static constexpr std::string_view kTableItems[] = {"chain", "set",   "map",   "flowtable", "counter",
+                                                     "quota", "limit", "flags", "comment",   "ct"};
 
   void skip_named_block() { skip_statement(true); }
 
@@ -399,7 +403,8 @@ class TextReader {
       const Token word = take();
       if (word.is("{")) ++depth;
       if (word.is("}")) --depth;
-      stops = stops || word.is("drop") || word.is("reject") || word.is("queue") || word.is("jump") || word.is("goto");
+      stops =
+          stops || word.is("drop") || word.is("reject") || word.is("queue") || word.is("jump") || word.is("goto");
     }
     r.statements.push_back({.kind = stops ? Statement::Kind::reject : Statement::Kind::go_on});
   }
@@ -448,7 +453,8 @@ class TextReader {
     } else if ((word == "add" || word == "update" || word == "delete" || word == "set") || word == "meter") {
       fill_set(s);
     } else if (word == "flow") {
-      notes_.say(first.line, Understanding::in_part, "what is offloaded to a flowtable passes by the rules afterwards");
+      notes_.say(first.line, Understanding::in_part,
+                 "what is offloaded to a flowtable passes by the rules afterwards");
       take(), take(), take();
     } else if (word == "reset") {
       for (int i = 0; i < 4 && !peek().ends_statement(); ++i) take();
@@ -573,7 +579,8 @@ class TextReader {
     if (port.starts_with(':')) {
       unsigned n = 0;
       const auto [end, error] = std::from_chars(port.data() + 1, port.data() + port.size(), n);
-      if (error == std::errc{} && end == port.data() + port.size() && n <= 65535) s.to_port = static_cast<std::uint16_t>(n);
+      if (error == std::errc{} && end == port.data() + port.size() && n <= 65535)
+        s.to_port = static_cast<std::uint16_t>(n);
     }
   }
 
@@ -628,7 +635,8 @@ class TextReader {
         primary(0, false);
       if (bad() || peek().ends_statement()) return;
       constexpr std::string_view kBetween[] = {"&", "|", "^", "<<", ">>", ",", "map", "and", "or", "xor", "."};
-      if ((peek().kind != Token::Kind::sign && peek().kind != Token::Kind::word) || !is_one_of(peek().text, kBetween))
+      if ((peek().kind != Token::Kind::sign && peek().kind != Token::Kind::word) ||
+          !is_one_of(peek().text, kBetween))
         return;
       take();
     }
@@ -652,7 +660,8 @@ class TextReader {
     const Token first = take();
     Expr f{Expr::Kind::field, std::string(first.text)};
     const auto more = [&] {
-      if (peek().kind != Token::Kind::word) return fail(peek(), fmt::format("a field is missing behind '{}'", f.text));
+      if (peek().kind != Token::Kind::word)
+        return fail(peek(), fmt::format("a field is missing behind '{}'", f.text));
       f.text += ' ';
       f.text += take().text;
     };
@@ -706,7 +715,8 @@ class TextReader {
         unless_existence();
       }
     } else {
-      fail(first, fmt::format("'{}' begins no field of a packet", first.text), suggest(first.text, statement_words()));
+      fail(first, fmt::format("'{}' begins no field of a packet", first.text),
+           suggest(first.text, statement_words()));
     }
     if (!bad() && (peek().is("&") || peek().is("and"))) {
       take();
@@ -859,7 +869,8 @@ class TextReader {
     }
     if (!bad() && take_if(":")) {
       skip_line_ends();
-      Expr data = peek().kind == Token::Kind::word && is_one_of(peek().text, kVerdicts) ? verdict() : values(depth, false);
+      Expr data =
+          peek().kind == Token::Kind::word && is_one_of(peek().text, kVerdicts) ? verdict() : values(depth, false);
       e.parts.push_back(std::move(key));
       e.parts.push_back(std::move(data));
       while (!bad() && peek().kind != Token::Kind::end && !peek().is(",") && !peek().is("}")) take();  // a comment

@@ -18,9 +18,10 @@ const char *const kOut6 = "2001:db8:a::7", *const kWeb6 = "2001:db8:c::10";
 
 /// The rule drops, or the one behind it accepts.
 bool matches(std::string_view rule, const ConcretePacket& p, std::string_view sets = "") {
-  const Device d = read(fmt::format(
-      "table inet fw {{\n{}chain forward {{\ntype filter hook forward priority filter; policy accept;\n{} drop\n}}\nchain track {{\nct state new\n}}\n}}\n",
-      sets, rule));
+  const Device d =
+      read(fmt::format("table inet fw {{\n{}chain forward {{\ntype filter hook forward priority filter; policy "
+                       "accept;\n{} drop\n}}\nchain track {{\nct state new\n}}\n}}\n",
+                       sets, rule));
   CAPTURE(rule);
   CAPTURE(render(d.diagnostics));
   CHECK(d.coverage.not_understood == 0);
@@ -35,7 +36,8 @@ TEST_CASE("a rule matches what nft says it matches") {
     ConcretePacket packet;
     bool matches;
   };
-  const ConcretePacket web = tcp(kOut, kWeb, 80), web6 = tcp(kOut6, kWeb6, 80), dns = packet(kOut, kWeb, Protocol::udp, 53);
+  const ConcretePacket web = tcp(kOut, kWeb, 80), web6 = tcp(kOut6, kWeb6, 80),
+                       dns = packet(kOut, kWeb, Protocol::udp, 53);
   const auto flags = [&](std::uint8_t f) { return with_flags(web, f); };
   const std::uint8_t sa = tcp_flag::syn | tcp_flag::ack;
   const Row rows[] = {
@@ -100,7 +102,8 @@ TEST_CASE("a rule matches what nft says it matches") {
       {"ct state established,related", with_state(web, ConnectionState::related), true},
       {"ct state { established, related }", web, false},
       {"ct state != new", web, false},
-      {"ct state != established | related", with_state(web, ConnectionState::related), true},  // both bits at once: never equal
+      {"ct state != established | related", with_state(web, ConnectionState::related),
+       true},  // both bits at once: never equal
       {"ct state != { established, related }", with_state(web, ConnectionState::related), false},
       {"ct state invalid", with_state(web, ConnectionState::invalid), true},
       {"ct state untracked", web, false},
@@ -120,7 +123,8 @@ TEST_CASE("a rule matches what nft says it matches") {
   };
   const char* const sets =
       "set nets {\ntype ipv4_addr\nflags interval\nelements = { 198.51.100.0/29,\n 192.0.2.1-192.0.2.9 }\n}\n"
-      "set pairs { type ipv4_addr . inet_service; flags interval; elements = { 192.0.2.0/24 . 80, 192.0.2.10 . 443-444 }; }\n"
+      "set pairs { type ipv4_addr . inet_service; flags interval; elements = { 192.0.2.0/24 . 80, 192.0.2.10 . "
+      "443-444 }; }\n"
       "set triples { type ipv4_addr . inet_proto . inet_service; elements = { 192.0.2.10 . udp . 53 }; }\n";
   for (const Row& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet, sets) == row.matches, row.rule);
 }
@@ -137,7 +141,8 @@ TEST_CASE("what no rule set decides is open, with its reason; what is not unders
            Row{"ip ttl < 5", "ip ttl", true},
            Row{"ct status dnat", "ct status", true},
            Row{"ct direction reply", "ct direction", true},
-           Row{"ct state != established,new", "versions of nft differ in what 'ct state != established,new' says", true},
+           Row{"ct state != established,new", "versions of nft differ in what 'ct state != established,new' says",
+               true},
            Row{"fib saddr . iif oif missing", "fib saddr . iif oif", true},
            Row{"tcp option maxseg size 536", "tcp option maxseg size", true},
            Row{"ip saddr @dyn", "the content of set dyn changes", true},
@@ -146,13 +151,15 @@ TEST_CASE("what no rule set decides is open, with its reason; what is not unders
            Row{"tcp dprt 80 accept # x", "tcp dprt", true},
            Row{"tcp dport smpt", "'smpt' is no port", false},
            Row{"jmp web", "'jmp' begins no statement of a rule", false},
-           Row{"tcp dport 80 # xt_recent", "a match or target stands in a comment, because nft could not print it", false},
+           Row{"tcp dport 80 # xt_recent", "a match or target stands in a comment, because nft could not print it",
+               false},
        }) {
     CAPTURE(row.rule);
-    const Device d = read(fmt::format(
-        "table inet fw {{\nset dyn {{ type ipv4_addr; flags dynamic,timeout; elements = {{ 198.51.100.7 timeout 1h }}; }}\nchain f {{\n"
-        "type filter hook forward priority 0; policy drop;\n{}\n}}\n}}\n",
-        row.understood ? fmt::format("{} accept", row.rule) : row.rule));
+    const Device d =
+        read(fmt::format("table inet fw {{\nset dyn {{ type ipv4_addr; flags dynamic,timeout; elements = {{ "
+                         "198.51.100.7 timeout 1h }}; }}\nchain f {{\n"
+                         "type filter hook forward priority 0; policy drop;\n{}\n}}\n}}\n",
+                         row.understood ? fmt::format("{} accept", row.rule) : row.rule));
     CAPTURE(render(d.diagnostics));
     CHECK(d.coverage.not_understood == (row.understood ? 0 : 1));
     CHECK(d.lists[0].entries.at(0).undecided.find(row.why) == 0);
@@ -161,7 +168,9 @@ TEST_CASE("what no rule set decides is open, with its reason; what is not unders
 }
 
 TEST_CASE("an error says where and what was meant") {
-  const Device d = read("table inet fw {\nchain f {\ntype filter hook forward priority 0; policy accept;\ntcp dport 22 accpet\n}\n}\n");
+  const Device d = read(
+      "table inet fw {\nchain f {\ntype filter hook forward priority 0; policy accept;\ntcp dport 22 "
+      "accpet\n}\n}\n");
   CHECK(render(d.diagnostics) ==
         "rules.nft:4:14: warning: 'accpet' begins no statement of a rule\n"
         "tcp dport 22 accpet\n"
@@ -197,16 +206,17 @@ table ip other {
 )");
   CHECK(d.coverage.not_understood == 0);
   CHECK(decide(d, tcp(kOut, "192.0.2.66", 443)) == "deny 8");
-  CHECK(decide(d, tcp(kOut, "192.0.2.67", 9)) == "deny end");  // accepted by the first chain, dropped by the second one's end
+  CHECK(decide(d, tcp(kOut, "192.0.2.67", 9)) ==
+        "deny end");  // accepted by the first chain, dropped by the second one's end
   CHECK(decide(d, tcp(kOut, "192.0.2.68", 443)) == "deny 23");
-  CHECK(decide(d, tcp("198.51.100.7", kWeb, 80)) == "permit end");
+  CHECK(decide(d, tcp("198.51.100.7", kWeb, 80)) == "permit 15");
   CHECK(decide(d, tcp("198.51.100.7", kWeb, 81)) == "deny end");
-  CHECK(decide(d, tcp("198.51.100.8", kWeb, 81)) == "permit end");
-  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53)) == "permit end");
+  CHECK(decide(d, tcp("198.51.100.8", kWeb, 81)) == "permit 4");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53)) == "permit 16");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 123)) == "deny 16");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 1500)) == "deny 18");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 9)) == "deny 18");
-  CHECK(decide(d, with_state(tcp(kOut, kWeb, 25), ConnectionState::established)) == "permit end");
+  CHECK(decide(d, with_state(tcp(kOut, kWeb, 25), ConnectionState::established)) == "permit 17");
   CHECK(decide(d, tcp(kOut, kWeb, 25)) == "undetermined 19");
   CHECK(decide(d, tcp(kOut, kWeb, 443), Way::to_device) == "permit none");  // no chain at the hook
   CHECK(d.lists[d.find_list("inet fw second")].entries[2].packets == 12);
@@ -248,7 +258,8 @@ TEST_CASE("hooks before tracking, notrack, NAT and the loopback") {
 )");
   CHECK(d.coverage.not_understood == 0);
   // At raw no conversation is known yet: everything is in state invalid, and `established` never holds.
-  CHECK(decide(d, with_state(tcp(kOut, kWeb, 80), ConnectionState::established), Way::to_device, "eth0") == "permit 15");
+  CHECK(decide(d, with_state(tcp(kOut, kWeb, 80), ConnectionState::established), Way::to_device, "eth0") ==
+        "permit 15");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53), Way::to_device, "eth0") == "permit 14");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 54), Way::to_device, "eth0") == "deny end");
   CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 54), Way::to_device, "lo") == "permit 13");
@@ -261,9 +272,19 @@ TEST_CASE("hooks before tracking, notrack, NAT and the loopback") {
   CHECK(d.stages.back().real_source);
 }
 
+TEST_CASE("notrack in the same hook: a test of the state may come before it or behind it") {
+  const Device d = read(
+      "table inet fw {\nchain raw {\ntype filter hook prerouting priority raw; policy accept;\nudp dport 53 "
+      "notrack\n"
+      "ct state invalid drop\n}\n}\n");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 54)) == "deny 5");
+  CHECK(decide(d, packet(kOut, kWeb, Protocol::udp, 53)) == "undetermined 5");  // the kernel: untracked, permitted
+}
+
 TEST_CASE("without tracking a later fragment's data may be taken for its header") {
   const Device d = read(
-      "table ip t {\nchain f {\ntype filter hook forward priority 0; policy accept;\nip frag-off & 0x1fff != 0 udp dport 9 drop\n"
+      "table ip t {\nchain f {\ntype filter hook forward priority 0; policy accept;\nip frag-off & 0x1fff != 0 udp "
+      "dport 9 drop\n"
       "ip frag-off & 0x1fff != 0 meta l4proto gre drop\ntcp dport != 80 drop\n}\n}\n");
   CHECK(decide(d, tcp(kOut, kWeb, 25)) == "deny 6");
   CHECK(decide(d, fragment(tcp(kOut, kWeb, 25), Fragment::first)) == "deny 6");
@@ -302,14 +323,23 @@ include "more.nft"
 }
 
 TEST_CASE("other layers: a bridge that may drop leaves everything open, ARP and dormant tables nothing") {
-  const char* const inet = "table inet fw {\nchain f {\ntype filter hook forward priority 0; policy accept;\n}\n}\n";
-  const Device bridge = read(fmt::format("{}table bridge b {{\nchain f {{\ntype filter hook forward priority 0; policy accept;\nether type ip drop\n}}\n}}\n", inet));
+  const char* const inet =
+      "table inet fw {\nchain f {\ntype filter hook forward priority 0; policy accept;\n}\n}\n";
+  const Device bridge =
+      read(fmt::format("{}table bridge b {{\nchain f {{\ntype filter hook forward priority 0; policy "
+                       "accept;\nether type ip drop\n}}\n}}\n",
+                       inet));
   CHECK(decide(bridge, tcp(kOut, kWeb, 80)).starts_with("undetermined"));
-  const Device arp = read(fmt::format("{}table arp b {{\nchain f {{\ntype filter hook input priority 0; policy drop;\n}}\n}}\n", inet));
+  const Device arp = read(
+      fmt::format("{}table arp b {{\nchain f {{\ntype filter hook input priority 0; policy drop;\n}}\n}}\n", inet));
   CHECK(decide(arp, tcp(kOut, kWeb, 80)) == "permit end");
-  const Device dormant = read(fmt::format("{}table ip d {{\nflags dormant\nchain f {{\ntype filter hook forward priority 0; policy drop;\n}}\n}}\n", inet));
+  const Device dormant = read(fmt::format(
+      "{}table ip d {{\nflags dormant\nchain f {{\ntype filter hook forward priority 0; policy drop;\n}}\n}}\n",
+      inet));
   CHECK(decide(dormant, tcp(kOut, kWeb, 80)) == "permit end");
-  const Device netdev = read("table netdev n {\nchain i {\ntype filter hook ingress device \"eth0\" priority 0; policy accept;\nip saddr 198.51.100.0/24 drop\n}\n}\n");
+  const Device netdev = read(
+      "table netdev n {\nchain i {\ntype filter hook ingress device \"eth0\" priority 0; policy accept;\nip saddr "
+      "198.51.100.0/24 drop\n}\n}\n");
   CHECK(decide(netdev, tcp(kOut, kWeb, 80), Way::through, "eth0") == "deny 4");
   CHECK(decide(netdev, tcp(kOut, kWeb, 80), Way::through, "*").starts_with("permit"));
 }
@@ -317,7 +347,8 @@ TEST_CASE("other layers: a bridge that may drop leaves everything open, ARP and 
 TEST_CASE("it is recognised, and is taken for nothing else") {
   for (const char* const text : {
            "table inet fw {\n}\n",
-           "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n",
+           "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy "
+           "accept;\n\t}\n}\n",
            "#!/usr/sbin/nft -f\nflush ruleset\n",
            "{\"nftables\": []}",
        })
