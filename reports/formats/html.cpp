@@ -502,7 +502,9 @@ class Report {
   void lines() {
     if (verdict_.lines.empty()) return;
     constexpr std::size_t kLinesMax = 2000;
-    out_ += "<section aria-labelledby=\"lines\">\n<h2 id=\"lines\">Lines of the configurations, and what needs them</h2>\n";
+    out_ +=
+        "<section aria-labelledby=\"lines\">\n<h2 id=\"lines\">Lines of the configurations, and what needs "
+        "them</h2>\n";
     out_ += table("Lines that decide about approved or observed packets",
                   {"Line", "Says", "Zone pairs", "Needed by", "Use", "Findings"}, "rules");
     std::size_t shown = 0;
@@ -537,7 +539,8 @@ class Report {
     const bool configured = std::any_of(verdict_.matrix.begin(), verdict_.matrix.end(),
                                         [](const MatrixCell& cell) { return !cell.configured.empty(); });
     if (configured)
-      out_ += table("Zone pairs and services", {"From", "To", "Service", "State", "Configured", "Rules", "Findings"});
+      out_ +=
+          table("Zone pairs and services", {"From", "To", "Service", "State", "Configured", "Rules", "Findings"});
     else
       out_ += table("Zone pairs and services", {"From", "To", "Service", "State", "Rules", "Findings"});
     auto row = [&](const MatrixCell& cell, const std::string& services, const std::string& rule_links) {

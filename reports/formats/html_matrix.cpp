@@ -44,13 +44,17 @@ struct ConfiguredMark {
   std::string_view says, id, shape, legend;
 };
 constexpr ConfiguredMark kConfiguredMarks[] = {
-    {"permits", "c-permits", R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-good" d="M5 12h13m-5-5l5 5-5 5"/>)",
+    {"permits", "c-permits",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-good" d="M5 12h13m-5-5l5 5-5 5"/>)",
      "the configuration permits it"},
-    {"denies", "c-denies", R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M6 6l12 12m0-12L6 18"/>)",
+    {"denies", "c-denies",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M6 6l12 12m0-12L6 18"/>)",
      "the configuration denies it"},
-    {"partly", "c-partly", R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-warn" d="M12 5v14M5 12h14"/>)",
+    {"partly", "c-partly",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-warn" d="M12 5v14M5 12h14"/>)",
      "the configuration permits part of it"},
-    {"undetermined", "c-undetermined", R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M12 6v8m0 4v.1"/>)",
+    {"undetermined", "c-undetermined",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M12 6v8m0 4v.1"/>)",
      "what the configuration does with it is undetermined"},
 };
 const ConfiguredMark* configured_mark(const MatrixCell& cell) {

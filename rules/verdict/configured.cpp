@@ -36,8 +36,7 @@ VariableOrder order_for(const RuleSet& rules, const Binding& binding) {
 
 class Comparing {
  public:
-  Comparing(Judging& j, ConfiguredView& view)
-      : j_(j), view_(view), order_(order_for(j.rules, view.binding)) {}
+  Comparing(Judging& j, ConfiguredView& view) : j_(j), view_(view), order_(order_for(j.rules, view.binding)) {}
 
   void run() {
     for (ZonePath& path : all_paths(view_.binding)) {
@@ -75,13 +74,22 @@ class Comparing {
       const bool fresh = view_.spaces.empty() || attempt == 1;
       if (fresh && view_.spaces.size() == kSpacesMax) break;
       try {
-        if (fresh)
-          view_.spaces.push_back(std::make_unique<ConfiguredSpace>(j_.rules, order_, j_.options.as_of));
+        if (fresh) view_.spaces.push_back(std::make_unique<ConfiguredSpace>(j_.rules, order_, j_.options.as_of));
         ConfiguredSpace& in = *view_.spaces.back();
         pair.in = &in;
         pair.sets = std::make_unique<PathSets>(view_.binding, pair.path, in.space, in.devices);
         if (!in.openings_) in.openings_ = opening_packets(in.space);
         pair.scope = pair.sets->scope() & *in.openings_;
+        // What the filters on the path send themselves is no traffic between the zones, unless they filter it.
+        for (const Hop& hop : pair.path.hops) {
+          for (const Alternative& a : hop.alternatives) {
+            const BoundDevice& d = view_.binding.devices[a.device];
+            const bool filters = d.device != nullptr &&
+                                 std::any_of(d.device->stages.begin(), d.device->stages.end(),
+                                             [](const Stage& s) { return s.ways.contains(Way::from_device); });
+            if (!hop.local && !filters) pair.scope -= in.space.of(Box{.sources = d.own});
+          }
+        }
         const Bounds path = pair.sets->permitted();
         pair.openings = {path.certain & pair.scope, path.possible & pair.scope};
         return;
@@ -166,7 +174,11 @@ PacketSet opening_packets(PacketSpace& space) {
   Box errors4{.family = Family::ipv4, .protocols = {Protocol::icmp}}, errors6{.family = Family::ipv6};
   errors4.icmp = IcmpSet{{3, std::nullopt}, {11, std::nullopt}, {12, std::nullopt}};
   errors6.protocols = {Protocol::icmpv6};
-  errors6.icmp = IcmpSet{{1, std::nullopt}, {2, std::nullopt}, {3, std::nullopt}, {4, std::nullopt}};
+  // Errors, and what runs the link: multicast listeners (RFC 3810), neighbour discovery (RFC 4861).
+  errors6.icmp = IcmpSet{{1, std::nullopt},   {2, std::nullopt},   {3, std::nullopt},   {4, std::nullopt},
+                         {130, std::nullopt}, {131, std::nullopt}, {132, std::nullopt}, {133, std::nullopt},
+                         {134, std::nullopt}, {135, std::nullopt}, {136, std::nullopt}, {137, std::nullopt},
+                         {143, std::nullopt}};
   // ICMP belongs to IPv4 and ICMPv6 to IPv6; the other one is no packet that anybody sends.
   const PacketSet strange = space.of(Box{.family = Family::ipv4, .protocols = {Protocol::icmpv6}}) |
                             space.of(Box{.family = Family::ipv6, .protocols = {Protocol::icmp}});
@@ -192,6 +204,14 @@ std::string cover_words(const RuleSet& rules, const ZonePath& path, const Packet
         if (kept == zone.addresses.intersect(family)) return zone.name;
       }
       if (kept == zone.addresses) return zone.name;
+      // All of the zone but a few: a filter's own addresses, mostly.
+      AddressSet zone_here = zone.addresses;
+      if (box.family && !kept.empty())
+        zone_here = zone_here.intersect(
+            AddressSet{Prefix::containing(*box.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)});
+      const AddressSet missing = zone_here.minus(kept);
+      if (zone.addresses.contains(kept) && missing.size() <= 8)
+        return fmt::format("{} but {}", zone.name, to_string(missing, 2));
       if (kept.ranges().size() == 1 && kept.ranges()[0].first == kept.ranges()[0].last)
         if (const std::string known = rules.name_of(kept.ranges()[0].first); !known.empty()) return known;
       return to_string(kept, 3);

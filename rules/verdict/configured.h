@@ -36,12 +36,12 @@ struct ConfiguredSpace {
 /// One pair of zones whose path is declared.
 struct PairView {
   ZonePath path;
-  bool decided = true;     // false: too complicated
-  bool measured = false;   // some device on the path has a configuration
+  bool decided = true;    // false: too complicated
+  bool measured = false;  // some device on the path has a configuration
   std::unique_ptr<PathSets> sets = {};
   ConfiguredSpace* in = nullptr;
-  PacketSet scope = {};    // openings between the zones that meet a filter
-  Bounds openings = {};    // of these, what the path lets through
+  PacketSet scope = {};  // openings between the zones that meet a filter
+  Bounds openings = {};  // of these, what the path lets through
 };
 
 /// What a line was found to be for.
@@ -66,9 +66,9 @@ std::optional<ConfiguredState> parse_configured_state(std::string_view text);
 
 /// What the configurations say about one rule.
 struct RuleConfigured {
-  bool measured = false;      // on some pair of its zones
-  bool unmeasured = false;    // on some pair: no path, or no configuration
-  bool undetermined = false;  // in part
+  bool measured = false;                    // on some pair of its zones
+  bool unmeasured = false;                  // on some pair: no path, or no configuration
+  bool undetermined = false;                // in part
   bool blocked = false, permitted = false;  // in part
   std::vector<LineKey> lines;               // that let it through, or stop it
   /// All of it, for certain.
@@ -84,7 +84,7 @@ class ConfiguredView {
   std::vector<std::unique_ptr<PairView>> pairs = {};  // in the order of the zones
   std::vector<RuleConfigured> rules = {};             // of RuleSet::rules, then of the exceptions
   std::map<LineKey, LineFacts> lines = {};
-  std::map<LineKey, EntryStatus> status = {};         // of lines that are not simply live
+  std::map<LineKey, EntryStatus> status = {};  // of lines that are not simply live
   std::map<std::tuple<ZoneIndex, ZoneIndex, std::uint32_t>, ConfiguredState> cells = {};  // service
 
   PairView* pair(ZoneIndex from, ZoneIndex to) const;
@@ -96,7 +96,7 @@ class ConfiguredView {
                              Protocol protocol) const;
 };
 
-/// Packets that open a conversation, of every protocol. ICMP errors open none.
+/// Packets that open a conversation, of every protocol. ICMP errors and neighbour discovery open none.
 PacketSet opening_packets(PacketSpace& space);
 /// How many packets, interfaces not counted.
 Count weight_of(const PacketSet& packets);
@@ -107,7 +107,7 @@ std::string cover_words(const RuleSet& rules, const ZonePath& path, const Packet
 std::optional<LineKey> key_of(const LineShare& share);
 
 // The steps; each is a file of its own.
-void judge_devices(Judging& j, ConfiguredView& view);      // configured_devices.cpp: each configuration by itself
+void judge_devices(Judging& j, ConfiguredView& view);  // configured_devices.cpp: each configuration by itself
 void judge_configured_pair(Judging& j, ConfiguredView& view, PairView& pair);  // configured_findings.cpp
 void judge_disagreement(Judging& j, ConfiguredView& view);  // configured_views.cpp: probes and flows
 

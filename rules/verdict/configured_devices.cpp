@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <unordered_map>
 
 #include "rules/text/number.h"
 #include "rules/verdict/anomalies.h"
@@ -73,7 +75,8 @@ class DeviceJudge {
       const std::uint32_t line = device_.lists[r.list].entries[r.entry].line;
       numbers.push_back(line == 0 ? std::string("an implied one") : fmt::format("{}", line));
     }
-    return fmt::format("{} {}{}", refs.size() == 1 ? "line" : "lines", list_some(numbers), more ? " and others" : "");
+    return fmt::format("{} {}{}", refs.size() == 1 ? "line" : "lines", list_some(numbers),
+                       more ? " and others" : "");
   }
 
   void coverage() {
@@ -112,15 +115,16 @@ class DeviceJudge {
                             l->why.empty() ? l->text : fmt::format("{} ({})", l->text, l->why)});
     }
     j_.verdict.findings.push_back(std::move(f));
-    j_.add_gap({fmt::format("{} of the configuration of {} not understood", counted_lines(unread.size()), bound_.name),
-                "They belong to no list that was read, and may be about filtering all the same.",
-                "Check these lines by hand.",
-                {},
-                {},
-                bound_.name,
-                std::nullopt,
-                {},
-                device_.file});
+    j_.add_gap(
+        {fmt::format("{} of the configuration of {} not understood", counted_lines(unread.size()), bound_.name),
+         "They belong to no list that was read, and may be about filtering all the same.",
+         "Check these lines by hand.",
+         {},
+         {},
+         bound_.name,
+         std::nullopt,
+         {},
+         device_.file});
   }
 
   void judge_entry(const ListReport& list, const EntryReport& r, std::size_t& told) {
@@ -134,14 +138,13 @@ class DeviceJudge {
         if (++told > kAnomaliesMax) return;
         Finding f = about(FindingKind::ace_shadowed, r.entry);
         f.title = fmt::format("{} never decides a packet", words(r.entry));
-        f.cause = r.matches_nothing ? "No packet is as it says."
-                  : r.by.empty()    ? fmt::format("Earlier entries take its packets.{}", sample)
-                                    : fmt::format("{} {} its packets{}.{}", capital(lines_of(r.by, r.by_more)),
-                                                  r.by.size() == 1 && !r.by_more ? "takes" : "take",
-                                                  r.otherwise ? fmt::format(", and not all to {} them",
-                                                                            name(e.action))
-                                                              : "",
-                                                  sample);
+        f.cause =
+            r.matches_nothing ? "No packet is as it says."
+            : r.by.empty()
+                ? fmt::format("Earlier entries take its packets.{}", sample)
+                : fmt::format("{} {} its packets{}.{}", capital(lines_of(r.by, r.by_more)),
+                              r.by.size() == 1 && !r.by_more ? "takes" : "take",
+                              r.otherwise ? fmt::format(", and not all to {} them", name(e.action)) : "", sample);
         f.remedy = r.otherwise ? "Move it up if it was meant, or remove it." : "Remove it.";
         return add(std::move(f), r);
       }
@@ -150,9 +153,9 @@ class DeviceJudge {
         Finding f = about(FindingKind::ace_redundant, r.entry);
         f.title = fmt::format("{} could be removed without changing anything", words(r.entry));
         f.cause = fmt::format("Without it {} would decide its packets the same.{}",
-                              !r.by.empty()  ? lines_of(r.by, r.by_more)
-                              : r.by_more    ? std::string("later lines")
-                                             : std::string("the end of the list"),
+                              !r.by.empty() ? lines_of(r.by, r.by_more)
+                              : r.by_more   ? std::string("later lines")
+                                            : std::string("the end of the list"),
                               sample);
         return add(std::move(f), r);
       }
@@ -192,9 +195,10 @@ class DeviceJudge {
     if (list.defined) return;
     Finding f = finding(FindingKind::views_disagree);
     f.list = list.name;
-    f.entry = "undefined";
+    f.entry = fmt::format("undefined {}", list.family ? name(*list.family) : std::string_view());
     f.title = fmt::format("{} is bound on {} and written nowhere", list.name, bound_.name);
-    f.cause = list.at_end == Fallthrough::permit ? "Such a list permits everything." : "What it should say is lost.";
+    f.cause =
+        list.at_end == Fallthrough::permit ? "Such a list permits everything." : "What it should say is lost.";
     f.remedy = "Define it, or remove what binds it.";
     f.evidence.push_back({device_.file, list.line == 0 ? "" : fmt::format("line {}", list.line), list.name});
     j_.verdict.findings.push_back(std::move(f));
@@ -214,6 +218,7 @@ class DeviceJudge {
       box.icmp = IcmpSet{{135, std::nullopt}, {136, std::nullopt}};
       box.states = {ConnectionState::fresh, ConnectionState::established, ConnectionState::related,
                     ConnectionState::invalid};
+      box.fragments = {Fragment::whole};
       const PacketSet all = space.of(box);
       for (std::size_t s = 0; s < device_.stages.size(); ++s) {
         const Stage& stage = device_.stages[s];
@@ -232,7 +237,7 @@ class DeviceJudge {
         sets.lines.end(stage.lists.back(), on, taken);
         Finding f = finding(FindingKind::acl_blocks_approved);
         if (!taken.empty()) set_line(f, bound_, taken.front().line);
-        f.entry = "neighbour discovery";
+        f.entry = "neighbour discovery at " + stage.name;
         f.list = device_.lists[stage.lists.front()].name;
         f.protocol = Protocol::icmpv6;
         f.icmp = {{135, std::nullopt}, {136, std::nullopt}};
@@ -254,6 +259,27 @@ class DeviceJudge {
   const Device& device_;
 };
 
+/// Entries as set_line() names them, for whole lists.
+class EntryNames {
+ public:
+  std::string of(std::uint32_t device, ListIndex index, const List& list, const DecidingLine& line) {
+    if (!line.entry) return "end";
+    auto [at, fresh] = known_.try_emplace({device, index});
+    std::vector<std::string>& names = at->second;
+    if (fresh) {
+      std::unordered_map<std::string_view, std::size_t> seen;
+      for (const Entry& e : list.entries) {
+        const std::size_t before = seen[e.text]++;
+        names.push_back(before == 0 ? e.text : fmt::format("{} #{}", e.text, before + 1));
+      }
+    }
+    return names[*line.entry];
+  }
+
+ private:
+  std::map<std::pair<std::uint32_t, ListIndex>, std::vector<std::string>> known_;
+};
+
 void tell_problem(Judging& j, const BindingProblem& p) {
   using Kind = BindingProblem::Kind;
   if (p.contradicts()) {
@@ -265,9 +291,8 @@ void tell_problem(Judging& j, const BindingProblem& p) {
     f.title = p.what;
     f.cause = "The rule set and the configuration contradict each other.";
     f.remedy = p.hint.empty() ? std::string("Correct the declaration, or the device.") : p.hint;
-    f.remedy.front() = static_cast<char>(f.remedy.front() >= 'a' && f.remedy.front() <= 'z'
-                                             ? f.remedy.front() - 'a' + 'A'
-                                             : f.remedy.front());
+    f.remedy.front() = static_cast<char>(
+        f.remedy.front() >= 'a' && f.remedy.front() <= 'z' ? f.remedy.front() - 'a' + 'A' : f.remedy.front());
     if (!p.where.file.empty())
       f.evidence.push_back({p.where.file, p.where.line == 0 ? "" : fmt::format("line {}", p.where.line), ""});
     j.verdict.findings.push_back(std::move(f));
@@ -310,6 +335,7 @@ void list_lines(Judging& j) {
   for (const Finding& f : j.verdict.findings)
     if (!f.device.empty()) by_line[{f.device, f.list, f.entry}].push_back(f.id);
   const bool flows = !j.snapshot.flows.empty();
+  EntryNames entry_names;
   std::size_t left_out = 0;
   for (const auto& [key, facts] : view.lines) {
     if (j.verdict.lines.size() == kLineRowsMax) {
@@ -343,25 +369,26 @@ void list_lines(Judging& j) {
     if (line.entry) row.packets = list.entries[*line.entry].packets;
     if (flows) row.conversations = facts.conversations;
     if (facts.last) row.last = to_string(*facts.last);
-    Finding same;
-    set_line(same, d, line);
-    if (const auto found = by_line.find({same.device, same.list, same.entry}); found != by_line.end())
+    const std::string entry = entry_names.of(key.device, key.list, list, line);
+    if (const auto found = by_line.find({d.name, list.name, entry}); found != by_line.end())
       row.findings = found->second;
     if (row.packets && *row.packets != 0)
       row.use = fmt::format("its counter shows {} packets", grouped_number(*row.packets));
     else if (facts.conversations != 0)
       row.use = fmt::format("{} conversations seen", grouped_number(facts.conversations));
     else if (row.action == "permit" && !row.rules.empty() && (row.packets || flows))
-      // A counter begins with the last reload, and a sensor sees what passes it: neither proves that nobody needs it.
-      row.use = fmt::format("permits approved packets only, and nobody used it: {}{}{}",
-                            row.packets ? "its counter is 0 since it was last cleared" : "",
-                            row.packets && flows ? ", and " : "",
-                            flows ? "no conversation in the captures given" : "");
+      // A counter begins with the last reload, and a sensor sees what passes it: neither proves that nobody needs
+      // it.
+      row.use =
+          fmt::format("permits approved packets only, and nobody used it: {}{}{}",
+                      row.packets ? "its counter is 0 since it was last cleared" : "",
+                      row.packets && flows ? ", and " : "", flows ? "no conversation in the captures given" : "");
     if (!row.use.empty() && row.use.starts_with("permits approved") && !row.findings.empty())
       row.use = row.use.substr(row.use.find("nobody"));
     j.verdict.lines.push_back(std::move(row));
   }
-  if (left_out != 0) j.note(fmt::format("{} more lines of configurations are not listed.", grouped_number(left_out)));
+  if (left_out != 0)
+    j.note(fmt::format("{} more lines of configurations are not listed.", grouped_number(left_out)));
   std::stable_sort(j.verdict.lines.begin(), j.verdict.lines.end(), [](const LineRow& a, const LineRow& b) {
     return std::tie(a.device, a.file, a.line, a.list, a.text) < std::tie(b.device, b.file, b.line, b.list, b.text);
   });

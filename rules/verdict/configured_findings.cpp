@@ -111,8 +111,7 @@ class PairJudge {
       for (std::uint32_t a = 0; a < count; ++a) {
         for (std::uint32_t b = 0; b < count; ++b) {
           if (a == b || !path_.is_measured(h, a) || !path_.is_measured(h, b)) continue;
-          const PacketSet differ =
-              pair_.scope & (path_.permitted(h, a).certain - path_.permitted(h, b).possible);
+          const PacketSet differ = pair_.scope & (path_.permitted(h, a).certain - path_.permitted(h, b).possible);
           if (differ.is_empty()) continue;
           const BoundDevice &yes = path_.device(h, a), &no = path_.device(h, b);
           Finding f = finding(FindingKind::views_disagree);
@@ -147,10 +146,8 @@ class PairJudge {
     if (in_.approved_) return *in_.approved_;
     PacketSet all = in_.documented.approved();
     for (const Vip& vip : j_.rules.vips) {
-      const PacketSet members =
-          in_.documented.approved() & space_.of(Box{.destinations = vip.members.addresses});
-      all |= members.forget({Field::destination}) &
-             space_.of(Box{.destinations = AddressSet::single(vip.address)});
+      const PacketSet members = in_.documented.approved() & space_.of(Box{.destinations = vip.members.addresses});
+      all |= members.forget({Field::destination}) & space_.of(Box{.destinations = AddressSet::single(vip.address)});
     }
     return in_.approved_.emplace(all & *in_.openings_);
   }
@@ -188,9 +185,17 @@ class PairJudge {
       f.cause = "Only the first lines are told one by one.";
       add(std::move(f));
     }
-    // What a device sends itself passes no list on most of them.
-    for (const BoundDevice& d : view_.binding.devices) rest -= space_.of(Box{.sources = d.own});
-    if (!rest.is_empty()) tell_unfiltered(rest);
+    // Whether anything listens on a filter's own addresses is not known; that nothing protects them is said.
+    for (const Hop& hop : pair_.path.hops)
+      for (const Alternative& a : hop.alternatives) {
+        const PacketSet own = space_.of(Box{.destinations = device(a.device).own});
+        if (device(a.device).device == nullptr || !rest.overlaps(own)) continue;
+        rest -= own;
+        j_.note(fmt::format("No list filters what {} sends to the own addresses of {}.", from_.name,
+                            device(a.device).name));
+      }
+    // Inside a zone there need not be a filter.
+    if (!rest.is_empty() && pair_.path.state == ZonePath::State::declared) tell_unfiltered(rest);
   }
 
   struct Reached {
@@ -202,7 +207,8 @@ class PairJudge {
     Reached out;
     if (packets.overlaps(in_.documented.forbidden()))
       for (std::uint32_t f = 0; f < j_.rules.forbidden.size(); ++f)
-        if (packets.overlaps(in_.documented.forbidden_in_effect(f))) out.forbidden.push_back(j_.rules.forbidden[f].id);
+        if (packets.overlaps(in_.documented.forbidden_in_effect(f)))
+          out.forbidden.push_back(j_.rules.forbidden[f].id);
     const auto boxes_of_row = [](const CatalogueEntry& row) {
       std::vector<Box> boxes;
       if (!row.tcp.empty()) boxes.push_back({.protocols = {Protocol::tcp}, .ports = row.tcp_ports()});
@@ -397,7 +403,8 @@ class PairJudge {
                      to = rule.to.addresses.intersect(to_.addresses);
     std::vector<Box> boxes;
     for (Box& box : reply_boxes(j_.rules, rule.services, from, to)) {
-      if (box.protocols == ProtocolSet{Protocol::tcp}) box.flags = ByteSet{tcp_flag::syn | tcp_flag::ack, tcp_flag::ack};
+      if (box.protocols == ProtocolSet{Protocol::tcp})
+        box.flags = ByteSet{tcp_flag::syn | tcp_flag::ack, tcp_flag::ack};
       // Errors about a conversation come from anywhere; whether they may is not this rule's question.
       if (box.sources != to) continue;
       box.fragments = {Fragment::whole};
@@ -425,8 +432,10 @@ class PairJudge {
     const PacketSet& part = blocked.is_empty() ? replies : blocked;
     if (const std::optional<ConcretePacket> sample = part.sample()) f.sample = sample->packet;
     const bool wholly = !blocked.is_empty() && !need.overlaps(pair_.openings.possible);
-    f.title = fmt::format("{} approves {} from {}, and {} of it is blocked", rule.id, list_some(services),
-                          pair_words(), wholly ? "all" : blocked.is_empty() ? "the answer" : "part");
+    f.title = fmt::format("{} approves {} from {}, and {}", rule.id, list_some(services), pair_words(),
+                          wholly               ? "all of it is blocked"
+                          : blocked.is_empty() ? "its answers are blocked"
+                                               : "part of it is blocked");
     if (!blocked.is_empty()) {
       f.cause = fmt::format("{} of {} packets that open a conversation: {}.", describe(weight_of(blocked)),
                             describe(weight_of(need)), words(blocked));
@@ -515,7 +524,8 @@ class PairJudge {
     }
     j_.add_gap(std::move(g));
     j_.verdict.findings.back().evidence.assign(
-        evidence.begin(), evidence.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(evidence.size(), 5)));
+        evidence.begin(),
+        evidence.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(evidence.size(), 5)));
   }
 
   static std::string capital(std::string text) {
@@ -530,7 +540,8 @@ class PairJudge {
     const PacketSet v6 = space_.of(Box{.family = Family::ipv6});
     // Only where some conversation of these two zones is approved over IPv6, in either direction.
     const auto between = [&](const Zone& a, const Zone& b) {
-      return approved().overlaps(space_.of(Box{.family = Family::ipv6, .sources = a.addresses, .destinations = b.addresses}));
+      return approved().overlaps(
+          space_.of(Box{.family = Family::ipv6, .sources = a.addresses, .destinations = b.addresses}));
     };
     if (!pair_.scope.overlaps(v6) || (!between(from_, to_) && !between(to_, from_))) return;
     Box box{.family = Family::ipv6, .sources = from_.addresses, .destinations = to_.addresses};
@@ -564,8 +575,7 @@ class PairJudge {
       if (e.from.addresses.overlaps(from_.addresses) && e.to.addresses.overlaps(to_.addresses))
         services.insert(e.services.begin(), e.services.end());
     for (const std::uint32_t s : services) {
-      PacketSet all =
-          space_.of(opening_boxes(j_.rules, {s}, from_.addresses, to_.addresses)) & pair_.scope;
+      PacketSet all = space_.of(opening_boxes(j_.rules, {s}, from_.addresses, to_.addresses)) & pair_.scope;
       // Of what is approved by this service: a cell is one question, not the whole zone.
       if (const PacketSet fine = all & approved(); !fine.is_empty()) all = fine;
       if (all.is_empty()) continue;

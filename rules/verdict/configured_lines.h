@@ -1,6 +1,6 @@
-// Which lines decide the packets of a set. Walking a list of ten thousand lines for each of ten thousand rules would
-// be too slow, so every list is a tree of halves: each half knows what its lines may take, and a small set goes down
-// only where something takes it.
+// Which lines decide the packets of a set. Walking a list of ten thousand lines for each of ten thousand rules
+// would be too slow, so every list is a tree of halves: each half knows what its lines may take, and a small set
+// goes down only where something takes it.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ class ListLines {
   /// Both must outlive it.
   ListLines(const Device& device, Meaning& meaning);
 
-  /// Appends the lines of the list, and of those that it calls, that may decide packets of the set. Returns what may
-  /// come out at the list's end. Not the end itself.
+  /// Appends the lines of the list, and of those that it calls, that may decide packets of the set. Returns what
+  /// may come out at the list's end. Not the end itself.
   PacketSet distribute(ListIndex list, const PacketSet& arriving, std::vector<Taken>& out);
   /// What the end of the list does with what comes out; nothing where it gives way.
   void end(ListIndex list, const PacketSet& falling, std::vector<Taken>& out) const;

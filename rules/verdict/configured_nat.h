@@ -20,10 +20,10 @@ namespace demarc {
 struct Face {
   bool of_source = false;  // it hides who asks; otherwise who is asked
   AddressSet real = {};
-  std::optional<Address> seen = {};           // none: an address that the configuration does not tell (a pool)
+  std::optional<Address> seen = {};               // none: an address that the configuration does not tell (a pool)
   std::vector<std::pair<Port, Port>> ports = {};  // seen, real; empty: all, unchanged
-  AddressSet others = {};                     // the other end's addresses for which it holds
-  std::optional<std::uint32_t> hop = {};      // where it is done; none: nobody on the path states it
+  AddressSet others = {};                         // the other end's addresses for which it holds
+  std::optional<std::uint32_t> hop = {};          // where it is done; none: nobody on the path states it
 };
 
 /// The translations that matter on a path: the rule set's and those of its devices.

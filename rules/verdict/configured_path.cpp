@@ -14,6 +14,17 @@ ByteSet only(const std::vector<InterfaceId>& ids) {
   return ids.empty() ? ByteSet::all() : set;
 }
 
+/// Where the configuration shows no addresses at all, nobody knows.
+bool speaks(const BoundDevice& device, Family family) {
+  bool other = false;
+  for (const AddressSet& network : device.networks)
+    for (const AddressRange& r : network.ranges()) {
+      if (r.first.family() == family) return true;
+      other = true;
+    }
+  return !other;
+}
+
 }  // namespace
 
 const Bounds& DeviceSets::permitted(std::size_t stage) {
@@ -42,6 +53,11 @@ PathSets::PathSets(const Binding& binding, const ZonePath& path, PacketSpace& sp
       if (std::find(missing_.begin(), missing_.end(), a.device) == missing_.end()) missing_.push_back(a.device);
     }
   }
+  // A device that shows addresses of one family only does not forward the other one.
+  for (const Hop& hop : path.hops)
+    for (const Alternative& a : hop.alternatives)
+      for (const Family family : {Family::ipv4, Family::ipv6})
+        if (!speaks(binding.devices[a.device], family)) scope_ -= space_.of(Box{.family = family});
   // A face is no host: what is sent there is sent to the host behind it. Ports that nothing forwards cannot be
   // asked of that host at all.
   for (const Face& f : faces_) {

@@ -53,8 +53,8 @@ class PathSets {
   /// The same, and devices that let replies through by state let everything.
   Bounds permitted_replies();
 
-  /// Which lines of the alternative decide these packets. Of a permit the last stage's line, of a deny the line that
-  /// stops them. Packets that do not meet the device are in no share.
+  /// Which lines of the alternative decide these packets. Of a permit the last stage's line, of a deny the line
+  /// that stops them. Packets that do not meet the device are in no share.
   std::vector<LineShare> lines(std::uint32_t hop, std::uint32_t alternative, const PacketSet& packets);
   bool is_measured(std::uint32_t hop, std::uint32_t alternative) const;
   const BoundDevice& device(std::uint32_t hop, std::uint32_t alternative) const;

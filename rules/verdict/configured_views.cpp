@@ -119,8 +119,8 @@ class Disagreement : private Probed {
     f.protocol = protocol;
     if (protocol.is_icmp()) {
       for (const PortRange& r : ports.ranges())
-        f.icmp.push_back({static_cast<std::uint8_t>(r.first.number() >> 8),
-                          static_cast<std::uint8_t>(r.first.number() & 0xFF)});
+        f.icmp.push_back(
+            {static_cast<std::uint8_t>(r.first.number() >> 8), static_cast<std::uint8_t>(r.first.number() & 0xFF)});
     } else {
       f.ports = ports;
       if (ports.size() == 1)
@@ -149,18 +149,16 @@ class Disagreement : private Probed {
     } catch (const SpaceExhausted&) {
       lines.clear();  // the finding stands without its line
     }
-    const std::string what =
-        f.ports.empty() ? to_string(*f.protocol)
-        : f.ports.ranges().size() > 6
-            ? fmt::format("{} ports of {}", f.ports.size(), to_string(*f.protocol))
-            : fmt::format("{}/{}", to_string(*f.protocol), to_string(f.ports));
+    const std::string what = f.ports.empty() ? to_string(*f.protocol)
+                             : f.ports.ranges().size() > 6
+                                 ? fmt::format("{} ports of {}", f.ports.size(), to_string(*f.protocol))
+                                 : fmt::format("{}/{}", to_string(*f.protocol), to_string(f.ports));
     f.title = permits ? fmt::format("the configuration permits {} of {} from {}, and it is blocked", what, f.target,
                                     f.from_zone)
-                      : fmt::format("the configuration denies {} of {} from {}, and it gets through", what, f.target,
-                                    f.from_zone);
+                      : fmt::format("the configuration denies {} of {} from {}, and it gets through", what,
+                                    f.target, f.from_zone);
     f.cause = std::move(cause);
-    if (!lines.empty())
-      f.cause += fmt::format(" {} by {}.", permits ? "Permitted" : "Denied", list_some(lines, 3));
+    if (!lines.empty()) f.cause += fmt::format(" {} by {}.", permits ? "Permitted" : "Denied", list_some(lines, 3));
     f.entry = permits ? "permitted" : "denied";  // both may be true of one port, from two vantage points
     j_.verdict.findings.push_back(std::move(f));
   }

@@ -291,8 +291,8 @@ class CoverageCheck {
     return found == conversed_.end() ? PortSet() : PortSet::of(found->second);
   }
 
-  /// Of UDP and ICMP, what the path's configurations say for certain: denied, whether or not it was asked; permitted,
-  /// where it was asked and stayed silent.
+  /// Of UDP and ICMP, what the path's configurations say for certain: denied, whether or not it was asked;
+  /// permitted, where it was asked and stayed silent.
   PortSet configured(std::uint16_t standpoint, const Address& real, Protocol protocol, const Asked& asked) const {
     if (protocol == Protocol::tcp || j_.configured == nullptr) return {};
     const Standpoint& s = j_.reachable.standpoints[standpoint];

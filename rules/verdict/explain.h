@@ -12,7 +12,7 @@
 #include "rules/net/flow.h"
 #include "rules/net/time.h"
 #include "rules/policy/rule_set.h"
-#include "rules/verdict/binding.h"
+#include "rules/verdict/given_configuration.h"
 
 namespace demarc {
 
@@ -56,11 +56,11 @@ struct FlowOpinion {
 /// What one device on the path does with the packet; several of one hop are alternatives.
 struct HopOpinion {
   std::uint32_t hop = 0;
-  std::string device, way;         // "forward", "local-in", "local-out"
-  std::string fate;                // "permit", "deny", "undetermined", "not measured"
-  std::string list, text, file;    // the deciding line; no file: no configuration
+  std::string device, way;       // "forward", "local-in", "local-out"
+  std::string fate;              // "permit", "deny", "undetermined", "not measured"
+  std::string list, text, file;  // the deciding line; no file: no configuration
   std::uint32_t line = 0;
-  std::string why;                 // what leaves it open, or why it is not measured
+  std::string why;  // what leaves it open, or why it is not measured
 };
 
 struct Explanation {
@@ -73,7 +73,7 @@ struct Explanation {
   std::vector<FlowOpinion> flows;
   std::vector<HopOpinion> hops;
   std::string configured = "not measured";  // in short
-  std::string conclusion;  // one sentence
+  std::string conclusion;                   // one sentence
 };
 
 /// `as_of` decides what is in force. At most `shown` near misses, probes and flows each.

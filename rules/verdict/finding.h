@@ -90,8 +90,8 @@ struct Finding {
   std::optional<Packet> sample;                   // a packet that proves it
   std::vector<EvidenceRef> evidence;
   std::vector<std::string> vantages;  // from where it was seen
-  std::string device, list, entry;    // of a finding about a configuration: where it stands, and the line as written
-  std::string application, owner;     // of the rule, or of the rule nearest to it
+  std::string device, list, entry;  // of a finding about a configuration: where it stands, and the line as written
+  std::string application, owner;   // of the rule, or of the rule nearest to it
   std::vector<std::string> tags;
   bool accepted = false;  // by the rule set's `accepted`: listed, does not fail
   std::string accepted_reason;
@@ -148,15 +148,15 @@ struct RuleRow {
 struct LineRow {
   std::string device, file, list, text;
   std::uint32_t line = 0;
-  std::string action;                           // "permit", "deny", ...
-  std::string status;                           // "live", "shadowed", "redundant", "unread", "partial"
-  std::vector<std::string> pairs;               // whose packets it decides: "internet > dmz"
-  std::vector<std::string> rules;               // that need it
-  std::optional<std::uint64_t> packets;         // its counter, where the configuration shows one
-  std::optional<std::uint64_t> conversations;   // observed, that it decided; none: no flows were given
-  std::string last;                             // of these
-  std::string use;                              // in words: what can be said about its use
-  std::vector<std::string> findings;            // ids
+  std::string action;                          // "permit", "deny", ...
+  std::string status;                          // "live", "shadowed", "redundant", "unread", "partial"
+  std::vector<std::string> pairs;              // whose packets it decides: "internet > dmz"
+  std::vector<std::string> rules;              // that need it
+  std::optional<std::uint64_t> packets;        // its counter, where the configuration shows one
+  std::optional<std::uint64_t> conversations;  // observed, that it decided; none: no flows were given
+  std::string last;                            // of these
+  std::string use;                             // in words: what can be said about its use
+  std::vector<std::string> findings;           // ids
 };
 
 struct VantageRow {

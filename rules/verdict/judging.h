@@ -17,8 +17,8 @@
 #include "rules/policy/approval.h"
 #include "rules/policy/translation.h"
 #include "rules/verdict/answers.h"
-#include "rules/verdict/binding.h"
 #include "rules/verdict/draft.h"
+#include "rules/verdict/given_configuration.h"
 #include "rules/verdict/keyed_hash.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/service_names.h"
@@ -170,9 +170,9 @@ PortSet icmp_queries(const std::vector<IcmpType>& types, Family family);
 std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot);
 
 // The steps, in their order. Each reads what the earlier ones left.
-void judge_exposure(Judging& j);       // exposure.cpp: what answers, and what should and does not
-void judge_flows(Judging& j);          // flows.cpp: what is used
-void judge_configured(Judging& j,      // configured.cpp: what filters let through
+void judge_exposure(Judging& j);   // exposure.cpp: what answers, and what should and does not
+void judge_flows(Judging& j);      // flows.cpp: what is used
+void judge_configured(Judging& j,  // configured.cpp: what filters let through
                       std::span<const GivenConfiguration> configurations);
 void judge_use(Judging& j);            // use.cpp: what is not used, and what sensors did not see
 void judge_coverage(Judging& j);       // coverage.cpp: what was not asked

@@ -121,8 +121,8 @@ void configured_words(const Judging& j, std::uint32_t rule, RuleRow& row) {
   if (!c.measured) return;
   for (const LineKey& key : c.lines) {
     const Device& device = *j.configured->binding.devices[key.device].device;
-    const LineText text = text_of(
-        device, {key.list, key.entry == LineKey::kEnd ? std::nullopt : std::optional(key.entry)});
+    const LineText text =
+        text_of(device, {key.list, key.entry == LineKey::kEnd ? std::nullopt : std::optional(key.entry)});
     add_unique(row.lines, fmt::format("{}:{}", text.file, text.line));
   }
   std::string_view what = "undetermined";

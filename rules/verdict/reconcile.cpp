@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/acl/device.h"
 #include "rules/policy/scope.h"
 #include "rules/verdict/judging.h"
 

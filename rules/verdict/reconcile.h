@@ -14,8 +14,8 @@
 #include "rules/net/time.h"
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
-#include "rules/verdict/binding.h"
 #include "rules/verdict/finding.h"
+#include "rules/verdict/given_configuration.h"
 
 namespace demarc {
 
@@ -28,8 +28,8 @@ struct JudgeOptions {
   bool judge_observed = true;   // flows, and what unused rules and sensors demand of them
 };
 
-/// `configurations`: what devices say, each read by its dialect's reader (rules/acl). Without any the configured view
-/// is not measured, and nothing else changes.
+/// `configurations`: what devices say, each read by its dialect's reader (rules/acl). Without any the configured
+/// view is not measured, and nothing else changes.
 Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options,
               std::span<const GivenConfiguration> configurations = {});
 

@@ -329,7 +329,8 @@ class Usage {
     const bool one = sensors.size() == 1;
     f.source = fmt::format("sensor{} {}", one ? "" : "s", list_some(sensors));
     const Timestamp since = facts.last_use ? std::max(*facts.last_use, watched.first) : watched.first;
-    f.title = fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched.last - since));
+    f.title =
+        fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched.last - since));
     f.cause = fmt::format(
         "Sensor{} {} watched both directions from {} to {} and dropped nothing; the rule's window is "
         "{}.",

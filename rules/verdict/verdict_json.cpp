@@ -382,8 +382,9 @@ Finding read_finding(const Fields& in) {
     p.icmp = s.parsed<IcmpType>("icmp", "ICMP type", parse_icmp_type).value_or(IcmpType());
     f.sample = p;
   });
-  in.each("evidence",
-          [&](const Fields& e) { f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")}); });
+  in.each("evidence", [&](const Fields& e) {
+    f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")});
+  });
   f.vantages = in.texts("vantages");
   f.device = in.text("device");
   f.list = in.text("list");

@@ -367,8 +367,7 @@ int run_command_line(int argc, char** argv) {
       ->type_name("VERDICT");
   verify_app->add_flag("--new-only", verify.new_only, "Only new findings fail");
   verify_app->add_flag("--tunnels", verify.tunnels, tunnels);
-  verify_app
-      ->add_option("--dialect", verify.dialect, "Of configurations whose dialect their content does not tell")
+  verify_app->add_option("--dialect", verify.dialect, "Of configurations whose dialect their content does not tell")
       ->type_name("NAME");
   verify_app->add_option("--require", verify.require, "passage: an undetermined passage is a gap")
       ->type_name("WHAT");
@@ -386,7 +385,8 @@ int run_command_line(int argc, char** argv) {
   explain_app->add_option("service", explain_command.service, "tcp/443, udp/53, icmp/echo-request, esp")
       ->required()
       ->type_name("PROTO/PORT");
-  explain_app->add_option("evidence", explain_command.evidence, "What scans, captures and configurations say about it")
+  explain_app
+      ->add_option("evidence", explain_command.evidence, "What scans, captures and configurations say about it")
       ->type_name("EVIDENCE");
   explain_app
       ->add_option("--vantage", explain_command.vantage, "Where scans were made that do not say so themselves")
@@ -506,7 +506,8 @@ int run_command_line(int argc, char** argv) {
       {plan_app, &plan.common},       {scan_app, &scan.common},
       {traffic_app, &traffic.common}, {verify_app, &verify.common},
       {witness_app, &witness.common}, {explain_app, &explain_command.common},
-      {learn_app, &learn.common},     {report_app, &report.common},   {acl_app, &acl.common}};
+      {learn_app, &learn.common},     {report_app, &report.common},
+      {acl_app, &acl.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 

@@ -12,6 +12,7 @@
 #include "rules/text/number.h"
 #include "rules/text/sha256.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/binding.h"
 #include "scanner/app/console.h"
 #include "scanner/files/file.h"
 

@@ -10,7 +10,7 @@
 #include "rules/evidence/snapshot.h"
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
-#include "rules/verdict/binding.h"
+#include "rules/verdict/given_configuration.h"
 #include "scanner/app/commands.h"
 #include "scanner/files/file.h"
 #include "scanner/passive/flow_table.h"
@@ -26,7 +26,8 @@ struct EvidenceRequest {
   bool open_tunnels = false;     // in captures
   std::uint32_t sampling = 0;    // of flow records whose sensor saw one packet in N and does not say so
   std::uint64_t memory_mib = 0;  // for following conversations; 0: what this machine allows
-  /// Where configurations go that stand among the files ("DEVICE=FILE" says whose one is); none: they are no evidence.
+  /// Where configurations go that stand among the files ("DEVICE=FILE" says whose one is); none: they are no
+  /// evidence.
   std::vector<GivenConfiguration>* configurations = nullptr;
   std::string dialect = {};  // of those that content does not tell
 };

@@ -569,7 +569,8 @@ TEST_CASE("a verdict that is written and read again is the same verdict") {
   for (const Scenario& s : all_scenarios()) {
     INFO(s.file << ": " << s.title);
     FailOn fail_on;
-    const std::string text = verdict_json(judge(rules_of(s), evidence_of(s), options_of(s, fail_on), configurations_of(s)));
+    const std::string text =
+        verdict_json(judge(rules_of(s), evidence_of(s), options_of(s, fail_on), configurations_of(s)));
     const Result<Verdict> again = read_verdict(text, "verdict.json");
     REQUIRE_MESSAGE(again.has_value(), (again ? "" : render(again.error())));
     CHECK(verdict_json(*again) == text);
