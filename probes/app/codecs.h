@@ -61,6 +61,7 @@ Heard read_rtsp(Bytes reply);
 // tls.cpp
 ByteString tls_client_hello(std::string_view host);
 ByteString tls13_client_hello(std::string_view host);
+std::string tls_version_name(std::uint16_t version);
 Heard read_tls(Bytes reply);
 
 // windows.cpp

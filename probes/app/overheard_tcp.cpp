@@ -12,19 +12,18 @@ namespace demarc::app {
 
 namespace {
 
-std::string_view tls_version(std::uint16_t version) {
-  switch (version) {
-    case 0x0300: return "SSL 3.0";
-    case 0x0301: return "TLS 1.0";
-    case 0x0302: return "TLS 1.1";
-    case 0x0303: return "TLS 1.2";
-    case 0x0304: return "TLS 1.3";
-    default: return "";
-  }
-}
-
 bool printable(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t c) { return c >= 0x20 && c < 0x7F; });
+}
+
+/// What an LDAP message (RFC 4511 §4.1.1) holds, by the tag of its operation.
+std::optional<BerItem> ldap_operation(Bytes message) {
+  ByteReader in(message);
+  const std::optional<Bytes> content = next_ber(in, 0x30);
+  if (!content) return std::nullopt;
+  ByteReader fields(*content);
+  if (!next_ber_number(fields)) return std::nullopt;
+  return next_ber(fields);
 }
 
 }  // namespace
@@ -70,7 +69,7 @@ Seen hear_tls(Bytes first) {  // RFC 8446 §4.1.2, RFC 5246 §7.4.1.2; names as 
         if (const std::uint16_t offered = content.u16(); offered <= 0x0304) version = std::max(version, offered);
     }
   }
-  ServiceSeen seen = speaks("tls", "client: up to " + std::string(tls_version(version)));
+  ServiceSeen seen = speaks("tls", "client: up to " + tls_version_name(version));
   if (!name.empty()) seen.evidence += ", server name " + name;
   if (!protocols.empty()) seen.evidence += ", for " + protocols;
   return seen;
@@ -112,13 +111,8 @@ Seen hear_msrpc(Bytes first) {  // C706 §12.6.4.3
 }
 
 Seen hear_ldap(Bytes first) {  // RFC 4511 §4.2 bind, §4.5.1 search, §4.12 extended
-  ByteReader in(first);
-  const std::optional<BerItem> message = next_ber(in);
-  if (!message || message->tag != 0x30) return std::nullopt;
-  ByteReader fields(message->content);
-  const std::optional<std::uint32_t> id = next_ber_number(fields);
-  const std::optional<BerItem> operation = next_ber(fields);
-  if (!id || !operation) return std::nullopt;
+  const std::optional<BerItem> operation = ldap_operation(first);
+  if (!operation) return std::nullopt;
   ByteReader body(operation->content);
   if (operation->tag == 0x60) {
     const std::optional<std::uint32_t> version = next_ber_number(body);
@@ -136,13 +130,8 @@ Seen hear_ldap(Bytes first) {  // RFC 4511 §4.2 bind, §4.5.1 search, §4.12 ex
 }
 
 Seen hear_ldap_answer(Bytes first) {  // BindResponse, SearchResultDone, ExtendedResponse: §4.1.9
-  ByteReader in(first);
-  const std::optional<BerItem> message = next_ber(in);
-  if (!message || message->tag != 0x30) return std::nullopt;
-  ByteReader fields(message->content);
-  const std::optional<std::uint32_t> id = next_ber_number(fields);
-  const std::optional<BerItem> operation = next_ber(fields);
-  if (!id || !operation) return std::nullopt;
+  const std::optional<BerItem> operation = ldap_operation(first);
+  if (!operation) return std::nullopt;
   ByteReader body(operation->content);
   if (operation->tag == 0x61 || operation->tag == 0x65 || operation->tag == 0x78) {
     const std::optional<std::uint32_t> code = next_ber_number(body, 0x0A);

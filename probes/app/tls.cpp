@@ -74,17 +74,6 @@ ByteString client_hello(bool version13) {
   return record;
 }
 
-std::string version_name(std::uint16_t version) {
-  switch (version) {
-    case 0x0300: return "SSL 3.0";
-    case 0x0301: return "TLS 1.0";
-    case 0x0302: return "TLS 1.1";
-    case 0x0303: return "TLS 1.2";
-    case 0x0304: return "TLS 1.3";
-    default: return fmt::format("TLS 0x{:04x}", version);
-  }
-}
-
 /// The handshake messages of all records, put together; `alert` if one came.
 struct Records {
   ByteString handshake;
@@ -133,7 +122,7 @@ void read_server_hello(Bytes body, ServiceSeen& seen) {
     Bytes content = extensions.bytes(length);
     if (type == kSupportedVersions && content.size() == 2) version = be16(content.data());
   }
-  seen.version = version_name(version);
+  seen.version = tls_version_name(version);
   seen.evidence = fmt::format("{} ServerHello, cipher suite 0x{:04x}", seen.version, cipher);
 }
 
@@ -151,6 +140,17 @@ void read_certificate_message(Bytes body, ServiceSeen& seen, bool& found) {
 }
 
 }  // namespace
+
+std::string tls_version_name(std::uint16_t version) {
+  switch (version) {
+    case 0x0300: return "SSL 3.0";
+    case 0x0301: return "TLS 1.0";
+    case 0x0302: return "TLS 1.1";
+    case 0x0303: return "TLS 1.2";
+    case 0x0304: return "TLS 1.3";
+    default: return fmt::format("TLS 0x{:04x}", version);
+  }
+}
 
 ByteString tls_client_hello(std::string_view) { return client_hello(false); }
 ByteString tls13_client_hello(std::string_view) { return client_hello(true); }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
+#include "rules/acl/entry_index.h"
 #include "rules/acl/meaning.h"
 
 namespace demarc {
@@ -109,14 +111,20 @@ void note(std::optional<DecidingLine>& slot, DecidingLine line) {
   if (!slot) slot = line;
 }
 
+template <typename Candidates>
 class Walk {
  public:
-  Walk(const Device& device, const Question& question) : device_(device), question_(question) {}
+  /// candidates(list, out): the entries that a question may match.
+  Walk(const Device& device, const Question& question, Candidates& candidates)
+      : device_(device), question_(question), candidates_(candidates), called_(device.lists.size()) {}
 
-  void list(ListIndex index, Possible& out, unsigned depth = 0) {
+  void list(ListIndex index, Possible& out) {
     const List& list = device_.lists.at(index);
     bool left = false;  // some leave the list before its end
-    for (std::uint32_t i = 0; i < list.entries.size() && out.on && !out.mixed; ++i) {
+    std::vector<std::uint32_t> entries;
+    candidates_(index, entries);
+    for (const std::uint32_t i : entries) {
+      if (!out.on || out.mixed) break;
       const Entry& e = list.entries[i];
       if (e.inactive || e.action == Action::count) continue;
       Relation certain = Relation::none, maybe = Relation::none;
@@ -136,12 +144,11 @@ class Walk {
       bool goes_on = !sure;
       if (e.action == Action::jump || e.action == Action::go_to) {
         Possible called;
-        if (e.target >= device_.lists.size() || depth > device_.lists.size()) {
-          called.permit = called.deny = here;
-          note(out.open, here);
+        if (e.target < device_.lists.size()) {
+          called = through(e.target, here);
         } else {
-          this->list(e.target, called, depth + 1);
-          end(e.target, called);
+          called.permit = called.deny = called.open = here;
+          called.open_why = "the list that it calls is not there";
         }
         if (called.permit) note(out.permit, *called.permit);
         if (called.deny) note(out.deny, *called.deny);
@@ -166,8 +173,24 @@ class Walk {
   }
 
  private:
+  /// A called list with its end. It is walked once, however often it is called; one that calls itself in a circle
+  /// may do anything.
+  Possible through(ListIndex index, DecidingLine caller) {
+    std::optional<Possible>& known = called_[index];
+    if (known) return *known;
+    known.emplace();
+    known->permit = known->deny = known->open = caller;
+    known->open_why = "lists call each other in a circle";
+    Possible result;
+    list(index, result);
+    end(index, result);
+    return *(called_[index] = std::move(result));
+  }
+
   const Device& device_;
   const Question& question_;
+  Candidates& candidates_;
+  std::vector<std::optional<Possible>> called_;
 };
 
 /// The same for questions of many packets, by sets.
@@ -279,7 +302,40 @@ std::string_view name(Fate fate) {
   return "";
 }
 
-Decider::Decider(const Device& device) : device_(device) {}
+/// Indices of long lists, made once a list has been asked often enough to be worth it.
+class Decider::Lists {
+ public:
+  explicit Lists(const Device& device) : device_(device), asked_(device.lists.size()), indices_(device.lists.size()) {}
+
+  void candidates(ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
+    constexpr std::size_t kIndexedFrom = 32;
+    constexpr unsigned kAskedFrom = 8;
+    const List& all = device_.lists.at(list);
+    const auto one = [](const AddressSet& set) {
+      return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
+    };
+    if (all.entries.size() >= kIndexedFrom && one(asked.sources) && one(asked.destinations) &&
+        (indices_[list] || ++asked_[list] > kAskedFrom)) {
+      if (!indices_[list]) indices_[list] = std::make_unique<EntryIndex>(all);
+      const std::vector<PortRange>& ports = asked.ports.ranges();
+      const bool one_port = ports.size() == 1 && ports[0].first == ports[0].last;
+      indices_[list]->candidates(asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
+                                 one_port ? std::optional<Port>(ports[0].first) : std::nullopt, out);
+      return;
+    }
+    out.resize(all.entries.size());
+    std::iota(out.begin(), out.end(), 0U);
+  }
+
+ private:
+  const Device& device_;
+  std::vector<unsigned> asked_;
+  std::vector<std::unique_ptr<EntryIndex>> indices_;
+};
+
+Decider::Decider(const Device& device) : device_(device), lists_(std::make_unique<Lists>(device)) {}
+Decider::Decider(Decider&&) noexcept = default;
+Decider::~Decider() = default;
 
 FilterDecision Decider::decide(const PacketQuestion& asked) {
   std::vector<std::vector<ListIndex>> stages;  // the lists of each
@@ -336,14 +392,18 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         const Relation sees = question(seen);
         if (sees == Relation::none) continue;
         if (sees == Relation::some) all.mixed = true;
-        Walk walk(device_, question);
+        const auto candidates = [&](ListIndex list, std::vector<std::uint32_t>& out) {
+          lists_->candidates(list, asked.packets, out);
+        };
+        Walk walk(device_, question, candidates);
         for (const ListIndex list : stages[i])
           if (here.on) walk.list(list, here);
         if (!stages[i].empty()) walk.end(stages[i].back(), here);
         all.mixed = all.mixed || here.mixed;
       }
       const bool passes = here.permit || here.on || passes_by;
-      if (here.permit) last_permit = here.permit;
+      // A line that permits says more than the end of a list behind it, which permits whatever comes.
+      if (here.permit && (here.permit->entry || !last_permit || !last_permit->entry)) last_permit = here.permit;
       if (here.deny) note(all.deny, *here.deny);
       if (here.open && !all.open) all.open = here.open, all.open_why = here.open_why;
       may_pass = passes;

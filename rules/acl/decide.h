@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,8 +37,8 @@ struct DecidingLine {
 
 struct FilterDecision {
   Fate fate = Fate::undetermined;
-  /// What decides: of a permit the last stage's line, of a deny the line that stops the packet. Undetermined: the
-  /// first line that leaves it open.
+  /// What decides: of a permit the line of the last stage that has one for it (else that stage's end), of a deny the
+  /// line that stops the packet. Undetermined: the first line that leaves it open.
   DecidingLine by = {};
   std::string why = {};  // one sentence
 };
@@ -46,11 +47,15 @@ struct FilterDecision {
 class Decider {
  public:
   explicit Decider(const Device& device);
+  Decider(Decider&&) noexcept;
+  ~Decider();
   /// May throw SpaceExhausted where fields are left open.
   FilterDecision decide(const PacketQuestion& question);
 
  private:
+  class Lists;  // what is known of the device's lists from earlier questions
   const Device& device_;
+  std::unique_ptr<Lists> lists_;
 };
 
 }  // namespace demarc

@@ -42,7 +42,15 @@ std::optional<InterfaceId> Device::find_interface(std::string_view wanted) const
   for (std::size_t i = 0; i < interfaces.size() && i < kInterfacesMax; ++i)
     if (interfaces[i].name == wanted || (!interfaces[i].nameif.empty() && interfaces[i].nameif == wanted))
       return static_cast<InterfaceId>(i);
-  return std::nullopt;
+  // "eth*" stands for those that begin so and have no name of their own; the longest such pattern is meant.
+  std::optional<InterfaceId> best;
+  for (std::size_t i = 0; i < interfaces.size() && i < kInterfacesMax; ++i) {
+    const std::string_view pattern = interfaces[i].name;
+    if (pattern.size() < 2 || !pattern.ends_with('*') || !wanted.starts_with(pattern.substr(0, pattern.size() - 1)))
+      continue;
+    if (!best || pattern.size() > interfaces[*best].name.size()) best = static_cast<InterfaceId>(i);
+  }
+  return best;
 }
 
 }  // namespace demarc

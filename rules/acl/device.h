@@ -108,6 +108,7 @@ struct List {
   Fallthrough at_end = Fallthrough::deny;
   std::uint32_t at_end_line = 0;  // of the policy, where it is written; 0: implied
   bool defined = true;            // false: bound or called, and written nowhere
+  std::string other_use = {};     // what else names it ("crypto map VPN", "route-map R"), beside filtering
 };
 
 /// The ways that lead through a device.
@@ -152,6 +153,8 @@ struct Nat {
   enum class Kind : std::uint8_t { source, destination } kind = Kind::source;
   Match match = {};                // before the translation
   std::optional<Address> to = {};  // none: the address of the interface it leaves by, or a pool
+  /// Static translation of a network: this one takes its place, and each host keeps its bits behind the prefix.
+  std::optional<Prefix> to_network = {};
   std::optional<PortRange> to_ports = {};
   std::uint32_t line = 0;
   std::string text = {};
@@ -185,6 +188,9 @@ struct Device {
   /// Replies to what was permitted pass by themselves, whatever the lists say (ASA, security groups). Where lists
   /// match on connection state (iptables, nftables) they say so themselves and this is false.
   bool replies_implied = false;
+  /// What is implied with them: replies to ICMP queries, and ICMP errors that quote a permitted conversation. ASA's
+  /// lists decide on both like on any packet, unless `inspect icmp` and `inspect icmp error` follow them.
+  bool icmp_replies_implied = true, icmp_errors_implied = true;
   std::vector<Interface> interfaces = {};  // index: InterfaceId
   std::vector<List> lists = {};
   std::vector<Stage> stages = {};  // in order of priority

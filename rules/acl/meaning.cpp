@@ -16,9 +16,44 @@ PartOutcomes join(const PartOutcomes& a, const PartOutcomes& b) {
   return {a.permit | (a.on & b.permit), a.deny | (a.on & b.deny), a.give_back | (a.on & b.give_back), a.on & b.on};
 }
 
-Meaning::Meaning(const Device& device, PacketSpace& space)
+namespace {
+
+/// Whether one of few ranges meets one of many.
+bool meets(const AddressSet& many, const AddressSet& few) {
+  return std::any_of(few.ranges().begin(), few.ranges().end(), [&many](const AddressRange& r) {
+    const auto at = std::lower_bound(many.ranges().begin(), many.ranges().end(), r.first,
+                                     [](const AddressRange& x, const Address& a) { return x.last < a; });
+    return at != many.ranges().end() && at->first <= r.last;
+  });
+}
+
+}  // namespace
+
+Focus::Focus(std::vector<Box> boxes) : packets(std::move(boxes)) {
+  std::vector<AddressRange> sources, destinations;
+  for (const Box& box : packets) {
+    sources.insert(sources.end(), box.sources.ranges().begin(), box.sources.ranges().end());
+    destinations.insert(destinations.end(), box.destinations.ranges().begin(), box.destinations.ranges().end());
+  }
+  sources_ = AddressSet::of_ranges(std::move(sources));
+  destinations_ = AddressSet::of_ranges(std::move(destinations));
+}
+
+bool Focus::is_everything() const {
+  return std::any_of(packets.begin(), packets.end(), [](const Box& box) { return box == Box{}; });
+}
+
+bool Focus::may_meet(const Box& box) const {
+  return meets(destinations_, box.destinations) && meets(sources_, box.sources);
+}
+
+Meaning::Meaning(const Device& device, PacketSpace& space) : Meaning(device, space, nullptr) {}
+
+Meaning::Meaning(const Device& device, PacketSpace& space, const Focus* focus)
     : device_(device),
       space_(space),
+      focus_(focus == nullptr || focus->is_everything() ? nullptr : focus),
+      in_focus_(focus == nullptr ? space.all() : space.of(focus->packets)),
       lists_(device.lists.size()),
       being_worked_out_(device.lists.size()),
       everything_{space.all(), space.all(), space.all()} {}
@@ -27,6 +62,7 @@ PacketSet Meaning::set_of(std::span<const Match> matches) const {
   std::vector<PacketSet> sets;
   sets.reserve(matches.size());
   for (const Match& m : matches) {
+    if (focus_ != nullptr && !focus_->may_meet(m)) continue;
     PacketSet set = space_.of(m.box);
     if (m.source_bits)
       set &= space_.address_bits(PacketSpace::End::source, m.source_bits->family, m.source_bits->value,
@@ -34,7 +70,7 @@ PacketSet Meaning::set_of(std::span<const Match> matches) const {
     if (m.destination_bits)
       set &= space_.address_bits(PacketSpace::End::destination, m.destination_bits->family,
                                  m.destination_bits->value, m.destination_bits->mask);
-    sets.push_back(set);
+    sets.push_back(focus_ == nullptr ? set : set & in_focus_);
   }
   return space_.unite_all(sets);
 }

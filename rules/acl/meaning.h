@@ -41,12 +41,28 @@ struct PartOutcomes {
 /// The part a, and behind it the part b.
 PartOutcomes join(const PartOutcomes& a, const PartOutcomes& b);
 
+/// Packets that somebody looks at, and nothing else: what a question or a change is about. Entries that cannot meet
+/// its outer bounds are passed over before a set is made of them.
+struct Focus {
+  std::vector<Box> packets;  // their union
+  explicit Focus(std::vector<Box> boxes);
+  bool is_everything() const;
+  bool may_meet(const Box& box) const;
+  bool may_meet(const Match& match) const { return may_meet(match.box); }
+
+ private:
+  AddressSet sources_, destinations_;
+};
+
 /// The meaning of one device, in one space. Lists are worked out once, when first asked for. Calls that run in a
 /// circle (no filter loads them) decide nothing: what enters them is possibly everything.
 class Meaning {
  public:
   /// Both must outlive it. May throw SpaceExhausted, as everything below may.
   Meaning(const Device& device, PacketSpace& space);
+  /// Only of the packets in focus: what entries match outside of it is left out, and so nothing that is said about
+  /// packets outside of it holds. All three must outlive it.
+  Meaning(const Device& device, PacketSpace& space, const Focus* focus);
 
   /// What the entry matches.
   Bounds match(const Entry& entry) const;
@@ -73,6 +89,8 @@ class Meaning {
 
   const Device& device_;
   PacketSpace& space_;
+  const Focus* focus_ = nullptr;  // none: all packets
+  PacketSet in_focus_;
   std::vector<std::optional<Outcomes>> lists_;
   std::vector<bool> being_worked_out_;
   Outcomes everything_;

@@ -207,8 +207,9 @@ std::string flow_header(std::span<const FlowSource> sources, std::span<const std
   return json.take() + '\n';
 }
 
-std::string flow_record(const ObservedFlow& flow, const FlowEvidence& evidence) {
-  JsonWriter json;
+namespace {
+
+void write_flow(JsonWriter& json, const ObservedFlow& flow, const FlowEvidence& evidence) {
   json.begin_object().field("initiator", to_string(flow.initiator)).field("responder", to_string(flow.responder));
   json.field("protocol", to_string(flow.protocol));
   if (flow.initiator_port.number() != 0) json.field("initiator_port", flow.initiator_port.number());
@@ -249,6 +250,13 @@ std::string flow_record(const ObservedFlow& flow, const FlowEvidence& evidence) 
     if (real->seen_twice) json.field("seen_twice", true);
   }
   json.end_object();
+}
+
+}  // namespace
+
+std::string flow_record(const ObservedFlow& flow, const FlowEvidence& evidence) {
+  JsonWriter json;
+  write_flow(json, flow, evidence);
   return json.take() + '\n';
 }
 
@@ -273,25 +281,78 @@ std::string flow_end(std::uint64_t records) {
   return fmt::format("{{\"end\":\"complete\",\"records\":{}}}\n", records);
 }
 
-std::string flow_records(const FlowEvidence& evidence, std::span<const std::string> more) {
-  std::vector<const ObservedFlow*> order;
-  for (const ObservedFlow& flow : evidence.flows) order.push_back(&flow);
-  std::sort(order.begin(), order.end(),
-            [&](const ObservedFlow* a, const ObservedFlow* b) { return comes_before(evidence, *a, *b); });
+namespace {
+
+/// Places of the flows, in the order of comes_before().
+std::vector<std::uint32_t> in_order(const FlowEvidence& evidence) {
+  // The front of the order as a number, so that most comparisons do not touch the records.
+  struct Key {
+    std::uint64_t front;
+    std::uint32_t place;
+  };
+  std::vector<Key> keys;
+  keys.reserve(evidence.flows.size());
+  for (const ObservedFlow& f : evidence.flows) {
+    const bool v4 = f.initiator.is_ipv4() && f.responder.is_ipv4();
+    const std::uint64_t front =
+        v4                      ? std::uint64_t{f.initiator.ipv4_number()} << 31 | f.responder.ipv4_number() >> 1
+        : f.initiator.is_ipv4() ? std::uint64_t{f.initiator.ipv4_number()} << 31 | 0x7FFFFFFF
+                                : std::uint64_t{1} << 63 | f.initiator.high() >> 1;
+    keys.push_back({front, static_cast<std::uint32_t>(keys.size())});
+  }
+  std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+    if (a.front != b.front) return a.front < b.front;
+    return comes_before(evidence, evidence.flows[a.place], evidence.flows[b.place]);
+  });
+  std::vector<std::uint32_t> places;
+  places.reserve(keys.size());
+  for (const Key& key : keys) places.push_back(key.place);
+  return places;
+}
+
+}  // namespace
+
+std::string flow_records(const FlowEvidence& evidence) {
+  std::string out;
+  flow_records(evidence, [&](std::string_view piece) {
+    out += piece;
+    return true;
+  });
+  return out;
+}
+
+void flow_records(const FlowEvidence& evidence, const std::function<bool(std::string_view piece)>& take,
+                  const std::function<void(std::size_t place, std::string& out)>& more) {
+  constexpr std::size_t kPiece = 64 << 10;
   std::vector<const TrafficNoise*> noise;
   for (const TrafficNoise& n : evidence.noise) noise.push_back(&n);
   std::sort(noise.begin(), noise.end(),
             [](const TrafficNoise* a, const TrafficNoise* b) { return key_of(*a) < key_of(*b); });
   std::string out = flow_header(evidence.sources, evidence.notes);
-  for (const ObservedFlow* flow : order) {
-    std::string record = flow_record(*flow, evidence);
-    if (const auto place = static_cast<std::size_t>(flow - evidence.flows.data()); place < more.size())
-      record.insert(record.size() - 2, more[place]);  // before the closing brace
-    out += record;
+  const auto wanted = [&] {
+    if (out.size() < kPiece) return true;
+    const bool on = take(out);
+    out.clear();
+    return on;
+  };
+  JsonWriter json;
+  for (const std::uint32_t place : in_order(evidence)) {
+    write_flow(json, evidence.flows[place], evidence);
+    json.take_to(out);
+    if (more) {  // before the closing brace
+      out.pop_back();
+      more(place, out);
+      out += '}';
+    }
+    out += '\n';
+    if (!wanted()) return;
   }
-  for (const TrafficNoise* n : noise) out += noise_record(*n);
-  if (evidence.complete) out += flow_end(order.size() + noise.size());
-  return out;
+  for (const TrafficNoise* n : noise) {
+    out += noise_record(*n);
+    if (!wanted()) return;
+  }
+  if (evidence.complete) out += flow_end(evidence.flows.size() + noise.size());
+  take(out);
 }
 
 struct FlowRecordReader::State {

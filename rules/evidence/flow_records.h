@@ -1,6 +1,8 @@
 // Flow records: JSON Lines of conversations, as `demarc traffic --format jsonl` writes them (design.md section 6).
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,9 +20,12 @@ std::string noise_record(const TrafficNoise& noise);
 std::string flow_end(std::uint64_t records);
 /// The whole file; flows sorted by initiator, responder, protocol and port, then noise. The same evidence gives the
 /// same bytes, in whatever order its lists are.
-/// `more`: further members for each flow's record, by its place in the evidence (",\"verdict\":\"approved\""), or
-/// nothing.
-std::string flow_records(const FlowEvidence& evidence, std::span<const std::string> more = {});
+std::string flow_records(const FlowEvidence& evidence);
+/// The same in pieces of some 64 KiB, so that the file never stands in memory; `take` says whether it wants more.
+/// `more`, if given, appends further members to the record of the flow at that place in the evidence
+/// (",\"verdict\":\"approved\"").
+void flow_records(const FlowEvidence& evidence, const std::function<bool(std::string_view piece)>& take,
+                  const std::function<void(std::size_t place, std::string& out)>& more = {});
 
 /// Fed with a file's bytes in any pieces; the same tolerance and strictness as JournalReader.
 class FlowRecordReader {

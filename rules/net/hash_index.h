@@ -96,10 +96,10 @@ class BasicHashIndex {
     --size_;
   }
   void prefetch(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
-  /// The first number whose hash that is, whether it is the right one or not: for prefetching. Looks at a few slots
+  /// The first number whose hash that is, whether it is the right one or not: for prefetching. Looks at two lines
   /// only.
   std::uint32_t likely(std::uint32_t hash) const {
-    for (std::size_t i = hash & mask_, looked = 0; looked < 4; i = (i + 1) & mask_, ++looked) {
+    for (std::size_t i = hash & mask_, looked = 0; looked < 16; i = (i + 1) & mask_, ++looked) {
       const IndexSlot slot = slots_[i];
       if (slot.number_plus_1 == 0) return kNone;
       if (slot.hash == hash) return slot.number_plus_1 - 1;

@@ -24,6 +24,13 @@ std::optional<int> digits(std::string_view text, std::size_t& at, std::size_t wi
   return number;
 }
 
+/// Exactly `width` digits, with zeros in front.
+void append_digits(std::string& out, std::uint64_t number, std::size_t width) {
+  const std::size_t begin = out.size();
+  out.append(width, '0');
+  for (std::size_t i = begin + width; i > begin; number /= 10) out[--i] = static_cast<char>('0' + number % 10);
+}
+
 bool skip(std::string_view text, std::size_t& at, char c) {
   if (at >= text.size() || text[at] != c) return false;
   ++at;
@@ -47,19 +54,29 @@ constexpr int kYearFirst = 1678, kYearLast = 2261;  // what 64 bits of nanosecon
 }  // namespace
 
 std::string to_string(Timestamp time) {
-  sys_days day = floor<days>(sys_time<Nanoseconds>(time.since_epoch()));
-  Date date{day};
-  hh_mm_ss<Nanoseconds> clock(sys_time<Nanoseconds>(time.since_epoch()) - day);
-  std::string out = fmt::format("{}T{:02}:{:02}:{:02}", to_string(date), clock.hours().count(),
-                                clock.minutes().count(), clock.seconds().count());
-  std::int64_t fraction = clock.subseconds().count();
-  if (fraction % 1'000'000 == 0 && fraction != 0)
-    out += fmt::format(".{:03}", fraction / 1'000'000);
-  else if (fraction % 1'000 == 0 && fraction != 0)
-    out += fmt::format(".{:06}", fraction / 1'000);
-  else if (fraction != 0)
-    out += fmt::format(".{:09}", fraction);
-  return out + 'Z';
+  const sys_days day = floor<days>(sys_time<Nanoseconds>(time.since_epoch()));
+  const Date date{day};
+  const hh_mm_ss<Nanoseconds> clock(sys_time<Nanoseconds>(time.since_epoch()) - day);
+  // Written by the million: digit by digit. The years that 64 bits hold have four digits.
+  std::string out;
+  out.reserve(30);
+  append_digits(out, static_cast<std::uint64_t>(int(date.year())), 4);
+  append_digits(out += '-', unsigned(date.month()), 2);
+  append_digits(out += '-', unsigned(date.day()), 2);
+  append_digits(out += 'T', static_cast<std::uint64_t>(clock.hours().count()), 2);
+  append_digits(out += ':', static_cast<std::uint64_t>(clock.minutes().count()), 2);
+  append_digits(out += ':', static_cast<std::uint64_t>(clock.seconds().count()), 2);
+  const auto fraction = static_cast<std::uint64_t>(clock.subseconds().count());
+  if (fraction != 0) {
+    out += '.';
+    if (fraction % 1'000'000 == 0)
+      append_digits(out, fraction / 1'000'000, 3);
+    else if (fraction % 1'000 == 0)
+      append_digits(out, fraction / 1'000, 6);
+    else
+      append_digits(out, fraction, 9);
+  }
+  return out += 'Z';
 }
 
 Result<Timestamp> parse_timestamp(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -67,9 +68,14 @@ std::string terminal_safe(std::string_view text) {
   return out;
 }
 
-std::string json_quoted(std::string_view text) {
-  std::string out = "\"";
-  out.reserve(text.size() + 2);
+void append_json_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) {  // nearly all there is
+    out += text;
+    out += '"';
+    return;
+  }
   for_each_code_point(text, [&](std::uint32_t c, std::string_view bytes) {
     if (c == kInvalid) {
       out += kReplacement;
@@ -89,6 +95,12 @@ std::string json_quoted(std::string_view text) {
     }
   });
   out += '"';
+}
+
+std::string json_quoted(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  append_json_quoted(out, text);
   return out;
 }
 

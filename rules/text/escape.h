@@ -14,6 +14,8 @@ std::string terminal_safe(std::string_view text);
 /// A JSON string with its quotes (RFC 8259 §7). Bytes that are not UTF-8 become U+FFFD; control characters, DEL,
 /// C1 controls, U+2028 and U+2029 are escaped, so the JSON is also safe to print.
 std::string json_quoted(std::string_view text);
+/// The same at the end of `out`, where many are written.
+void append_json_quoted(std::string& out, std::string_view text);
 
 /// Any bytes as a printable text that tells every byte: printable ASCII stays, the rest and '\' become \xNN or \n,
 /// \r, \t, \\.

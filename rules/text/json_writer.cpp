@@ -59,13 +59,17 @@ JsonWriter& JsonWriter::end_array() {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   before_value();
-  out_ += json_quoted(name);
+  append_json_quoted(out_, name);
   out_ += style_ == Style::compact ? ":" : ": ";
   after_key_ = true;
   return *this;
 }
 
-JsonWriter& JsonWriter::value(std::string_view text) { return raw(json_quoted(text)); }
+JsonWriter& JsonWriter::value(std::string_view text) {
+  before_value();
+  append_json_quoted(out_, text);
+  return *this;
+}
 JsonWriter& JsonWriter::value(bool truth) { return raw(truth ? "true" : "false"); }
 JsonWriter& JsonWriter::value(double number) {
   return raw(std::isfinite(number) ? fmt::format("{:.6g}", number) : "null");
@@ -81,6 +85,13 @@ std::string JsonWriter::take() {
   levels_.clear();
   after_key_ = false;
   return std::exchange(out_, {});
+}
+
+void JsonWriter::take_to(std::string& out) {
+  levels_.clear();
+  after_key_ = false;
+  out += out_;
+  out_.clear();
 }
 
 }  // namespace demarc

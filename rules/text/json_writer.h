@@ -2,8 +2,10 @@
 // bytes.
 #pragma once
 
+#include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +29,9 @@ class JsonWriter {
   template <std::integral Int>
     requires(!std::same_as<Int, bool>)
   JsonWriter& value(Int number) {
-    return raw(std::to_string(number));
+    char digits[24];
+    const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
+    return raw({digits, static_cast<std::size_t>(end - digits)});
   }
   /// Six significant digits; JSON has no NaN or infinity (RFC 8259 §6), which become null.
   JsonWriter& value(double number);
@@ -46,6 +50,8 @@ class JsonWriter {
 
   /// What was written; the writer is empty afterwards.
   std::string take();
+  /// The same to the end of `out`; the writer keeps its memory for the next one.
+  void take_to(std::string& out);
 
  private:
   void before_value();

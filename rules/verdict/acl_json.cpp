@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "rules/text/json_writer.h"
@@ -102,6 +104,7 @@ std::string acl_check_json(std::span<const CheckedDevice> devices) {
         if (r.otherwise) json.field("otherwise", true);
         if (r.duplicate) json.field("duplicate", true);
         if (r.matches_nothing) json.field("matches_nothing", true);
+        if (r.but_later_fragments) json.field("but_later_fragments", true);
         if (!e.undecided.empty()) json.field("undecided", e.undecided);
         if (e.packets) json.field("packets", *e.packets);
         if (r.sample) json.field("sample", to_string(r.sample->packet));
@@ -146,7 +149,8 @@ Result<PacketWords> parse_packet_words(std::string_view text) {
        {std::pair{"list", &words.list}, std::pair{"hook", &words.hook}, std::pair{"in", &words.in},
         std::pair{"out", &words.out}, std::pair{"source", &words.source},
         std::pair{"destination", &words.destination}, std::pair{"protocol", &words.protocol},
-        std::pair{"tcp_flags", &words.tcp_flags}, std::pair{"state", &words.state}}) {
+        std::pair{"tcp_flags", &words.tcp_flags}, std::pair{"state", &words.state},
+        std::pair{"fragment", &words.fragment}}) {
     const boost::json::value* v = object.if_contains(key);
     if (v == nullptr || v->is_null()) continue;
     if (!v->is_string()) return failure(fmt::format("'{}' is a text", key));
@@ -234,6 +238,13 @@ Result<PacketQuestion> resolve(const PacketWords& words, const Device& device) {
   // A question about a packet is about a whole one; fragments are asked for by nobody who means a port.
   if (words.port || words.source_port || words.icmp_type || !words.tcp_flags.empty())
     box.fragments = {Fragment::whole};
+  if (!words.fragment.empty()) {
+    constexpr std::string_view kNames[] = {"whole", "first", "last", "middle"};
+    const auto named = std::find(std::begin(kNames), std::end(kNames), words.fragment);
+    if (named == std::end(kNames))
+      return failure(fmt::format("'{}' is no part of a datagram", words.fragment), "whole, first, middle or last");
+    box.fragments = {static_cast<Fragment>(named - std::begin(kNames))};
+  }
   if (!words.in.empty()) {
     const InterfaceId id = DEMARC_TRY(interface_of(device, words.in));
     box.ingress = ByteSet{id};

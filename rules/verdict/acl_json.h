@@ -27,6 +27,7 @@ struct PacketWords {
   std::optional<std::uint16_t> source_port = {}, port = {};
   std::optional<std::uint8_t> icmp_type = {}, icmp_code = {};
   std::string tcp_flags, state;  // "S", "SA"; new, established, related, invalid
+  std::string fragment = {};     // whole, first, middle, last; of a packet with a port or type: whole
 };
 /// One line of JSON Lines. Unknown fields are ignored.
 Result<PacketWords> parse_packet_words(std::string_view json);

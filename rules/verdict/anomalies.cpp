@@ -1,13 +1,19 @@
-// Every entry asks two questions: what reaches it, and what would happen behind it. Both are answered for all
-// entries at once by halving the list: the outcomes of every half are worked out from the bottom up, then passed
-// down again as "what came before" and "what comes after". That is a number of set operations that grows with the
-// list and its logarithm, where asking entry by entry grows with the square.
+// Every entry asks two questions: does anything reach it, and would it fare otherwise without the entry? For nearly
+// all entries one well-chosen packet answers both, in microseconds: a packet that comes to the entry and that
+// something behind it would treat another way. Only where no such packet is found are sets worked out, exactly, from
+// the few entries that overlap with this one.
+//
+// Entries are looked at from the back to the front, and each is held against what is left behind it: so of two lines
+// that make each other superfluous one is told, and all lines that are told can go together.
 #include "rules/verdict/anomalies.h"
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 #include "rules/acl/meaning.h"
+#include "rules/acl/packet_walk.h"
+#include "rules/verdict/hull.h"
 
 namespace demarc {
 
@@ -15,173 +21,295 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStatuses{"live", "shadowed", "redundant", "unread", "partial"};
 
-/// How many pairs of entries are held against each other, in one device, to say who takes whose packets: enough for
-/// lists of ten thousand lines, and an end for hostile ones.
-constexpr std::uint64_t kPairsMax = 200'000'000;
+/// Bounds of the work on one device, far above what lists that people write need: pairs of entries held against
+/// each other by their outer bounds, and by sets.
+constexpr std::uint64_t kPairsMax = 40'000'000'000;
+constexpr std::uint64_t kSetPairsMax = 20'000'000;
 constexpr std::uint32_t kNoEntry = 0xFFFFFFFF;
 constexpr std::size_t kNodesShared = 4'000'000;
 
-bool meet(const PortSet& a, const PortSet& b) {
-  auto i = a.ranges().begin(), j = b.ranges().begin();
-  while (i != a.ranges().end() && j != b.ranges().end()) {
-    if (i->last < j->first)
-      ++i;
-    else if (j->last < i->first)
-      ++j;
-    else
-      return true;
-  }
-  return false;
-}
-bool meet(const AddressSet& a, const AddressSet& b) {
-  auto i = a.ranges().begin(), j = b.ranges().begin();
-  while (i != a.ranges().end() && j != b.ranges().end()) {
-    if (i->last < j->first)
-      ++i;
-    else if (j->last < i->first)
-      ++j;
-    else
-      return true;
-  }
-  return false;
-}
-/// False: no packet is in both. True: there may be one (what holes and missing fields exclude is not looked at).
-bool may_overlap(const Box& a, const Box& b) {
-  return !(a.family && b.family && *a.family != *b.family) &&
-         !a.protocols.numbers().intersect(b.protocols.numbers()).empty() && meet(a.ports, b.ports) &&
-         meet(a.source_ports, b.source_ports) && meet(a.destinations, b.destinations) && meet(a.sources, b.sources);
-}
-bool may_overlap(const Entry& a, const Entry& b) {
-  const auto any = [](const std::vector<Match>& x, const std::vector<Match>& y) {
-    return std::any_of(x.begin(), x.end(), [&y](const Match& m) {
-      return std::any_of(y.begin(), y.end(), [&m](const Match& n) { return may_overlap(m.box, n.box); });
-    });
-  };
-  return any(a.match, b.match) || any(a.match, b.maybe) || any(a.maybe, b.match) || any(a.maybe, b.maybe);
-}
-
 bool decides(const Entry& e) { return e.action == Action::permit || e.action == Action::deny; }
 
-class ListAnalysis {
- public:
-  ListAnalysis(const Device& device, ListIndex index, Meaning& meaning, std::uint64_t& pairs)
-      : device_(device), list_(device.lists[index]), index_(index), meaning_(meaning), pairs_(pairs) {}
+/// Whole packets, and first fragments: what people mean by a line. Later fragments are a matter of their own.
+bool has_ports_in_sight(Fragment f) { return f == Fragment::whole || f == Fragment::first; }
 
-  void run(ListReport& report) {
-    report_ = &report;
-    const std::size_t n = list_.entries.size();
-    report.entries.resize(n);
-    for (std::uint32_t i = 0; i < n; ++i) report.entries[i].entry = {index_, i};
-    if (n == 0) return;
-    certain_.reserve(n);
-    for (const Entry& e : list_.entries) certain_.push_back(meaning_.match(e).certain);
-    tree_.reserve(2 * n);
-    const std::size_t root = build(0, n);
-    PartOutcomes end = meaning_.no_entry();
-    if (list_.at_end == Fallthrough::permit) std::swap(end.permit, end.on);
-    if (list_.at_end == Fallthrough::deny) std::swap(end.deny, end.on);
-    descend(root, 0, n, meaning_.no_entry(), end);
+/// Packets of a box: ordinary ones first, then any.
+class Picker {
+ public:
+  explicit Picker(std::uint64_t seed) : random_(seed) {}
+
+  std::optional<ConcretePacket> pick(const Box& box, unsigned attempt) {
+    ConcretePacket c;
+    const bool ordinary = attempt < 4;
+    const std::optional<Address> source = address(box.sources, box.family, attempt % 2 == 0, ordinary);
+    if (!source) return std::nullopt;
+    const std::optional<Address> destination =
+        address(box.destinations, source->family(), attempt / 2 % 2 == 0, ordinary);
+    if (!destination) return std::nullopt;
+    c.packet.source = *source, c.packet.destination = *destination;
+    if (!protocol(box, ordinary, c.packet.protocol)) return std::nullopt;
+    if (c.packet.protocol.has_ports()) {
+      c.packet.port = port(box.ports, attempt % 2 == 0, ordinary, 80);
+      c.packet.source_port = port(box.source_ports, attempt / 2 % 2 == 0, ordinary, 40'000);
+    }
+    if (c.packet.protocol.is_icmp()) {
+      const std::uint16_t number = port(box.icmp.numbers(), attempt % 2 == 0, ordinary, 8 << 8).number();
+      c.packet.icmp = {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number & 0xFF)};
+    }
+    if (c.packet.protocol == Protocol::tcp) {
+      constexpr std::uint8_t kLikely[] = {tcp_flag::syn, tcp_flag::ack, tcp_flag::syn | tcp_flag::ack, tcp_flag::rst};
+      const std::uint8_t wanted = ordinary ? kLikely[attempt] : static_cast<std::uint8_t>(random_());
+      if (!one_of(box.flags, wanted, c.context.flags)) return std::nullopt;
+    }
+    return four(box.states, ordinary, c.context.state) && four(box.fragments, ordinary, c.context.fragment) &&
+                   one_of(box.ingress, 0, c.context.ingress) && one_of(box.egress, 0, c.context.egress)
+               ? std::optional(c)
+               : std::nullopt;
   }
 
  private:
-  struct Node {
-    PartOutcomes part;
-    std::size_t left = 0, right = 0;  // 0: a leaf
+  std::optional<Address> address(const AddressSet& set, std::optional<Family> family, bool front, bool ordinary) {
+    const std::vector<AddressRange>& ranges = set.ranges();
+    if (ranges.empty()) return std::nullopt;
+    if (ranges == kAll_.ranges()) {  // anybody
+      if (family.value_or(Family::ipv4) == Family::ipv4)
+        return Address::ipv4(ordinary ? 0xC6336407U : static_cast<std::uint32_t>(random_()));
+      return Address::ipv6(0x20010DB800000000U, ordinary ? 7 : random_());
+    }
+    for (std::size_t tries = 0; tries < 4; ++tries) {
+      const AddressRange& r = ordinary && tries == 0 ? (front ? ranges.front() : ranges.back())
+                                                     : ranges[random_() % ranges.size()];
+      if (family && r.first.family() != *family) continue;
+      if (ordinary) return front ? r.first : r.last;
+      const Uint128 width = r.last.number() - r.first.number();
+      const Uint128 wide = static_cast<Uint128>(random_()) << 64 | random_();
+      return Address::of(r.first.family(), r.first.number() + (width == ~Uint128{0} ? wide : wide % (width + 1)));
+    }
+    for (const AddressRange& r : ranges)
+      if (!family || r.first.family() == *family) return front ? r.first : r.last;
+    return std::nullopt;
+  }
+  bool protocol(const Box& box, bool ordinary, Protocol& out) {
+    ByteSet set = box.protocols.numbers();
+    const auto narrow = [&set](const ProtocolSet& to) { set = set.intersect(to.numbers()); };
+    if (box.ports != PortSet::all() || box.source_ports != PortSet::all()) narrow(ProtocolSet::with_ports());
+    if (box.icmp != IcmpSet::all()) narrow(ProtocolSet::icmp());
+    if (!box.flags.is_all()) narrow({Protocol::tcp});
+    std::uint8_t number = 0;
+    if (!one_of(set, ordinary ? Protocol(Protocol::tcp).number() : static_cast<std::uint8_t>(random_()), number))
+      return false;
+    out = Protocol(number);
+    return true;
+  }
+  Port port(const PortSet& set, bool front, bool ordinary, std::uint16_t usual) {
+    const std::vector<PortRange>& ranges = set.ranges();
+    if (ranges.empty()) return Port(0);
+    if (ordinary && set.contains(Port(usual))) return Port(usual);
+    const PortRange& r = ranges[ordinary ? 0 : random_() % ranges.size()];
+    if (ordinary) return front ? r.first : r.last;
+    const unsigned width = r.last.number() - r.first.number() + 1U;
+    return Port(static_cast<std::uint16_t>(r.first.number() + random_() % width));
+  }
+  /// The wanted number, or the next one in the set, cyclically.
+  static bool one_of(const ByteSet& set, std::uint8_t wanted, std::uint8_t& out) {
+    for (unsigned n = 0; n < 256; ++n) {
+      out = static_cast<std::uint8_t>(wanted + n);
+      if (set.contains(out)) return true;
+    }
+    return false;
+  }
+  template <typename E>
+  bool four(const FourSet<E>& set, bool ordinary, E& out) {
+    const std::uint64_t start = ordinary ? 0 : random_() % 4;
+    for (std::uint64_t n = 0; n < 4; ++n) {
+      out = E((start + n) % 4);
+      if (set.contains(out)) return true;
+    }
+    return false;
+  }
+
+  std::mt19937_64 random_;
+  const AddressSet kAll_ = AddressSet::all();
+};
+
+class ListAnalysis {
+ public:
+  ListAnalysis(const Device& device, ListIndex index, PacketWalk& walk, const VariableOrder order,
+               std::uint64_t& pairs, std::uint64_t& set_pairs)
+      : device_(device),
+        list_(device.lists[index]),
+        index_(index),
+        gives_way_(stands_before_another(device, index)),
+        walk_(walk),
+        order_(order),
+        pairs_(pairs),
+        set_pairs_(set_pairs),
+        picker_(index) {}
+
+  /// Throws SpaceExhausted where the list is too entangled to be decided within bounds.
+  void run(ListReport& report) {
+    report_ = &report;
+    const auto n = static_cast<std::uint32_t>(list_.entries.size());
+    report.entries.resize(n);
+    superfluous_.assign(n, false);
+    hulls_.reserve(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      report.entries[i].entry = {index_, i};
+      hulls_.push_back(hull_of(list_.entries[i]));
+    }
+    for (std::uint32_t i = n; i-- > 0;) {
+      superfluous_[i] = !is_needed(i);
+      make_room();
+    }
+    conflicts();
+  }
+
+ private:
+  /// What packets alone have shown of an entry.
+  struct Shown {
+    std::optional<ConcretePacket> reaches;  // a packet that comes to it
+    bool matters = false;                   // one that would possibly fare otherwise without it
   };
 
-  std::size_t build(std::size_t first, std::size_t last) {
-    Node node;
-    if (last - first == 1) {
-      node.part = meaning_.entry(list_.entries[first]);
-    } else {
-      const std::size_t middle = first + (last - first) / 2;
-      node.left = build(first, middle);
-      node.right = build(middle, last);
-      node.part = join(tree_[node.left].part, tree_[node.right].part);
-    }
-    tree_.push_back(std::move(node));
-    return tree_.size() - 1;
-  }
-
-  /// What stands in the range once everything that is superfluous in it is gone. From the back to the front, and an
-  /// entry is held against what is left behind it: so of two lines that make each other superfluous one is told,
-  /// and all lines that are told can go together.
-  PartOutcomes descend(std::size_t at, std::size_t first, std::size_t last, const PartOutcomes& before,
-                       const PartOutcomes& after) {
-    if (last - first == 1)
-      return leaf(static_cast<std::uint32_t>(first), before, after) ? tree_[at].part : meaning_.no_entry();
-    const std::size_t middle = first + (last - first) / 2;
-    const std::size_t left = tree_[at].left, right = tree_[at].right;
-    const PartOutcomes behind = descend(right, middle, last, join(before, tree_[left].part), after);
-    const PartOutcomes front = descend(left, first, middle, before, join(behind, after));
-    return join(front, behind);
-  }
-
-  /// Whether the entry is needed.
-  bool leaf(std::uint32_t i, const PartOutcomes& before, const PartOutcomes& after) {
+  bool is_needed(std::uint32_t i) {
     const Entry& e = list_.entries[i];
     EntryReport& r = report_->entries[i];
     if (e.inactive) return false;
-    const Bounds match = meaning_.match(e);
+    if (e.line == 0) return true;  // implied by the dialect: nobody wrote it, nobody can remove it
     if (e.action == Action::unknown) {
       r.status = EntryStatus::unread;
       return true;
     }
-    const PacketSet live = match.possible & before.on;
-    if (match.possible.is_empty()) {
-      r.status = EntryStatus::shadowed;
-      r.matches_nothing = true;
-      return false;
+    Shown shown = try_packets(i);
+    std::optional<PacketSet> live;
+    if (!shown.reaches) {
+      live = reached(i, r);
+      if (r.status == EntryStatus::shadowed) return r.otherwise || r.but_later_fragments;
+      shown.reaches = live->sample();
     }
-    if (live.is_empty()) {
-      r.status = EntryStatus::shadowed;
-      r.sample = match.possible.sample();
-      takers(i, match.possible, r);
-      return r.otherwise;  // what a line that contradicts was meant to do is for a person to decide: it stays
-    }
-    r.sample = live.sample();
+    r.sample = shown.reaches;
     if (!e.maybe.empty()) {
       r.status = EntryStatus::partial;
       return true;
     }
-    if (!decides(e)) return true;
-    // A last line that says what the end of the list does anyway (often to log) is no mistake.
-    if (i + 1 == list_.entries.size() && (match.certain | family_outside()).is_all()) return true;
-    const PacketSet otherwise =
-        (e.action == Action::permit ? after.deny : after.permit) | after.give_back | after.on;
-    if (!live.overlaps(otherwise)) {
-      r.status = EntryStatus::redundant;
-      successors(i, live, r);
-      return false;
-    }
-    const PacketSet taken = match.certain & (e.action == Action::permit ? before.deny : before.permit);
-    if (!taken.is_empty()) conflicts(i, match.certain);
-    return true;
+    if (!decides(e) || shown.matters || says_what_the_end_does(i)) return true;
+    if (!live) live = reached(i, r);
+    if (decided_otherwise(i, *live)) return true;
+    r.status = EntryStatus::redundant;
+    successors(i, *live, r);
+    return false;
   }
 
-  /// Who takes the packets of an entry that gets none.
+  Shown try_packets(std::uint32_t i) {
+    constexpr unsigned kAttempts = 12;
+    const Entry& e = list_.entries[i];
+    Shown shown;
+    const bool decided = decides(e) && e.maybe.empty();
+    for (const std::vector<Match>* matches : {&e.match, &e.maybe})
+      for (const Match& m : *matches) {
+        for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+          const std::optional<ConcretePacket> p = picker_.pick(m.box, attempt);
+          if (!p || !demarc::matches(m, *p) || (has_whole(e) && !has_ports_in_sight(p->context.fragment))) continue;
+          if (!walk_.walk(index_, 0, i, *p).on) continue;
+          if (!shown.reaches) shown.reaches = p;
+          if (!decided) return shown;
+          const PacketWalk::Fates f = walk_.walk(index_, i + 1, PacketWalk::kToTheEnd, *p, superfluous_);
+          const bool permits = e.action == Action::permit;
+          if ((permits ? f.deny : f.permit) || f.give_back || (f.on && !end_says(permits))) {
+            shown.reaches = p;
+            shown.matters = true;
+            return shown;
+          }
+        }
+      }
+    return shown;
+  }
+
+  static bool has_whole(const Entry& e) {
+    const auto whole = [](const Match& m) {
+      return m.box.fragments.contains(Fragment::whole) || m.box.fragments.contains(Fragment::first);
+    };
+    return std::any_of(e.match.begin(), e.match.end(), whole) || std::any_of(e.maybe.begin(), e.maybe.end(), whole);
+  }
+  bool end_says(bool permit) const {
+    return !gives_way_ && list_.at_end == (permit ? Fallthrough::permit : Fallthrough::deny);
+  }
+  /// At such a list's end nothing is decided (ASA's, where a global one follows).
+  static bool stands_before_another(const Device& device, ListIndex index) {
+    return std::any_of(device.stages.begin(), device.stages.end(), [index](const Stage& s) {
+      return !s.lists.empty() && std::find(s.lists.begin(), s.lists.end() - 1, index) != s.lists.end() - 1;
+    });
+  }
+  /// A last line that says what the end of the list does anyway (often to log) is no mistake.
+  bool says_what_the_end_does(std::uint32_t i) {
+    if (i + 1 != list_.entries.size()) return false;
+    return (match(i).certain | family_outside()).is_all();
+  }
+
+  /// The packets that come to an entry; none, and it is told who takes them. Exact.
+  PacketSet reached(std::uint32_t i, EntryReport& r) {
+    const PacketSet possible = match(i).possible;
+    if (possible.is_empty()) {
+      r.status = EntryStatus::shadowed;
+      r.matches_nothing = true;
+      return possible;
+    }
+    PacketSet live = possible;
+    std::vector<std::uint32_t> block;
+    const auto subtract = [&] {
+      std::vector<PacketSet> sets;
+      for (const std::uint32_t j : block) sets.push_back(kept(j) & live);
+      live -= space().unite_all(sets);
+      block.clear();
+    };
+    for (std::uint32_t j = 0; j < i && !live.is_empty(); ++j) {
+      if (!may_meet(i, j)) continue;
+      block.push_back(j);
+      if (block.size() == 64) subtract();
+    }
+    if (!block.empty() && !live.is_empty()) subtract();
+    const PacketSet sight = space().of(Box{.fragments = {Fragment::whole, Fragment::first}});
+    const bool later_only = !live.is_empty() && !live.overlaps(sight) && possible.overlaps(sight);
+    if (live.is_empty() || later_only) {
+      const PacketSet taken = later_only ? possible & sight : possible;
+      r.status = EntryStatus::shadowed;
+      r.but_later_fragments = later_only;
+      r.sample = taken.sample();
+      takers(i, taken, r);
+    }
+    return live;
+  }
+
+  /// Whether something or the end would possibly decide some of these packets another way. Exact.
+  bool decided_otherwise(std::uint32_t i, PacketSet arriving) {
+    const bool permits = list_.entries[i].action == Action::permit;
+    for (std::uint32_t j = i + 1; j < list_.entries.size() && !arriving.is_empty(); ++j) {
+      if (superfluous_[j] || !may_meet(i, j)) continue;
+      const PartOutcomes part = meaning().entry(list_.entries[j]);
+      if (arriving.overlaps((permits ? part.deny : part.permit) | part.give_back)) return true;
+      arriving &= part.on;
+    }
+    return !arriving.is_empty() && !end_says(permits);
+  }
+
+  /// Who takes the packets of an entry that gets none of them.
   void takers(std::uint32_t i, PacketSet packets, EntryReport& r) {
     const Entry& e = list_.entries[i];
     const PacketSet all = packets;
     std::uint32_t dissenting = kNoEntry;
     std::vector<std::uint32_t> chain;
     for (std::uint32_t j = 0; j < i && !packets.is_empty(); ++j) {
+      if (!may_meet(i, j)) continue;
       const Entry& earlier = list_.entries[j];
-      if (earlier.inactive || earlier.action == Action::count) continue;
-      if (++pairs_ > kPairsMax) {
-        r.by_more = true;
-        return;
-      }
-      if (!may_overlap(e, earlier)) continue;
-      const PacketSet& certain = certain_[j];
-      const PacketSet share = packets & certain;
-      if (share.is_empty()) continue;
-      if (certain.contains(all)) chain.clear(), dissenting = kNoEntry;  // this one alone would do
+      const PacketSet certain = match(j).certain;
+      if (!packets.overlaps(certain)) continue;
+      const bool alone = certain.contains(all);
+      if (alone) chain.clear(), dissenting = kNoEntry;
       if (decides(earlier) && earlier.action != e.action && dissenting == kNoEntry) dissenting = j;
-      if (certain == certain_[i] && earlier.action == e.action) r.duplicate = true;
+      if (earlier.action == e.action && certain == match(i).certain) r.duplicate = true;
       chain.push_back(j);
       packets -= certain;
-      if (certain.contains(all)) break;
+      if (alone) break;
     }
     r.otherwise = dissenting != kNoEntry;
     keep(chain, dissenting, r);
@@ -189,32 +317,15 @@ class ListAnalysis {
 
   /// Who decides the packets of a redundant entry when it is gone.
   void successors(std::uint32_t i, PacketSet packets, EntryReport& r) {
-    const Entry& e = list_.entries[i];
     std::vector<std::uint32_t> chain;
     for (std::uint32_t j = i + 1; j < list_.entries.size() && !packets.is_empty(); ++j) {
-      const Entry& later = list_.entries[j];
-      if (later.inactive || later.action == Action::count || is_superfluous(j)) continue;
-      if (++pairs_ > kPairsMax) {
-        r.by_more = true;
-        return;
-      }
-      if (!may_overlap(e, later)) continue;
-      const PacketSet& certain = certain_[j];
+      if (superfluous_[j] || !may_meet(i, j)) continue;
+      const PacketSet certain = match(j).certain;
       if (!packets.overlaps(certain)) continue;
       chain.push_back(j);
       packets -= certain;
     }
     keep(chain, kNoEntry, r);
-  }
-
-  PacketSet family_outside() const {
-    if (!list_.family) return meaning_.space().empty();
-    return meaning_.space().of(Box{.family = *list_.family == Family::ipv4 ? Family::ipv6 : Family::ipv4});
-  }
-
-  bool is_superfluous(std::uint32_t j) const {
-    const EntryReport& r = report_->entries[j];
-    return (r.status == EntryStatus::shadowed && !r.otherwise) || r.status == EntryStatus::redundant;
   }
 
   /// The first ones, and the one that dissents among them.
@@ -231,34 +342,103 @@ class ListAnalysis {
     }
   }
 
-  void conflicts(std::uint32_t i, const PacketSet& match) {
-    const Entry& e = list_.entries[i];
-    for (std::uint32_t j = 0; j < i; ++j) {
-      const Entry& earlier = list_.entries[j];
-      if (earlier.inactive || !decides(earlier) || earlier.action == e.action || !earlier.maybe.empty()) continue;
-      if (++pairs_ > kPairsMax) return;
-      if (!may_overlap(e, earlier)) continue;
-      const PacketSet& other = certain_[j];
-      // An exception before its rule, or a rule before what it shadows, is another matter.
-      if (match.contains(other) || other.contains(match)) continue;
-      const PacketSet common = match & other;
-      if (common.is_empty()) continue;
-      if (report_->conflicts.size() == ListReport::kConflictsMax) {
-        ++report_->conflicts_left_out;
+  /// Pairs of entries whose order decides. An exception before its rule, or a rule before what it shadows, is
+  /// another matter; so is an entry that gets no packet.
+  void conflicts() {
+    std::vector<std::uint32_t> permits, denies;
+    for (std::uint32_t i = 0; i < list_.entries.size(); ++i) {
+      const Entry& e = list_.entries[i];
+      if (e.inactive || !decides(e) || !e.maybe.empty() || superfluous_[i] ||
+          report_->entries[i].status == EntryStatus::shadowed)
         continue;
+      const std::vector<std::uint32_t>& others = e.action == Action::permit ? denies : permits;
+      for (const std::uint32_t j : others) {
+        if (!meet(hulls_[i], hulls_[j])) {
+          count_pair();
+          continue;
+        }
+        conflict(j, i);
       }
-      report_->conflicts.push_back({{index_, j}, {index_, i}, common.sample()});
+      make_room();
+      (e.action == Action::permit ? permits : denies).push_back(i);
     }
+  }
+
+  void conflict(std::uint32_t first, std::uint32_t second) {
+    count_set_pair();
+    const PacketSet a = match(first).certain, b = match(second).certain;
+    // Later fragments that a line with ports cannot tell apart are no contradiction of its author's.
+    const PacketSet sight = space().of(Box{.fragments = {Fragment::whole, Fragment::first}});
+    const PacketSet here = a & sight, there = b & sight;
+    if (here.contains(there) || there.contains(here) || !here.overlaps(there)) return;
+    if (report_->conflicts.size() == ListReport::kConflictsMax) {
+      ++report_->conflicts_left_out;
+      return;
+    }
+    report_->conflicts.push_back({{index_, first}, {index_, second}, (here & there).sample()});
+  }
+
+  /// False: the entries have nothing in common, or the other one takes nothing.
+  bool may_meet(std::uint32_t i, std::uint32_t other) {
+    const Entry& e = list_.entries[other];
+    count_pair();
+    if (e.inactive || e.action == Action::count || !meet(hulls_[i], hulls_[other])) return false;
+    count_set_pair();
+    return true;
+  }
+  void count_pair() {
+    if (++pairs_ > kPairsMax) throw SpaceExhausted("too many pairs of entries");
+  }
+  void count_set_pair() {
+    if (++set_pairs_ > kSetPairsMax) throw SpaceExhausted("too many entries overlap");
+  }
+
+  // --- Sets, made when they are asked for; a space that has grown large makes room for a fresh one ---
+
+  void make_room() {
+    if (!space_ || space_->node_count() < kNodesShared) return;
+    sets_.clear();
+    meaning_.reset();
+    space_.reset();
+  }
+  Meaning& meaning() {
+    if (!space_) {
+      space_.emplace(order_);
+      meaning_.emplace(device_, *space_);
+      sets_.assign(list_.entries.size(), std::nullopt);
+    }
+    return *meaning_;
+  }
+  PacketSpace& space() { return meaning().space(); }
+  const Bounds& match(std::uint32_t i) {
+    Meaning& all = meaning();
+    if (!sets_[i]) sets_[i] = all.match(list_.entries[i]);
+    return *sets_[i];
+  }
+  /// What an entry certainly lets nobody behind it have.
+  PacketSet kept(std::uint32_t j) {
+    const Entry& e = list_.entries[j];
+    return decides(e) ? match(j).certain : ~meaning().entry(e).on;
+  }
+  PacketSet family_outside() {
+    if (!list_.family) return space().empty();
+    return space().of(Box{.family = *list_.family == Family::ipv4 ? Family::ipv6 : Family::ipv4});
   }
 
   const Device& device_;
   const List& list_;
   ListIndex index_;
-  Meaning& meaning_;
-  std::uint64_t& pairs_;
+  bool gives_way_;
+  PacketWalk& walk_;
+  VariableOrder order_;
+  std::uint64_t &pairs_, &set_pairs_;
+  Picker picker_;
   ListReport* report_ = nullptr;
-  std::vector<PacketSet> certain_;  // what each entry matches
-  std::vector<Node> tree_;
+  std::vector<Hull> hulls_;
+  std::vector<bool> superfluous_;
+  std::optional<PacketSpace> space_;
+  std::optional<Meaning> meaning_;
+  std::vector<std::optional<Bounds>> sets_;  // what each entry matches
 };
 
 void mark_bound(const Device& device, DeviceReport& report) {
@@ -270,6 +450,8 @@ void mark_bound(const Device& device, DeviceReport& report) {
   };
   for (const Stage& stage : device.stages)
     for (const ListIndex index : stage.lists) reach(index);
+  for (ListIndex index = 0; index < device.lists.size(); ++index)
+    if (!device.lists[index].other_use.empty()) reach(index);
   while (!open.empty()) {
     const ListIndex index = open.back();
     open.pop_back();
@@ -288,25 +470,17 @@ DeviceReport find_anomalies(const Device& device) {
   DeviceReport report;
   report.lists.resize(device.lists.size());
   const VariableOrder order = choose_order(boxes_of(device));
-  std::uint64_t pairs = 0;
-  std::optional<PacketSpace> space;
-  std::optional<Meaning> meaning;
+  PacketWalk walk(device);
+  std::uint64_t pairs = 0, set_pairs = 0;
   for (ListIndex i = 0; i < device.lists.size(); ++i) {
     ListReport& list = report.lists[i];
     list.list = i;
-    // Lists that call each other share what is known of the called ones; a space that has grown large makes room.
-    if (!space || space->node_count() > kNodesShared) {
-      meaning.reset();
-      space.emplace(order);
-      meaning.emplace(device, *space);
-    }
     try {
-      ListAnalysis(device, i, *meaning, pairs).run(list);
+      ListAnalysis(device, i, walk, order, pairs, set_pairs).run(list);
     } catch (const SpaceExhausted&) {
       list = ListReport{};
       list.list = i;
       list.decided = false;
-      space.reset();
     }
   }
   mark_bound(device, report);

@@ -39,6 +39,9 @@ struct EntryReport {
   bool otherwise = false;        // shadowed: one of those that take its packets decides them the other way
   bool duplicate = false;        // an earlier entry matches the same and does the same
   bool matches_nothing = false;  // no packet is as it says, whatever stands before it
+  /// Shadowed, but for fragments that do not show their ports: a router lets a line with ports decide them by
+  /// addresses alone.
+  bool but_later_fragments = false;
   /// Shadowed, redundant: a packet that its author meant for it. Live: a packet that it decides.
   std::optional<ConcretePacket> sample = {};
 
@@ -54,7 +57,7 @@ struct EntryConflict {
 
 struct ListReport {
   ListIndex list = 0;
-  bool bound = false;                         // a stage uses it, or an entry of a list that is used calls it
+  bool bound = false;                         // a stage or another part of the configuration uses it, or a used list calls it
   std::vector<EntryReport> entries = {};      // every entry, in order; switched-off ones are live
   std::vector<EntryConflict> conflicts = {};  // at most kConflictsMax
   std::uint64_t conflicts_left_out = 0;

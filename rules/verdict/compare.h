@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "rules/acl/decide.h"
@@ -25,6 +26,7 @@ struct Difference {
 
 struct Comparison {
   std::vector<Difference> differences = {};  // the heaviest first
+  std::vector<std::string> interfaces = {};  // what the numbers in covers and samples stand for
   Count left_out = {};                       // packets of more pairs than are told
   bool decided = true;                       // false: the comparison was too complicated (SpaceExhausted)
   bool same() const { return decided && differences.empty() && left_out.is_zero(); }
@@ -36,6 +38,7 @@ struct CompareOptions {
   Box within = {};                                        // look at these packets only
   std::size_t pairs_max = 200;
   std::size_t boxes_max = 8;  // of each pair's cover
+  std::size_t nodes_max = 8'000'000;  // of one space; beyond it the question is halved
 };
 
 /// Interfaces are matched by name; one that only one of them has has no filter on the other.

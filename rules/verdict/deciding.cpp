@@ -2,8 +2,8 @@
 
 namespace demarc {
 
-Deciding::Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list)
-    : device_(device), meaning_(device, space), way_(way), list_(list), decider_(device) {}
+Deciding::Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list, const Focus* focus)
+    : device_(device), meaning_(device, space, focus), way_(way), list_(list), decider_(device) {}
 
 Bounds Deciding::permitted() { return list_ == kNoList ? meaning_.permitted(way_) : meaning_.permitted_by(list_); }
 
@@ -13,43 +13,28 @@ FilterDecision Deciding::decide(const ConcretePacket& packet) {
   return decider_.decide(q);
 }
 
-// The halves of a list, each with what it lets go on: any beginning of the list is a few of them.
-const PacketSet& Deciding::let_by(Halves& halves, ListIndex list, std::size_t node, std::uint32_t first,
-                                  std::uint32_t last) {
-  std::optional<PacketSet>& known = halves[node];
-  if (!known) {
-    if (last - first == 1) {
-      known = meaning_.entry(device_.lists[list].entries[first]).on;
-    } else {
-      const std::uint32_t middle = first + (last - first) / 2;
-      const PacketSet front = let_by(halves, list, 2 * node, first, middle);
-      known = front & let_by(halves, list, 2 * node + 1, middle, last);
-    }
+// Only entries that overlap with it can keep packets from an entry, and mostly those are few.
+PacketSet Deciding::reaching(ListIndex index, std::uint32_t entry) {
+  const std::vector<Entry>& entries = device_.lists[index].entries;
+  Known& known = known_[index];
+  if (known.hulls.empty()) {
+    for (const Entry& e : entries) known.hulls.push_back(hull_of(e));
+    known.on.resize(entries.size());
   }
-  return *known;
-}
-
-PacketSet Deciding::behind(ListIndex list, std::uint32_t entries) {
-  const auto size = static_cast<std::uint32_t>(device_.lists[list].entries.size());
-  PacketSet on = meaning_.space().all();
-  if (entries == 0) return on;
-  Halves& halves = halves_[list];
-  if (halves.empty()) halves.resize(4 * std::size_t{size} + 2);
-  std::size_t node = 1;
-  for (std::uint32_t first = 0, last = size; first < entries;) {
-    if (entries >= last) {
-      on &= let_by(halves, list, node, first, last);
-      break;
-    }
-    const std::uint32_t middle = first + (last - first) / 2;
-    if (entries <= middle) {
-      last = middle, node = 2 * node;
-    } else {
-      on &= let_by(halves, list, 2 * node, first, middle);
-      first = middle, node = 2 * node + 1;
-    }
+  PacketSet rest = meaning_.match(entries[entry]).possible;
+  std::vector<PacketSet> block;
+  const auto subtract = [&] {
+    rest -= meaning_.space().unite_all(block);
+    block.clear();
+  };
+  for (std::uint32_t j = 0; j < entry && !rest.is_empty(); ++j) {
+    if (!meet(known.hulls[entry], known.hulls[j])) continue;
+    if (!known.on[j]) known.on[j] = meaning_.entry(entries[j]).on;
+    block.push_back(rest - *known.on[j]);
+    if (block.size() == 64) subtract();
   }
-  return on;
+  subtract();
+  return rest;
 }
 
 /// What enters a list from the stages of the way and from calls.
@@ -77,7 +62,7 @@ const PacketSet& Deciding::arriving(ListIndex list) {
     for (std::uint32_t i = 0; i < entries.size(); ++i) {
       if ((entries[i].action != Action::jump && entries[i].action != Action::go_to) || entries[i].target != list)
         continue;
-      all |= arriving(caller) & behind(caller, i) & meaning_.match(entries[i]).possible;
+      all |= arriving(caller) & reaching(caller, i);
     }
   }
   return arriving_[list] = all;
@@ -85,10 +70,9 @@ const PacketSet& Deciding::arriving(ListIndex list) {
 
 PacketSet Deciding::reached(const DecidingLine& line) {
   if (line.list == kNoList) return meaning_.space().all();
-  const List& list = device_.lists[line.list];
   const PacketSet& arrives = arriving(line.list);
   if (!line.entry) return arrives & meaning_.list(line.list).on;
-  return arrives & behind(line.list, *line.entry) & meaning_.match(list.entries[*line.entry]).possible;
+  return arrives & reaching(line.list, *line.entry);
 }
 
 }  // namespace demarc

@@ -7,13 +7,15 @@
 
 #include "rules/acl/decide.h"
 #include "rules/acl/meaning.h"
+#include "rules/verdict/hull.h"
 
 namespace demarc {
 
 class Deciding {
  public:
   /// All must outlive it. With `list`, that list alone is the way.
-  Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list = kNoList);
+  Deciding(const Device& device, PacketSpace& space, Way way, ListIndex list = kNoList,
+           const Focus* focus = nullptr);
 
   /// What the way lets through.
   Bounds permitted();
@@ -24,11 +26,8 @@ class Deciding {
 
  private:
   const PacketSet& arriving(ListIndex list);
-  using Halves = std::vector<std::optional<PacketSet>>;  // of a list: the halves of node n are 2n and 2n + 1
-  const PacketSet& let_by(Halves& halves, ListIndex list, std::size_t node, std::uint32_t first,
-                          std::uint32_t last);
-  /// What is left of everything behind the first entries of a list.
-  PacketSet behind(ListIndex list, std::uint32_t entries);
+  /// Of an entry's packets those that come to it from the beginning of its list.
+  PacketSet reaching(ListIndex list, std::uint32_t entry);
 
   const Device& device_;
   Meaning meaning_;
@@ -36,7 +35,12 @@ class Deciding {
   ListIndex list_;
   Decider decider_;
   std::map<ListIndex, PacketSet> arriving_;
-  std::map<ListIndex, Halves> halves_;
+  /// Of a list that was asked about, by entry.
+  struct Known {
+    std::vector<Hull> hulls;
+    std::vector<std::optional<PacketSet>> on;  // what goes on behind it
+  };
+  std::map<ListIndex, Known> known_;
 };
 
 }  // namespace demarc

@@ -32,11 +32,12 @@ namespace {
 /// Rectangles of one service become rules; rules of the same clients and servers are one.
 class Learning {
  public:
-  Learning(const Snapshot& snapshot, const RuleSet& rules, bool given, const LearnOptions& options)
+  Learning(Snapshot& snapshot, const RuleSet& rules, bool given, const LearnOptions& options)
       : snapshot_(snapshot), rules_(rules), given_(given), options_(options), order_(distinct_flows(snapshot)) {}
 
   Learned run() {
     evidence_ = gather(snapshot_, rules_);
+    for (FlowEvidence& flows : snapshot_.flows) std::vector<ObservedFlow>().swap(flows.flows);
     places_ = place(evidence_, rules_, given_);
     std::map<std::pair<ServiceKey, bool>, std::vector<std::uint32_t>> by_service;
     for (std::uint32_t i = 0; i < places_.uses.size(); ++i)
@@ -71,7 +72,7 @@ class Learning {
     }
     learned_.forbidden = std::move(evidence_.forbidden);
     learned_.left_out = evidence_.left_out;
-    write_draft(learned_, snapshot_, rules_, given_, options_);
+    write_draft(learned_, snapshot_, order_, rules_, given_, options_);
     return std::move(learned_);
   }
 
@@ -99,8 +100,11 @@ class Learning {
     std::vector<AddressRange> ranges;
     for (const std::uint32_t n : numbers) {
       const Place& p = places_.all[n];
-      ranges.insert(ranges.end(), p.addresses.ranges().begin(), p.addresses.ranges().end());
-      side.names.push_back(!p.name.empty() ? p.name : to_string(p.prefix));
+      if (p.named)
+        ranges.insert(ranges.end(), p.named->addresses.ranges().begin(), p.named->addresses.ranges().end());
+      else
+        ranges.push_back({p.prefix.first(), p.prefix.last()});
+      side.names.push_back(p.name());
     }
     side.addresses = AddressSet::of_ranges(std::move(ranges));
   }
@@ -111,20 +115,21 @@ class Learning {
     for (const std::uint32_t n : numbers) {
       const Place& p = places_.all[n];
       if (p.kind == Place::Kind::host) continue;
+      const AddressSet addresses = p.addresses();
       std::set<Prefix> networks;
       std::size_t count = 0;
       for (const Address& a : seen) {
-        if (!p.addresses.contains(a)) continue;
+        if (!addresses.contains(a)) continue;
         ++count;
         networks.insert(Prefix::containing(a, a.is_ipv4() ? 16 : 32));
       }
       if (p.kind == Place::Kind::zone)
         rule.generalisations.push_back(
-            fmt::format("{} for {} addresses in {} networks", p.name, count, networks.size()));
-      else if (p.addresses.size() != count)
+            fmt::format("{} for {} addresses in {} networks", p.name(), count, networks.size()));
+      else if (addresses.size() != count)
         rule.generalisations.push_back(fmt::format("{} for {} of its {} addresses",
-                                                   p.name.empty() ? to_string(p.prefix) : p.name, count,
-                                                   static_cast<std::uint64_t>(p.addresses.size())));
+                                                   p.name(), count,
+                                                   static_cast<std::uint64_t>(addresses.size())));
     }
   }
 
@@ -136,9 +141,9 @@ class Learning {
     std::vector<Facts::Where> where;
     std::set<std::uint32_t> not_in_force;
     for (const std::uint32_t p : placed) {
-      all.add(places_.uses[p].facts);
-      for (const std::uint32_t u : places_.uses[p].uses) {
+      for (const std::uint32_t u : places_.members_of(p)) {
         const Use& use = evidence_.uses[u];
+        all.add(use.facts);
         clients.push_back(use.client);
         servers.push_back(use.server);
         where.push_back(use.facts.where);
@@ -168,7 +173,7 @@ class Learning {
     std::sort(rule.generalisations.begin(), rule.generalisations.end());
   }
 
-  const Snapshot& snapshot_;
+  Snapshot& snapshot_;
   const RuleSet& rules_;
   bool given_;
   const LearnOptions& options_;
@@ -182,7 +187,7 @@ class Learning {
 
 }  // namespace learning
 
-Learned learn(const Snapshot& snapshot, const RuleSet* rules, const LearnOptions& options) {
+Learned learn(Snapshot snapshot, const RuleSet* rules, const LearnOptions& options) {
   if (rules != nullptr) return learning::Learning(snapshot, *rules, true, options).run();
   const RuleSet guessed = learning::guessed_zones(snapshot);
   return learning::Learning(snapshot, guessed, false, options).run();

@@ -96,7 +96,8 @@ struct Learned {
 };
 
 /// The same evidence in any order gives the same draft. `rules`: zones, hosts, groups and services get its names,
-/// and only what no rule in force approves is drafted.
-Learned learn(const Snapshot& snapshot, const RuleSet* rules, const LearnOptions& options);
+/// and only what no rule in force approves is drafted. Move the evidence in where it is large: its conversations are
+/// let go as soon as it is known what they use.
+Learned learn(Snapshot snapshot, const RuleSet* rules, const LearnOptions& options);
 
 }  // namespace demarc

@@ -3,7 +3,9 @@
 // connected part is cut in three ways and the best is taken: servers with the same clients together, clients with
 // the same servers together, and the largest rectangle first.
 #include <algorithm>
-#include <numeric>
+#include <set>
+#include <span>
+#include <unordered_map>
 
 #include "rules/verdict/learn_parts.h"
 
@@ -13,19 +15,29 @@ namespace {
 
 constexpr std::size_t kGreedyEdgesMax = 400;
 
-using Edges = std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t>;  // (client, server) -> use
+/// A use, by its ends: servers and clients by place.
+struct Edge {
+  std::uint32_t client = 0, server = 0, use = 0;
+  auto ends() const { return std::pair(client, server); }
+};
+using Edges = std::span<Edge>;  // sorted by ends
 
-std::vector<Rectangle> by_same(const Edges& edges, bool servers) {
-  std::map<std::uint32_t, std::vector<std::uint32_t>> partners;  // of each server, or client
-  for (const auto& [ends, use] : edges)
-    partners[servers ? ends.second : ends.first].push_back(servers ? ends.first : ends.second);
+std::vector<Rectangle> by_same(Edges edges, bool servers) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> partners;  // of each server, or client
+  partners.reserve(edges.size());
+  for (const Edge& e : edges)
+    partners.emplace_back(servers ? e.server : e.client, servers ? e.client : e.server);
+  if (servers) std::sort(partners.begin(), partners.end());
   std::map<std::vector<std::uint32_t>, std::vector<std::uint32_t>> alike;
-  for (auto& [end, list] : partners) {
-    std::sort(list.begin(), list.end());
+  std::vector<std::uint32_t> list;
+  for (std::size_t i = 0; i < partners.size();) {
+    const std::uint32_t end = partners[i].first;
+    for (list.clear(); i < partners.size() && partners[i].first == end; ++i) list.push_back(partners[i].second);
     alike[list].push_back(end);
   }
   std::vector<Rectangle> out;
-  for (auto& [list, ends] : alike) out.push_back(servers ? Rectangle{list, ends, {}} : Rectangle{ends, list, {}});
+  for (auto& [others, ends] : alike)
+    out.push_back(servers ? Rectangle{others, ends, {}} : Rectangle{ends, others, {}});
   return out;
 }
 
@@ -37,13 +49,15 @@ std::vector<std::uint32_t> common(const std::vector<std::uint32_t>& a, const std
 
 /// The largest rectangle that all clients of one server, or of what two servers share, or all servers of one client
 /// span; again with what is left.
-std::vector<Rectangle> largest_first(Edges edges) {
+std::vector<Rectangle> largest_first(Edges all) {
+  std::set<std::pair<std::uint32_t, std::uint32_t>> edges;
+  for (const Edge& e : all) edges.insert(e.ends());
   std::vector<Rectangle> out;
   while (!edges.empty()) {
     std::map<std::uint32_t, std::vector<std::uint32_t>> of_server, of_client;
-    for (const auto& [ends, use] : edges) {
-      of_server[ends.second].push_back(ends.first);
-      of_client[ends.first].push_back(ends.second);
+    for (const auto& [client, server] : edges) {
+      of_server[server].push_back(client);
+      of_client[client].push_back(server);
     }
     Rectangle best;
     const auto try_clients = [&](const std::vector<std::uint32_t>& clients) {
@@ -74,10 +88,11 @@ std::vector<Rectangle> largest_first(Edges edges) {
 
 std::vector<Rectangle> cover(const Places& places, const std::vector<std::uint32_t>& uses) {
   // Connected parts: what shares no client and no server is covered by itself.
-  std::map<std::pair<bool, std::uint32_t>, std::uint32_t> nodes;
+  std::unordered_map<std::uint64_t, std::uint32_t> nodes;
   std::vector<std::uint32_t> parent;
   const auto node = [&](bool server, std::uint32_t place) {
-    const auto [at, fresh] = nodes.try_emplace({server, place}, static_cast<std::uint32_t>(parent.size()));
+    const auto [at, fresh] =
+        nodes.try_emplace(std::uint64_t{place} << 1 | (server ? 1U : 0U), static_cast<std::uint32_t>(parent.size()));
     if (fresh) parent.push_back(at->second);
     return at->second;
   };
@@ -89,19 +104,32 @@ std::vector<Rectangle> cover(const Places& places, const std::vector<std::uint32
     const std::uint32_t a = root(node(false, places.uses[u].client)), b = root(node(true, places.uses[u].server));
     parent[std::max(a, b)] = std::min(a, b);
   }
-  std::map<std::uint32_t, Edges> parts;
+  std::vector<std::pair<std::uint32_t, Edge>> by_part;
+  by_part.reserve(uses.size());
   for (const std::uint32_t u : uses)
-    parts[root(node(false, places.uses[u].client))][{places.uses[u].client, places.uses[u].server}] = u;
+    by_part.push_back({root(node(false, places.uses[u].client)), {places.uses[u].client, places.uses[u].server, u}});
+  nodes = {};
+  std::sort(by_part.begin(), by_part.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first, a.second.ends()) < std::pair(b.first, b.second.ends());
+  });
+  std::vector<Edge> all;
+  all.reserve(by_part.size());
+  for (const auto& [part, edge] : by_part) all.push_back(edge);
 
   std::vector<Rectangle> out;
-  for (const auto& [number, edges] : parts) {
+  for (std::size_t begin = 0, end; begin < all.size(); begin = end) {
+    for (end = begin + 1; end < all.size() && by_part[end].first == by_part[begin].first;) ++end;
+    const Edges edges = Edges(all).subspan(begin, end - begin);
     std::vector<Rectangle> best = by_same(edges, true);
     if (std::vector<Rectangle> other = by_same(edges, false); other.size() < best.size()) best = std::move(other);
     if (best.size() > 2 && edges.size() <= kGreedyEdgesMax)
       if (std::vector<Rectangle> other = largest_first(edges); other.size() < best.size()) best = std::move(other);
     for (Rectangle& r : best) {
       for (const std::uint32_t c : r.clients)
-        for (const std::uint32_t s : r.servers) r.uses.push_back(edges.at({c, s}));
+        for (const std::uint32_t s : r.servers)
+          r.uses.push_back(std::lower_bound(edges.begin(), edges.end(), std::pair(c, s), [](const Edge& e, auto ends) {
+                             return e.ends() < ends;
+                           })->use);
       out.push_back(std::move(r));
     }
   }

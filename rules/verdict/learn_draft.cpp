@@ -33,9 +33,9 @@ std::string bytes_words(std::uint64_t n) {
 
 class Drafting {
  public:
-  Drafting(Learned& learned, const Snapshot& snapshot, const RuleSet& rules, bool given,
-           const LearnOptions& options)
-      : learned_(learned), snapshot_(snapshot), rules_(rules), given_(given), options_(options) {}
+  Drafting(Learned& learned, const Snapshot& snapshot, const std::vector<std::uint32_t>& order,
+           const RuleSet& rules, bool given, const LearnOptions& options)
+      : learned_(learned), snapshot_(snapshot), order_(order), rules_(rules), given_(given), options_(options) {}
 
   void run() {
     name_services();
@@ -355,7 +355,7 @@ class Drafting {
     line(l.twice, "seen a second time on the other side of an address translation");
     std::uint64_t dropped = 0, aggregated = 0, undecoded = 0;
     std::size_t cut = 0, sampled = 0;
-    for (const std::uint32_t e : distinct_flows(snapshot_)) {
+    for (const std::uint32_t e : order_) {
       const FlowEvidence& f = snapshot_.flows[e];
       for (const FlowSource& s : f.sources) {
         dropped += s.dropped;
@@ -442,6 +442,7 @@ class Drafting {
 
   Learned& learned_;
   const Snapshot& snapshot_;
+  const std::vector<std::uint32_t>& order_;
   const RuleSet& rules_;
   bool given_;
   const LearnOptions& options_;
@@ -466,9 +467,9 @@ std::string place_words(const Snapshot& snapshot, const std::vector<std::uint32_
   return fmt::format("{} frame {}", name, where.record);
 }
 
-void write_draft(Learned& learned, const Snapshot& snapshot, const RuleSet& rules, bool given,
-                 const LearnOptions& options) {
-  Drafting(learned, snapshot, rules, given, options).run();
+void write_draft(Learned& learned, const Snapshot& snapshot, const std::vector<std::uint32_t>& order,
+                 const RuleSet& rules, bool given, const LearnOptions& options) {
+  Drafting(learned, snapshot, order, rules, given, options).run();
 }
 
 }  // namespace demarc::learning

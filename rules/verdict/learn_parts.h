@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -78,11 +80,15 @@ Evidence gather(const Snapshot& snapshot, const RuleSet& rules);
 /// A piece of a rule's `from` or `to`.
 struct Place {
   enum class Kind : std::uint8_t { zone, group, prefix, host };
+  struct Named {
+    std::string name;
+    AddressSet addresses;
+  };
   Kind kind = Kind::host;
-  std::string name;  // of a zone or group
-  Prefix prefix;     // of a prefix or host
-  AddressSet addresses;
-  auto key() const { return std::tie(kind, name, prefix); }
+  Prefix prefix;                       // of a prefix or host: there may be a million hosts, and they say it all
+  std::shared_ptr<const Named> named;  // of a zone or group
+  AddressSet addresses() const { return named ? named->addresses : AddressSet{prefix}; }
+  std::string name() const { return named ? named->name : to_string(prefix); }
 };
 
 /// One rectangle's element: clients and servers as places.
@@ -90,13 +96,16 @@ struct PlacedUse {
   std::uint32_t client = 0, server = 0;  // into Places::all
   ServiceKey service;
   bool decide = false;
-  Facts facts;
-  std::vector<std::uint32_t> uses;  // into Evidence::uses
+  std::uint32_t first = 0, count = 0;  // into Places::members
 };
 
 struct Places {
-  std::vector<Place> all;  // sorted by key
+  std::vector<Place> all;
   std::vector<PlacedUse> uses;
+  std::vector<std::uint32_t> members;  // into Evidence::uses
+  std::span<const std::uint32_t> members_of(std::uint32_t use) const {
+    return std::span(members).subspan(uses[use].first, uses[use].count);
+  }
 };
 /// learn_places.cpp
 Places place(const Evidence& evidence, const RuleSet& rules, bool given);
@@ -120,8 +129,9 @@ bool is_dangerous(const CatalogueEntry* row);
 std::string place_words(const Snapshot& snapshot, const std::vector<std::uint32_t>& order,
                         const Facts::Where& where);
 
-/// learn_draft.cpp: fills names and services, and the draft.
-void write_draft(Learned& learned, const Snapshot& snapshot, const RuleSet& rules, bool given,
-                 const LearnOptions& options);
+/// learn_draft.cpp: fills names and services, and the draft. Of the snapshot's flows the sources count, not the
+/// conversations. `order`: distinct_flows(), as they were.
+void write_draft(Learned& learned, const Snapshot& snapshot, const std::vector<std::uint32_t>& order,
+                 const RuleSet& rules, bool given, const LearnOptions& options);
 
 }  // namespace demarc::learning

@@ -2,8 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <queue>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "rules/policy/yaml_reader.h"
 #include "rules/policy/yaml_words.h"
@@ -25,14 +26,14 @@ bool is_guessable(const Address& a) { return is_private(a) || classify(a) == Add
 class PlaceTable {
  public:
   std::uint32_t host(const Address& a) {
-    Place p;
-    p.prefix = Prefix::host(a);
-    return add(std::move(p));
+    const auto [at, fresh] = hosts_.try_emplace(a, static_cast<std::uint32_t>(all_.size()));
+    if (fresh) all_.emplace_back().prefix = Prefix::host(a);
+    return at->second;
   }
+  /// Any but a host.
   std::uint32_t add(Place p) {
-    if (p.kind != Place::Kind::zone && p.kind != Place::Kind::group) p.addresses = AddressSet{p.prefix};
     const auto [at, fresh] =
-        numbers_.try_emplace({p.kind, p.name, p.prefix}, static_cast<std::uint32_t>(all_.size()));
+        numbers_.try_emplace({p.kind, p.name(), p.prefix}, static_cast<std::uint32_t>(all_.size()));
     if (fresh) all_.push_back(std::move(p));
     return at->second;
   }
@@ -41,6 +42,7 @@ class PlaceTable {
 
  private:
   std::map<std::tuple<Place::Kind, std::string, Prefix>, std::uint32_t> numbers_;
+  std::unordered_map<Address, std::uint32_t> hosts_;
   std::vector<Place> all_;
 };
 
@@ -48,15 +50,17 @@ class Placing {
  public:
   Placing(const Evidence& evidence, const RuleSet& rules, bool given)
       : evidence_(evidence), rules_(rules), given_(given), trust_(rules) {
-    std::unordered_set<Address> seen;
+    if (!given) return;  // the rest is for names that somebody gave
+    std::vector<Address> seen;
     for (const Use& u : evidence.uses) {
-      seen.insert(u.client);
-      seen.insert(u.server);
+      seen.push_back(u.client);
+      seen.push_back(u.server);
     }
+    std::sort(seen.begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     for (const Address& a : seen) ++population_[trust_.zone_of(a)];
-    if (given)
-      for (const Group& g : rules.groups)
-        if (g.members.addresses.size() <= 4096 && g.members.addresses.size() >= 2) groups_.push_back(&g);
+    for (const Group& g : rules.groups)
+      if (g.members.addresses.size() <= 4096 && g.members.addresses.size() >= 2) groups_.push_back(&g);
     // The largest first: it says most.
     std::stable_sort(groups_.begin(), groups_.end(), [](const Group* a, const Group* b) {
       return a->members.addresses.size() > b->members.addresses.size();
@@ -69,6 +73,7 @@ class Placing {
     Places out;
     out.all = table_.take();
     out.uses = std::move(uses_);
+    out.members = std::move(members_);
     return out;
   }
 
@@ -137,9 +142,8 @@ class Placing {
       if (!any && (!given_ || !clients || count < kManyOfZone || count * 2 < population_[zone])) continue;
       Place p;
       p.kind = Place::Kind::zone;
-      p.name = rules_.zones[zone].name;
-      p.addresses = rules_.zones[zone].addresses;
-      if (!fits(p.addresses)) continue;
+      p.named = std::make_shared<Place::Named>(rules_.zones[zone].name, rules_.zones[zone].addresses);
+      if (!fits(p.named->addresses)) continue;
       assign([&, z = zone](const Address& a) { return trust_.zone_of(a) == z; }, std::move(p));
     }
   }
@@ -156,8 +160,7 @@ class Placing {
       if (!whole && !fits(all)) continue;
       Place p;
       p.kind = Place::Kind::group;
-      p.name = g->name;
-      p.addresses = all;
+      p.named = std::make_shared<Place::Named>(g->name, all);
       assign([&](const Address& a) { return all.contains(a); }, std::move(p));
     }
   }
@@ -188,64 +191,86 @@ class Placing {
   /// Servers of the `any` zone first: a client that asks many of them asks the internet.
   void place_servers() {
     server_place_.resize(evidence_.uses.size(), kNone32);
-    std::map<std::pair<ServiceKey, Address>, std::vector<std::uint32_t>> by_client;
+    std::vector<std::uint32_t> outward;
     for (std::uint32_t i = 0; i < evidence_.uses.size(); ++i) {
       const Use& u = evidence_.uses[i];
       if (trust_.is_any(trust_.zone_of(u.server)) && !trust_.is_any(trust_.zone_of(u.client)))
-        by_client[{u.service, u.client}].push_back(i);
+        outward.push_back(i);
       else
         server_place_[i] = table_.host(u.server);
     }
-    for (const auto& [key, uses] : by_client) {
+    const auto key = [&](std::uint32_t i) { return std::tie(evidence_.uses[i].service, evidence_.uses[i].client); };
+    each_group(outward, key, [&](std::span<const std::uint32_t> uses) {
+      const Use& one = evidence_.uses[uses.front()];
       std::vector<Address> list;
       for (const std::uint32_t i : uses) list.push_back(evidence_.uses[i].server);
-      const AddressSet from = AddressSet::single(key.second);
+      const AddressSet from = AddressSet::single(one.client);
       const Assigned assigned =
-          generalise(list, false, false, [&](const AddressSet& to) { return !in_the_way(from, to, key.first); });
+          generalise(list, false, false, [&](const AddressSet& to) { return !in_the_way(from, to, one.service); });
       for (const std::uint32_t i : uses)
         server_place_[i] =
             std::lower_bound(assigned.begin(), assigned.end(), std::pair(evidence_.uses[i].server, 0U))->second;
+    });
+  }
+
+  /// Calls `each` with those of the same key, in the order of the keys.
+  template <typename Key, typename Each>
+  static void each_group(std::vector<std::uint32_t>& uses, Key&& key, Each&& each) {
+    std::sort(uses.begin(), uses.end(), [&](std::uint32_t a, std::uint32_t b) {
+      if (const auto order = key(a) <=> key(b); order != 0) return order < 0;
+      return a < b;
+    });
+    for (std::size_t begin = 0, end; begin < uses.size(); begin = end) {
+      for (end = begin + 1; end < uses.size() && key(uses[begin]) == key(uses[end]);) ++end;
+      each(std::span(uses).subspan(begin, end - begin));
     }
   }
 
   void place_clients() {
-    std::map<std::pair<ServiceKey, std::uint32_t>, std::vector<std::uint32_t>> by_server;
-    for (std::uint32_t i = 0; i < evidence_.uses.size(); ++i)
-      by_server[{evidence_.uses[i].service, server_place_[i]}].push_back(i);
-    for (auto& [key, uses] : by_server) {
+    struct Placed {
+      std::uint32_t client;
+      bool decide;
+      std::uint32_t use;
+      auto operator<=>(const Placed&) const = default;
+    };
+    std::vector<Placed> placed;
+    uses_.reserve(evidence_.uses.size());
+    members_.reserve(evidence_.uses.size());
+    std::vector<std::uint32_t> all(evidence_.uses.size());
+    std::iota(all.begin(), all.end(), 0U);
+    const auto key = [&](std::uint32_t i) { return std::tie(evidence_.uses[i].service, server_place_[i]); };
+    each_group(all, key, [&](std::span<const std::uint32_t> uses) {
+      const ServiceKey service = evidence_.uses[uses.front()].service;
+      const std::uint32_t server_place = server_place_[uses.front()];
       std::vector<Address> list;
       for (const std::uint32_t i : uses) list.push_back(evidence_.uses[i].client);
       std::sort(list.begin(), list.end());
       list.erase(std::unique(list.begin(), list.end()), list.end());
-      const AddressSet to = table_[key.second].addresses;
-      const Place& server = table_[key.second];
+      const Place server = table_[server_place];
+      const AddressSet to = server.addresses();
       // From anywhere to anywhere is no rule.
       const bool to_any =
           server.kind == Place::Kind::zone || trust_.is_any(trust_.zone_of(to.ranges().front().first));
       const Assigned assigned =
           generalise(std::move(list), true, to_any && server.kind == Place::Kind::zone,
-                     [&](const AddressSet& from) { return !in_the_way(from, to, key.first); });
-      std::map<std::pair<std::uint32_t, bool>, std::uint32_t> placed;  // client place, decide -> uses_
+                     [&](const AddressSet& from) { return !in_the_way(from, to, service); });
+      placed.clear();
       for (const std::uint32_t i : uses) {
         const Use& u = evidence_.uses[i];
         const std::uint32_t client =
             std::lower_bound(assigned.begin(), assigned.end(), std::pair(u.client, 0U))->second;
         const bool crosses = trust_.zone_of(u.client) != trust_.zone_of(u.server);
-        const auto [at, fresh] =
-            placed.try_emplace({client, crosses && dangerous(key.first)}, static_cast<std::uint32_t>(uses_.size()));
-        if (fresh) {
-          PlacedUse p;
-          p.client = client;
-          p.server = key.second;
-          p.service = key.first;
-          p.decide = at->first.second;
-          uses_.push_back(std::move(p));
-        }
-        PlacedUse& p = uses_[at->second];
-        p.facts.add(u.facts);
-        p.uses.push_back(i);
+        placed.push_back({client, crosses && dangerous(service), i});
       }
-    }
+      std::sort(placed.begin(), placed.end());
+      for (std::size_t i = 0; i < placed.size(); ++i) {
+        if (i == 0 || placed[i].client != placed[i - 1].client || placed[i].decide != placed[i - 1].decide)
+          uses_.push_back({placed[i].client, server_place, service, placed[i].decide,
+                           static_cast<std::uint32_t>(members_.size()), 0});
+        ++uses_.back().count;
+        members_.push_back(placed[i].use);
+      }
+    });
   }
 
   bool dangerous(const ServiceKey& service) {
@@ -267,6 +292,7 @@ class Placing {
   PlaceTable table_;
   std::vector<std::uint32_t> server_place_;  // by use
   std::vector<PlacedUse> uses_;
+  std::vector<std::uint32_t> members_;
   std::map<ServiceKey, bool> dangerous_;
 };
 

@@ -103,6 +103,7 @@ class Gathering {
         items.push_back({judge_.epoch_of(flows[f].first), judge_.epoch_of(flows[f].last), rank, f});
     }
     std::sort(items.begin(), items.end());
+    out_.uses.reserve(items.size());  // what is not filled costs nothing
     for (const Item& i : items) {
       const FlowEvidence& evidence = snapshot_.flows[order[i.rank]];
       const ObservedFlow& flow = evidence.flows[i.flow];
@@ -202,8 +203,8 @@ class Gathering {
 
   void merge_uses() {
     const auto key = [](const Use& u) { return std::tie(u.service, u.server, u.client); };
-    std::stable_sort(out_.uses.begin(), out_.uses.end(),
-                     [&](const Use& a, const Use& b) { return key(a) < key(b); });
+    // What is the same is added up, whatever its order.
+    std::sort(out_.uses.begin(), out_.uses.end(), [&](const Use& a, const Use& b) { return key(a) < key(b); });
     std::size_t kept = 0;
     for (std::size_t i = 0; i < out_.uses.size(); ++i) {
       if (kept != 0 && key(out_.uses[kept - 1]) == key(out_.uses[i])) {

@@ -4,98 +4,19 @@
 #include <algorithm>
 
 #include "reports/view/view.h"
-#include "rules/acl/readers/reader.h"
 #include "rules/text/escape.h"
 #include "rules/text/number.h"
 #include "rules/text/suggest.h"
 #include "rules/verdict/acl_json.h"
 #include "rules/verdict/anomalies.h"
 #include "rules/verdict/compare.h"
+#include "scanner/app/acl_files.h"
 #include "scanner/app/console.h"
-#include "scanner/app/outputs.h"
-#include "scanner/app/world.h"
 #include "scanner/files/file.h"
 
 namespace demarc {
 
 namespace {
-
-constexpr std::string_view kFormats[] = {"text", "json"};
-constexpr std::uint64_t kConfigBytesMax = std::uint64_t{1} << 30;
-
-Result<Device> load(const std::string& file, const std::string& dialect_word) {
-  std::optional<Dialect> dialect;
-  if (!dialect_word.empty()) {
-    dialect = parse_dialect(dialect_word);
-    if (!dialect) {
-      std::vector<std::string> names;
-      for (const DialectReader& reader : dialect_readers()) names.emplace_back(name(reader.dialect));
-      std::string hint = suggest(dialect_word, names);
-      return failure(fmt::format("--dialect: '{}' is no dialect that is read", dialect_word),
-                     hint.empty() ? fmt::format("{}", fmt::join(names, ", ")) : hint);
-    }
-  }
-  std::string text = DEMARC_TRY(read_whole_file(file, kConfigBytesMax));
-  return read_configuration(Source(file == "-" ? "standard input" : file, std::move(text)), dialect);
-}
-
-/// Everything before the work begins: formats, files, configurations.
-struct Prepared {
-  std::string format;
-  std::vector<Output> outputs;
-  std::vector<Device> devices;
-};
-Result<Prepared> prepare(const AclCommand& command, std::size_t least, std::size_t most) {
-  Prepared p;
-  p.format = command.common.format.empty() ? "text" : command.common.format;
-  DEMARC_TRY(check_format(p.format, kFormats));
-  p.outputs =
-      DEMARC_TRY(parse_outputs(command.common.outputs, kFormats, [](std::string_view file) -> std::string_view {
-        return file.ends_with(".json") ? "json" : file.ends_with(".txt") ? "text" : "";
-      }));
-  if (command.configs.size() < least || command.configs.size() > most)
-    return failure(least == 2 ? "a comparison takes two configurations: before and after"
-                              : "no configuration: nothing to read",
-                   "name the files that hold them");
-  for (const std::string& file : command.configs) {
-    Device device = DEMARC_TRY(load(file, command.dialect));
-    p.devices.push_back(std::move(device));
-  }
-  return p;
-}
-
-template <typename Render>
-bool write(const Prepared& p, Render&& render) {
-  for (const Output& output : p.outputs)
-    if (Result<void> written = write_file_atomically(output.file, render(output.format)); !written)
-      return say(written.error()), false;
-  if (Result<void> shown = write_stdout(render(p.format)); !shown) return say(shown.error()), false;
-  return true;
-}
-
-/// What could not be read widens every answer; it is said once, where the answers stand.
-std::string unread_note(const Device& d) {
-  if (d.coverage.not_understood == 0 && d.coverage.in_part == 0) return {};
-  return fmt::format("{}: {} not understood, {} in part; 'demarc acl check' lists them\n", terminal_safe(d.file),
-                     counted(d.coverage.not_understood, "line", "lines"), grouped_number(d.coverage.in_part));
-}
-
-std::string place(const Device& d, const DecidingLine& by) {
-  if (by.list == kNoList) return "no filter on the way";
-  const List& list = d.lists[by.list];
-  if (!by.entry)
-    return fmt::format("{}:{}: the end of {}", terminal_safe(d.file),
-                       list.at_end_line != 0 ? list.at_end_line : list.line, terminal_safe(list.name));
-  const Entry& e = list.entries[*by.entry];
-  return fmt::format("{}:{}: {}", terminal_safe(d.file), e.line, terminal_safe(e.text));
-}
-
-std::string boxes(const Cover& cover, std::string_view indent) {
-  std::string out;
-  for (const Box& box : cover.boxes) out += fmt::format("{}{}\n", indent, to_string(box));
-  if (!cover.complete()) out += fmt::format("{}and {} packets more\n", indent, describe(cover.left_out));
-  return out;
-}
 
 // --- check ---
 
@@ -134,14 +55,20 @@ void add_entry(const Device& d, const ListReport& list, const EntryReport& r, st
         line.remedy = "Remove it, or move it up.";
       } else {
         line.cause = fmt::format(
-            "{}: {}{} {}{}.{}", r.duplicate ? "Written before" : "Never matches", lines_of(d, r.by), more,
+            "{}: {}{} {}{}.{}",
+            r.duplicate             ? "Written before"
+            : r.but_later_fragments ? "Never matches but for later fragments, which show no ports"
+                                    : "Never matches",
+            lines_of(d, r.by), more,
             r.duplicate        ? "says the same"
             : r.by.size() == 1 ? "takes its packets"
                                : "take its packets",
             r.otherwise ? fmt::format(", and what this line would {} is decided the other way", name(e.action))
                         : "",
             sample);
-        line.remedy = r.otherwise ? "Move it up if it was meant, or remove it." : "Remove it.";
+        line.remedy = r.otherwise             ? "Move it up if it was meant, or remove it."
+                      : r.but_later_fragments ? "Remove it unless later fragments need it."
+                                              : "Remove it.";
       }
       break;
     case EntryStatus::redundant:
@@ -271,7 +198,8 @@ Result<PacketWords> words_of(const AclCommand& c) {
 }
 
 std::string answer_text(const Device& d, const FilterDecision& decision) {
-  return fmt::format("{}: {}\n    {}\n", name(decision.fate), place(d, decision.by), terminal_safe(decision.why));
+  return fmt::format("{}: {}\n    {}\n", name(decision.fate), place_words(d, decision.by),
+                     terminal_safe(decision.why));
 }
 
 int exit_of(Fate fate, const std::string& expect) {
@@ -328,10 +256,17 @@ Result<ListIndex> list_of(const Device& d, const std::string& wanted) {
   return q.list;
 }
 
+std::string_view change_words(const Difference& d) {
+  if (d.after == Fate::undetermined) return "no longer decided by the file";
+  if (d.before == Fate::undetermined) return d.after == Fate::permit ? "permitted, and was not decided before"
+                                                                     : "denied, and was not decided before";
+  return d.after == Fate::permit ? "now permitted" : "now denied";
+}
+
 }  // namespace
 
 int run_acl_check(const AclCommand& command) {
-  Result<Prepared> prepared = prepare(command, 1, 1000);
+  Result<PreparedAcl> prepared = prepare_acl(command, 1, 1000);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
   Severity limit = Severity::low;
   for (const std::string& value : command.fail_on) {
@@ -351,7 +286,7 @@ int run_acl_check(const AclCommand& command) {
     lines.push_back(lines_of_report(d, reports.back()));
   }
   for (std::size_t i = 0; i < reports.size(); ++i) checked.push_back({&prepared->devices[i], &reports[i]});
-  const bool written = write(*prepared, [&](std::string_view format) {
+  const bool written = write_acl(*prepared, [&](std::string_view format) {
     return format == "json" ? acl_check_json(checked) : check_text(prepared->devices, lines, use_color());
   });
   if (!written) return kCouldNotRun;
@@ -367,7 +302,7 @@ int run_acl_check(const AclCommand& command) {
 }
 
 int run_acl_test(const AclCommand& command) try {
-  Result<Prepared> prepared = prepare(command, 1, 1);
+  Result<PreparedAcl> prepared = prepare_acl(command, 1, 1);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
   if (!command.expect.empty() && command.expect != "permit" && command.expect != "deny")
     return say(Error{{}, fmt::format("--expect: '{}'", command.expect), "permit or deny"}), kCouldNotRun;
@@ -379,7 +314,7 @@ int run_acl_test(const AclCommand& command) try {
   Result<PacketQuestion> question = resolve(*words, device);
   if (!question) return say(question.error()), kCouldNotRun;
   const FilterDecision decision = Decider(device).decide(*question);
-  const bool written = write(*prepared, [&](std::string_view format) {
+  const bool written = write_acl(*prepared, [&](std::string_view format) {
     return format == "json" ? acl_answer_json(device, decision) : answer_text(device, decision);
   });
   return written ? exit_of(decision.fate, command.expect) : kCouldNotRun;
@@ -388,7 +323,7 @@ int run_acl_test(const AclCommand& command) try {
 }
 
 int run_acl_search(const AclCommand& command) try {
-  Result<Prepared> prepared = prepare(command, 1, 1);
+  Result<PreparedAcl> prepared = prepare_acl(command, 1, 1);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
   const Device& device = prepared->devices[0];
   Fate fate = Fate::permit;
@@ -408,17 +343,15 @@ int run_acl_search(const AclCommand& command) try {
                                       .before_list = question->list,
                                       .within = question->packets,
                                       .pairs_max = command.most});
-  const bool written = write(*prepared, [&](std::string_view format) {
+  const bool written = write_acl(*prepared, [&](std::string_view format) {
     if (format == "json") return acl_search_json(device, fate, result);
     std::string out = unread_note(device);
     for (const Found& f : result.found)
-      out += fmt::format("{}: {}\n    {} packets, for example {}\n{}", name(fate), place(device, f.by),
-                         describe(f.weight), to_string(f.sample.packet), boxes(f.cover, "    "));
-    if (!result.left_out.is_zero())
-      out += fmt::format("and {} packets by other lines: --most shows more\n", describe(result.left_out));
+      out += fmt::format("{}: {}\n{}    for example {}\n", name(fate), place_words(device, f.by),
+                         box_lines(f.cover, "    ", interface_names(device)), to_string(f.sample.packet));
+    if (!result.left_out.is_zero()) out += "and others, by other lines: --most shows more\n";
     if (!result.undetermined.is_zero() && fate != Fate::undetermined)
-      out += fmt::format("{} packets are undetermined: --action undetermined shows them\n",
-                         describe(result.undetermined));
+      out += "of some packets the file does not decide it: --action undetermined shows them\n";
     if (result.found.empty() && result.decided) out += fmt::format("none of these packets: {}\n", name(fate));
     return out;
   });
@@ -430,7 +363,7 @@ int run_acl_search(const AclCommand& command) try {
 }
 
 int run_acl_diff(const AclCommand& command) try {
-  Result<Prepared> prepared = prepare(command, 2, 2);
+  Result<PreparedAcl> prepared = prepare_acl(command, 2, 2);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
   const Device &before = prepared->devices[0], &after = prepared->devices[1];
   Result<PacketWords> words = words_of(command);
@@ -456,16 +389,21 @@ int run_acl_diff(const AclCommand& command) try {
                      "--list NAME compares two lists"}),
            kCouldNotRun;
   const Comparison comparison = compare(before, after, options);
-  const bool written = write(*prepared, [&](std::string_view format) {
+  const bool written = write_acl(*prepared, [&](std::string_view format) {
     if (format == "json") return acl_diff_json(before, after, comparison);
     std::string out = unread_note(before) + unread_note(after);
-    for (const Difference& d : comparison.differences)
-      out += fmt::format("{} -> {}: {} packets, for example {}\n    before: {}\n    after:  {}\n{}", name(d.before),
-                         name(d.after), describe(d.weight), to_string(d.sample.packet), place(before, d.before_by),
-                         place(after, d.after_by), boxes(d.cover, "        "));
-    if (!comparison.left_out.is_zero())
-      out +=
-          fmt::format("and {} packets by other pairs of lines: --most shows more\n", describe(comparison.left_out));
+    std::size_t opened = 0, closed = 0;
+    for (const Difference& d : comparison.differences) {
+      opened += d.after == Fate::permit ? 1 : 0;
+      closed += d.after == Fate::deny ? 1 : 0;
+      out += fmt::format("{}:\n{}    before  {}\n    after   {}\n    for example {}\n", change_words(d),
+                         box_lines(d.cover, "    ", comparison.interfaces), place_words(before, d.before_by),
+                         place_words(after, d.after_by), to_string(d.sample.packet));
+    }
+    if (!comparison.left_out.is_zero()) out += "and more, by other pairs of lines: --most shows them\n";
+    if (!comparison.differences.empty())
+      out += fmt::format("\n{}: {} opened, {} closed\n",
+                         counted(comparison.differences.size(), "difference", "differences"), opened, closed);
     if (!comparison.decided) out += "not comparable within the bounds of memory\n";
     if (comparison.same()) out += "the same: no packet is treated differently\n";
     return out;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "rules/verdict/learn.h"
 #include "scanner/app/console.h"
@@ -62,7 +63,7 @@ int run_learn(const LearnCommand& command) {
   LearnOptions options;
   options.name = command.name;
   if (rules != nullptr) options.include = include_of(rules->file, file);
-  const Learned learned = learn(*snapshot, rules, options);
+  const Learned learned = learn(std::move(*snapshot), rules, options);
   Result<void> written =
       file.empty() || file == "-" ? write_stdout(learned.draft) : write_file_atomically(file, learned.draft);
   if (!written) return say(written.error()), kCouldNotRun;

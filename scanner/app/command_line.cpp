@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "reports/formats/format.h"
@@ -142,6 +143,14 @@ void add_packet(CLI::App& app, AclCommand& acl) {
   app.add_option("--source-port", acl.source_port, "")->type_name("PORT");
   app.add_option("--tcp-flags", acl.tcp_flags, "Letters of FSRPAUEC: S, SA")->type_name("FLAGS");
   app.add_option("--state", acl.state, "new, established, related or invalid")->type_name("STATE");
+}
+
+/// Which device it is, and how packets are led through it.
+void add_routes(CLI::App& app, AclRoutes& routes, std::string& dialect, std::string& sensor) {
+  app.add_option("--device", routes.device, "Which of the rule set's devices the configuration is")->type_name("NAME");
+  app.add_option("--list", routes.list, "This list alone")->type_name("NAME");
+  app.add_option("--dialect", dialect, "Of configurations; what is not said is seen by content")->type_name("NAME");
+  app.add_option("--sensor", sensor, "Where captures were made")->type_name("NAME");
 }
 
 std::string report_formats_text() { return fmt::format("{}", fmt::join(report_format_names(), ", ")); }
@@ -413,7 +422,7 @@ int run_command_line(int argc, char** argv) {
 
   AclCommand acl;
   CLI::App* acl_app =
-      app.add_subcommand("acl", "Router ACLs and firewall configurations: check, test, search, diff");
+      app.add_subcommand("acl", "Router ACLs and firewall configurations: check, test, search, diff, suggest, replay");
   acl_app->require_subcommand(1);
   CLI::App* acl_check =
       acl_app->add_subcommand("check", "Lines that never decide, change nothing, contradict others");
@@ -441,6 +450,45 @@ int run_command_line(int argc, char** argv) {
     sub->add_option("--most", acl.most, "Show so many lines, or pairs of lines (default 50)")
         ->type_name("N")
         ->check(CLI::Range(1, 100000));
+
+  AclSuggestCommand acl_suggest;
+  CLI::App* acl_suggest_app = acl_app->add_subcommand(
+      "suggest", "The lines that make a device equal to the rule set; without a configuration, whole lists");
+  add_common(*acl_suggest_app, acl_suggest.common, "text, json");
+  acl_suggest_app
+      ->add_option("words", acl_suggest.words, "The configuration, then captures or flow records that show its use")
+      ->type_name("CONFIG [FLOWS]");
+  add_routes(*acl_suggest_app, acl_suggest.routes, acl_suggest.dialect, acl_suggest.sensor);
+  acl_suggest_app->add_flag("--full", acl_suggest.full, "Whole lists too, beside the changes of those there are");
+  acl_suggest_app
+      ->add_option("--between", acl_suggest.between, "Without a configuration: the list for these zones, FROM:TO")
+      ->type_name("ZONES")
+      ->take_all()
+      ->allow_extra_args(false);
+  AclReplayCommand acl_replay;
+  CLI::App* acl_replay_app = acl_app->add_subcommand(
+      "replay", "Which observed conversations a candidate configuration would break, and by which line");
+  add_common(*acl_replay_app, acl_replay.common, "text, json, csv");
+  acl_replay_app->add_option("words", acl_replay.words, "The candidate configuration, then captures or flow records")
+      ->required()
+      ->type_name("CANDIDATE FLOWS");
+  add_routes(*acl_replay_app, acl_replay.routes, acl_replay.dialect, acl_replay.sensor);
+  acl_replay_app->add_option("--in", acl_replay.routes.in, "Openings enter by this interface")->type_name("IFACE");
+  acl_replay_app->add_option("--out", acl_replay.routes.out, "Openings leave by this interface")->type_name("IFACE");
+  acl_replay_app
+      ->add_option("--against", acl_replay.against, "The present configuration: only what changes is told")
+      ->type_name("CONFIG");
+  acl_replay_app->add_flag("--attempts", acl_replay.attempts, "Tell unanswered attempts that would be stopped too");
+  acl_replay_app->add_option("--most", acl_replay.most, "Show so many kinds of conversations (default 50)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000));
+  for (auto [sub, sampling, memory, open] :
+       {std::tuple(acl_suggest_app, &acl_suggest.sampling, &acl_suggest.memory_mib, &acl_suggest.tunnels),
+        std::tuple(acl_replay_app, &acl_replay.sampling, &acl_replay.memory_mib, &acl_replay.tunnels)}) {
+    sub->add_option("--sampling", *sampling, "Flow records saw one packet in N")->type_name("N");
+    add_memory(*sub, *memory);
+    sub->add_flag("--tunnels", *open, "Open tunnels in captures");
+  }
 
   ReportCommand report;
   CLI::App* report_app = app.add_subcommand("report", "Render a saved verdict again in other formats");
@@ -506,8 +554,8 @@ int run_command_line(int argc, char** argv) {
       {plan_app, &plan.common},       {scan_app, &scan.common},
       {traffic_app, &traffic.common}, {verify_app, &verify.common},
       {witness_app, &witness.common}, {explain_app, &explain_command.common},
-      {learn_app, &learn.common},     {report_app, &report.common},
-      {acl_app, &acl.common}};
+      {learn_app, &learn.common},     {report_app, &report.common},   {acl_app, &acl.common},
+      {acl_suggest_app, &acl_suggest.common}, {acl_replay_app, &acl_replay.common}};
   for (const auto& [sub, common] : consoles)
     if (sub->parsed()) configure_console(*common);
 
@@ -525,6 +573,8 @@ int run_command_line(int argc, char** argv) {
   if (acl_test->parsed()) return run_acl_test(acl);
   if (acl_search->parsed()) return run_acl_search(acl);
   if (acl_diff->parsed()) return run_acl_diff(acl);
+  if (acl_suggest_app->parsed()) return run_acl_suggest(acl_suggest);
+  if (acl_replay_app->parsed()) return run_acl_replay(acl_replay);
   if (report_app->parsed()) return run_report(report);
   if (schema_app->parsed()) return run_schema(schema);
   if (doctor_app->parsed()) return run_doctor(doctor);

@@ -72,8 +72,32 @@ const FlowOpinionRow* opinion_of(const FlowEvidence& evidence, const Opinions& o
   return place < opinions.size() ? &opinions[place] : nullptr;
 }
 
-std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const Opinions& opinions) {
-  std::string out;
+/// Text on its way out, some lines at a time: a million conversations never stand in memory as one text.
+class Lines {
+ public:
+  explicit Lines(const TakePiece& take) : take_(take) {}
+  Lines& operator+=(std::string_view text) {
+    out_ += text;
+    return *this;
+  }
+  /// False: nobody wants more.
+  bool next() { return out_.size() < kPiece || flush(); }
+  bool flush() {
+    wanted_ = wanted_ && (out_.empty() || take_(out_));
+    out_.clear();
+    return wanted_;
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 64 << 10;
+  const TakePiece& take_;
+  std::string out_;
+  bool wanted_ = true;
+};
+
+void write_text(const FlowEvidence& evidence, const RuleSet* rules, const Opinions& opinions,
+                const TakePiece& take) {
+  Lines out(take);
   for (const FlowSource& s : evidence.sources) {
     out += fmt::format("{}{}: {} packets", terminal_safe(s.file),
                        s.sensor.empty() ? "" : fmt::format(" (sensor {})", terminal_safe(s.sensor)),
@@ -84,7 +108,7 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
     if (s.snapped != 0) out += fmt::format(", {} cut too short", grouped_number(s.snapped));
     if (s.aggregated != 0) out += fmt::format(", {} conversations without detail", grouped_number(s.aggregated));
     if (s.tunneled != 0) out += fmt::format(", {} of tunnels not opened (--tunnels)", grouped_number(s.tunneled));
-    out += '\n';
+    out += "\n";
     if (!s.problem.empty()) out += fmt::format("  {}\n", terminal_safe(s.problem));
   }
   out += fmt::format("\n{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n", "INITIATOR", "RESPONDER",
@@ -102,6 +126,7 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
     out += fmt::format("{:<40} {:<40} {:<22} {:>7} {:>7}  {:<24} {:>10} {:>10}{}\n",
                        label(rules, f->initiator) + (f->initiator_certain ? "" : " ?"), label(rules, f->responder),
                        service, f->conversations, f->established, states_of(*f), f->bytes_out, f->bytes_in, judged);
+    if (!out.next()) return;
   }
   if (!evidence.noise.empty())
     out += fmt::format("\n{:<14} {:<40} {:<40} {:<22} {:>10} {:>10}\n", "UNANSWERED", "FROM", "TO", "ASKED",
@@ -117,17 +142,19 @@ std::string flows_text(const FlowEvidence& evidence, const RuleSet* rules, const
                        end(n.responder, n.responders),
                        ports.empty() ? to_string(n.protocol) : fmt::format("{}/{}", to_string(n.protocol), ports),
                        n.attempts, n.packets);
+    if (!out.next()) return;
   }
   bool unsure = std::any_of(evidence.flows.begin(), evidence.flows.end(),
                             [](const ObservedFlow& f) { return !f.initiator_certain; });
   if (unsure) out += "\n? who opened the conversation is likely, not certain: its beginning was not captured\n";
-  if (!evidence.notes.empty()) out += '\n';
+  if (!evidence.notes.empty()) out += "\n";
   for (const std::string& note : evidence.notes) out += fmt::format("note: {}\n", terminal_safe(note));
-  return out;
+  out.flush();
 }
 
-std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
-  std::string out =
+void write_csv(const FlowEvidence& evidence, const Opinions& opinions, const TakePiece& take) {
+  Lines out(take);
+  out +=
       "initiator,responder,protocol,port,initiator_port,icmp_type,initiator_certain,conversations,established,"
       "states,packets_out,packets_in,bytes_out,bytes_in,first,last,file,service,announced_by,tunnel";
   out += opinions.empty() ? "\r\n" : ",verdict,rule,note\r\n";
@@ -145,27 +172,30 @@ std::string flows_csv(const FlowEvidence& evidence, const Opinions& opinions) {
                        f->service < evidence.services.size() ? csv_field(evidence.services[f->service].name) : "",
                        f->parent < evidence.parents.size() ? name(evidence.parents[f->parent].by) : "",
                        tunnel_of(evidence, *f), judged);
+    if (!out.next()) return;
   }
-  return out;
+  out.flush();
 }
 
-std::string flows_jsonl(const FlowEvidence& evidence, const Opinions& opinions) {
-  std::vector<std::string> more;
-  more.reserve(opinions.size());
-  for (const FlowOpinionRow& o : opinions) {
-    JsonWriter json;
+void write_jsonl(const FlowEvidence& evidence, const Opinions& opinions, const TakePiece& take) {
+  JsonWriter json;
+  flow_records(evidence, take, [&](std::size_t place, std::string& out) {
+    if (place >= opinions.size()) return;
+    const FlowOpinionRow& o = opinions[place];
     json.begin_object().field("verdict", name(o.state)).field_unless_empty("rule", o.rule);
     json.field_unless_empty("note", o.note).end_object();
-    std::string members = json.take();
-    more.push_back("," + members.substr(1, members.size() - 2));  // without its braces
-  }
-  return flow_records(evidence, more);
+    const std::size_t brace = out.size();
+    json.take_to(out);
+    out[brace] = ',';
+    out.pop_back();
+  });
 }
 
-std::string render(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules,
-                   const Opinions& opinions) {
-  if (format == "jsonl") return flows_jsonl(evidence, opinions);
-  return format == "csv" ? flows_csv(evidence, opinions) : flows_text(evidence, rules, opinions);
+void write_flows(std::string_view format, const FlowEvidence& evidence, const RuleSet* rules,
+                 const Opinions& opinions, const TakePiece& take) {
+  if (format == "jsonl") return write_jsonl(evidence, opinions, take);
+  if (format == "csv") return write_csv(evidence, opinions, take);
+  write_text(evidence, rules, opinions, take);
 }
 
 /// Drops, gaps and damage: what makes a capture less than the truth.
@@ -179,6 +209,18 @@ std::string weakness(const FlowEvidence& evidence) {
       return fmt::format("{}: the detail of {} conversations was given up", s.file, grouped_number(s.aggregated));
   }
   return evidence.complete ? "" : "the capture was interrupted";
+}
+
+/// What is to be said of a file of flow records besides its flaw, which is a warning of its own.
+std::string_view note_without_flaw(const EvidenceFile& file, const FlowEvidence& evidence) {
+  std::string_view note = file.note;
+  for (const FlowSource& s : evidence.sources)
+    if (s.file == file.name && !s.problem.empty() && note.ends_with(s.problem)) {
+      note.remove_suffix(s.problem.size());
+      if (note.ends_with("; ")) note.remove_suffix(2);
+      break;
+    }
+  return note;
 }
 
 struct Times {
@@ -315,18 +357,20 @@ int run_traffic(const TrafficCommand& command) {
                   .judge_rule_set = false,
                   .judge_reachable = false});
   };
-  const auto render_any = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color) {
+  const auto write_any = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color,
+                             const TakePiece& take) {
     const bool of_flows =
         std::find(std::begin(kFlowFormats), std::end(kFlowFormats), name) != std::end(kFlowFormats);
     ReportOptions report_options;
     report_options.color = color;
     report_options.width = terminal_width();
-    if (!of_flows) return find_report_format(name)->render(*judged, report_options);
-    const Opinions opinions = flows_only ? Opinions{} : judge_flow_list(*rules, flows);
-    std::string text = render(name, flows, rules, opinions);
+    if (!of_flows) {
+      take(find_report_format(name)->render(*judged, report_options));
+      return;
+    }
+    write_flows(name, flows, rules, flows_only ? Opinions{} : judge_flow_list(*rules, flows), take);
     if (name == "text" && judged != nullptr)
-      text += "\n" + find_report_format("text")->render(*judged, report_options);
-    return text;
+      take("\n" + find_report_format("text")->render(*judged, report_options));
   };
   Result<FlowEvidence> evidence = failure("nothing to read");
   if (live) {
@@ -370,7 +414,14 @@ int run_traffic(const TrafficCommand& command) {
           interval.flows.push_back(flows);
           return judge_snapshot(interval);
         };
-      options.render = render_any;
+      options.render = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color) {
+        std::string text;
+        write_any(name, flows, judged, color, [&](std::string_view piece) {
+          text += piece;
+          return true;
+        });
+        return text;
+      };
       options.weakness = weakness;
       watch.emplace(std::move(options));
       if (Result<void> begun = watch->begin(what, command.sensor); !begun) return say(begun.error()), kCouldNotRun;
@@ -448,7 +499,8 @@ int run_traffic(const TrafficCommand& command) {
         return say(read.error()), kCouldNotRun;
       for (FlowEvidence& r : records) append_flows(*evidence, std::move(r));
       for (const FlowFile& file : files)
-        if (!file.row->note.empty()) say_note(fmt::format("{}: {}", file.row->name, file.row->note));
+        if (const std::string_view note = note_without_flaw(*file.row, *evidence); !note.empty())
+          say_note(fmt::format("{}: {}", file.row->name, note));
     }
   }
   progress.clear();
@@ -464,9 +516,11 @@ int run_traffic(const TrafficCommand& command) {
     *evidence = std::move(snapshot.flows.back());
     conclude(*verdict, fail_on);
   }
+  const Verdict* judged = verdict ? &*verdict : nullptr;
   for (const Output& output : *outputs)
     if (Result<void> written = write_file_atomically(
-            output.file, render_any(output.format, *evidence, verdict ? &*verdict : nullptr, false));
+            output.file,
+            [&](const TakePiece& take) { write_any(output.format, *evidence, judged, false, take); });
         !written)
       return say(written.error()), kCouldNotRun;
   bool silent = live && !command.write_file.empty() && command.common.format.empty();
@@ -474,10 +528,13 @@ int run_traffic(const TrafficCommand& command) {
     for (const FlowSource& s : evidence->sources)
       say_note(fmt::format("{} packets kept in {}, {} dropped", grouped_number(s.packets), command.write_file,
                            s.dropped));
-  } else if (Result<void> shown =
-                 write_stdout(render_any(format, *evidence, verdict ? &*verdict : nullptr, use_color()));
-             !shown) {
-    return say(shown.error()), kCouldNotRun;
+  } else {
+    Result<void> shown;
+    write_any(format, *evidence, judged, use_color(), [&](std::string_view piece) {
+      if (shown) shown = write_stdout(piece);
+      return shown.has_value();
+    });
+    if (!shown) return say(shown.error()), kCouldNotRun;
   }
   std::string weak = weakness(*evidence);
   if (verdict) {

@@ -160,11 +160,43 @@ struct AclCommand {
   std::size_t most = 50;
 };
 
+/// How packets are led through a device; what is empty follows from the rule set or from its interfaces.
+struct AclRoutes {
+  std::string device;         // which of the rule set's devices the configuration is
+  std::string in, out, list;  // --in, --out: of openings; --list
+};
+
+struct AclReplayCommand {
+  CommonOptions common;
+  std::vector<std::string> words;  // the candidate, then flows
+  std::string against;             // the present configuration
+  std::string dialect, sensor;
+  AclRoutes routes;
+  std::uint32_t sampling = 0;
+  std::uint64_t memory_mib = 0;
+  bool attempts = false, tunnels = false;
+  std::size_t most = 50;
+};
+
+struct AclSuggestCommand {
+  CommonOptions common;
+  std::vector<std::string> words;  // a configuration, then flows; none: lists are generated
+  std::string dialect, sensor;
+  AclRoutes routes;
+  std::vector<std::string> between;  // FROM:TO, without a configuration
+  std::uint32_t sampling = 0;
+  std::uint64_t memory_mib = 0;
+  bool full = false, tunnels = false;
+  std::size_t most = 50;
+};
+
 int run_check(const CheckCommand& command);
 int run_acl_check(const AclCommand& command);
 int run_acl_test(const AclCommand& command);
 int run_acl_search(const AclCommand& command);
 int run_acl_diff(const AclCommand& command);
+int run_acl_suggest(const AclSuggestCommand& command);
+int run_acl_replay(const AclReplayCommand& command);
 int run_init(const InitCommand& command);
 int run_learn(const LearnCommand& command);
 int run_plan(const PlanCommand& command);

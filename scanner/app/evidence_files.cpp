@@ -1,6 +1,7 @@
 #include "scanner/app/evidence_files.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -256,6 +257,65 @@ struct SensorRecords {
 
 }  // namespace
 
+namespace {
+
+/// A digest of a file's first bytes.
+Result<std::string> head_digest(const std::string& file) {
+  FileSource source = DEMARC_TRY(FileSource::open(file));
+  std::vector<std::uint8_t> head(std::size_t{64} << 10);
+  head.resize(source.read(head));
+  Sha256 hash;
+  hash.update({reinterpret_cast<const char*>(head.data()), head.size()});
+  return hash.finish_hex();
+}
+
+Result<std::string> whole_digest(const std::string& file) {
+  const FileDigest digest = DEMARC_TRY(sha256_of_file(file));
+  return digest.sha256;
+}
+
+/// A copy of a file, or a link to it, is no second piece of evidence from the same place: it would count every
+/// conversation twice. Told by the size, then by the beginning, and then by all of it: only of those that are alike
+/// so far is more read, so a ring of a thousand captures of one size costs their beginnings.
+Result<void> leave_out_copies(std::vector<NamedFile>& files) {
+  std::vector<std::string> looks(files.size());
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    struct stat status{};
+    if (files[i].file != "-" && ::stat(files[i].file.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      looks[i] = fmt::format("{} {}", files[i].place, status.st_size);
+  }
+  for (const auto& look_closer : {head_digest, whole_digest}) {
+    std::map<std::string, std::size_t> alike;
+    for (const std::string& look : looks) ++alike[look];
+    for (std::size_t i = 0; i < files.size(); ++i)
+      if (!looks[i].empty() && alike[looks[i]] > 1) {
+        const std::string closer = DEMARC_TRY(look_closer(files[i].file));
+        looks[i] += ' ' + closer;
+      }
+  }
+  std::map<std::string, std::string> originals;
+  std::vector<NamedFile> kept;
+  std::string first;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!looks[i].empty()) {
+      const auto [original, is_first] = originals.emplace(looks[i], files[i].file);
+      if (!is_first) {
+        if (first.empty()) first = fmt::format("{} holds the same as {}", files[i].file, original->second);
+        continue;
+      }
+    }
+    kept.push_back(std::move(files[i]));
+  }
+  if (const std::size_t copies = files.size() - kept.size(); copies == 1)
+    say_note(first + ": read once");
+  else if (copies != 0)
+    say_note(fmt::format("{} files are copies of others, and are read once; {}", copies, first));
+  files = std::move(kept);
+  return {};
+}
+
+}  // namespace
+
 NamedFile take_apart(const std::string& value, const RuleSet* rules) {
   std::size_t equals = value.find('=');
   if (equals == std::string::npos || rules == nullptr) return {value, {}};
@@ -296,6 +356,7 @@ Result<EvidenceList> list_evidence(std::span<const std::string> words, const Rul
   if (left_out != 0)
     say_note(fmt::format("{} file{} no evidence and {} left out, {} the first", left_out,
                          left_out == 1 ? " is" : "s are", left_out == 1 ? "was" : "were", first_left_out));
+  DEMARC_TRY(leave_out_copies(list.files));
   return list;
 }
 

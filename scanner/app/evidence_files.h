@@ -63,7 +63,8 @@ struct NamedFile {
 NamedFile take_apart(const std::string& value, const RuleSet* rules);
 
 /// The files of such words: directories and quoted patterns stand for the files in them, by name, of which those
-/// that are no evidence are left out, and that is said. The error names the word that stands for nothing.
+/// that are no evidence are left out, and that is said; so are copies of files and links to them from the same place.
+/// The error names the word that stands for nothing.
 struct EvidenceList {
   std::vector<NamedFile> files;
 };

@@ -43,12 +43,11 @@ class ByteBuffer::Windows : public std::enable_shared_from_this<ByteBuffer::Wind
 ByteBuffer::ByteBuffer(std::unique_ptr<ByteSource> source)
     : source_(std::move(source)),
       windows_(std::make_shared<Windows>()),
-      window_(windows_->take()),
+      window_(std::make_shared_for_overwrite<std::uint8_t[]>(kFirstWindow)),
       bytes_(window_.get()) {}
 
 void ByteBuffer::read_some() {
-  const std::size_t room = std::min(kPiece, kWindowBytes - end_);
-  const std::size_t count = source_->read({bytes_ + end_, room});
+  const std::size_t count = source_->read({bytes_ + end_, std::min(kPiece, room_ - end_)});
   at_end_ = count == 0;
   end_ += count;
   read_ += count;
@@ -57,11 +56,13 @@ void ByteBuffer::read_some() {
 bool ByteBuffer::want(std::size_t count) {
   if (end_ - begin_ >= count) return true;
   if (count > kWindowMax) return false;
-  if (begin_ != 0 || kept_) {
+  const bool outgrown = room_ == kFirstWindow && (count > kFirstWindow || read_ >= kFirstWindow);
+  if (begin_ != 0 || kept_ || outgrown) {
     std::shared_ptr<std::uint8_t[]> old = window_;
-    if (kept_) {
+    if (kept_ || outgrown) {
       window_ = windows_->take();
       bytes_ = window_.get();
+      room_ = kWindowBytes;
       kept_ = false;
     }
     std::memmove(bytes_, old.get() + begin_, end_ - begin_);

@@ -18,6 +18,8 @@ class ByteBuffer {
   static constexpr std::size_t kPiece = std::size_t{1} << 20;
   /// No more than this can be asked for at once.
   static constexpr std::size_t kWindowMax = kPiece;
+  /// The first window, and the only one of a short capture: a directory of ten thousand ring files is read often.
+  static constexpr std::size_t kFirstWindow = std::size_t{64} << 10;
 
   explicit ByteBuffer(std::unique_ptr<ByteSource> source);
 
@@ -30,7 +32,7 @@ class ByteBuffer {
   /// Forgets bytes, ready or not; how many there really were.
   std::uint64_t skip(std::uint64_t count);
   /// As long as a copy of this lives, in whatever thread, what ready() gave stays where it is and as it is, also
-  /// while the stream is read on and after this buffer has gone. Each window that is kept takes 2 MiB.
+  /// while the stream is read on and after this buffer has gone. A window that is kept takes up to 2 MiB.
   std::shared_ptr<const void> keep();
   /// Bytes taken since the start.
   std::uint64_t offset() const { return read_ - (end_ - begin_); }
@@ -46,7 +48,8 @@ class ByteBuffer {
   std::shared_ptr<Windows> windows_;  // those nobody uses, to be used again
   std::shared_ptr<std::uint8_t[]> window_;
   std::uint8_t* bytes_ = nullptr;  // window_'s
-  bool kept_ = false;              // somebody may hold window_
+  std::size_t room_ = kFirstWindow;
+  bool kept_ = false;  // somebody may hold window_
   std::size_t begin_ = 0, end_ = 0;
   std::uint64_t read_ = 0;
   bool at_end_ = false;

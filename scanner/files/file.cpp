@@ -78,8 +78,19 @@ void sync_directory(const std::string& path) {
   if (directory.get() >= 0) ::fsync(directory.get());
 }
 
-Result<void> write_directly(int fd, bool owned, const std::string& path, std::string_view bytes) {
-  int problem = write_all(fd, bytes);
+/// All that `write` has to say, or the errno that stopped it.
+int write_pieces(int fd, const std::function<void(const TakePiece&)>& write) {
+  int problem = 0;
+  write([&](std::string_view piece) {
+    if (problem == 0) problem = write_all(fd, piece);
+    return problem == 0;
+  });
+  return problem;
+}
+
+Result<void> write_directly(int fd, bool owned, const std::string& path,
+                            const std::function<void(const TakePiece&)>& write) {
+  int problem = write_pieces(fd, write);
   if (owned && ::close(fd) != 0 && problem == 0) problem = errno;
   if (problem != 0)
     return std::unexpected(file_error(path == "-" ? "standard output" : path, "cannot be written", problem));
@@ -124,14 +135,18 @@ Result<FileDigest> sha256_of_file(const std::string& path) {
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes) {
-  if (path == "-") return write_directly(STDOUT_FILENO, false, path, bytes);
+  return write_file_atomically(path, [&](const TakePiece& take) { take(bytes); });
+}
+
+Result<void> write_file_atomically(const std::string& path, const std::function<void(const TakePiece&)>& write) {
+  if (path == "-") return write_directly(STDOUT_FILENO, false, path, write);
   struct stat status{};
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) return std::unexpected(file_error(path, "cannot be written", EISDIR));
   if (exists && !S_ISREG(status.st_mode)) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd < 0) return std::unexpected(file_error(path, "cannot be written", errno));
-    return write_directly(fd, true, path, bytes);
+    return write_directly(fd, true, path, write);
   }
   // Through a symbolic link the file it names is replaced, not the link.
   std::string target = path;
@@ -145,7 +160,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
   const mode_t mask = ::umask(0);
   ::umask(mask);
   int problem = ::fchmod(file.get(), exists ? (status.st_mode & 07777) : (0666 & ~mask)) == 0 ? 0 : errno;
-  if (problem == 0) problem = write_all(file.get(), bytes);
+  if (problem == 0) problem = write_pieces(file.get(), write);
   if (problem == 0 && ::fsync(file.get()) != 0 && errno != EINVAL) problem = errno;
   if (const int closing = file.close(); problem == 0) problem = closing;
   if (problem == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) problem = errno;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,10 @@ Result<FileDigest> sha256_of_file(const std::string& path);
 /// All or nothing: a temporary file beside it, fsync, rename, fsync of the directory. "-" is standard output;
 /// what is no regular file (/dev/null, a pipe) is written to directly.
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes);
+/// The same for what need not stand in memory as a whole: `write` hands its pieces to the function it is given, and
+/// stops where that says false, because nothing more can be written.
+using TakePiece = std::function<bool(std::string_view piece)>;
+Result<void> write_file_atomically(const std::string& path, const std::function<void(const TakePiece&)>& write);
 
 /// Appends records; each append() is whole or an error, and then the file has been cut back to the last whole one.
 class AppendFile {

@@ -49,6 +49,7 @@ class GzipUnpacker : public Unpacker {
     return false;
   }
   bool at_boundary() const override { return boundary_; }
+  std::size_t undigested() const override { return 0; }
   std::string problem() const override { return problem_; }
 
  private:
@@ -88,13 +89,29 @@ class ZstdUnpacker : public Unpacker {
 
   bool step(Bytes& in, std::span<std::uint8_t>& out) override {
     // As much as the library asks for: a block at a time. Of a call that fails it gives nothing, so what was whole
-    // before a damaged block must have come out of an earlier one.
-    ZSTD_inBuffer from{in.data(), std::min(in.size(), wanted_), 0};
+    // before a damaged block must have come out of an earlier one. That takes several calls where the room was too
+    // small for the block, and nothing more goes in before the last of them. And a block goes in whole, so that
+    // none of it comes out before the library has seen that it is sound.
+    Bytes part = in.first(filled_ ? 0 : std::min(in.size(), wanted_));
+    const bool held = !filled_ && !in_header_ && (part.size() < wanted_ || !held_.empty());
+    if (held) {
+      const std::size_t count = std::min(in.size(), wanted_ - held_.size());
+      held_.insert(held_.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(count));
+      in = in.subspan(count);
+      if (held_.size() < wanted_) return true;
+      part = held_;
+    }
+    ZSTD_inBuffer from{part.data(), part.size(), 0};
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t left = ZSTD_decompressStream(stream_, &to, &from);
-    in = in.subspan(from.pos);
-    out = out.subspan(to.pos);
     if (ZSTD_isError(left) == 0) {
+      if (held)
+        held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(from.pos));
+      else
+        in = in.subspan(from.pos);
+      out = out.subspan(to.pos);
+      filled_ = to.pos == to.size;
+      count_undigested(from.pos, left);
       // 0: a frame is decoded and flushed; the next call begins another one, which is how frames follow one
       // another. A call that moved nothing says nothing new.
       if (left == 0 || from.pos != 0 || to.pos != 0) boundary_ = left == 0;
@@ -114,16 +131,29 @@ class ZstdUnpacker : public Unpacker {
     return false;
   }
   bool at_boundary() const override { return boundary_; }
+  std::size_t undigested() const override { return undigested_ + held_.size(); }
   std::string problem() const override { return problem_; }
 
  private:
+  // A frame's header, a block's header and a block are digested whole or not at all. Behind a frame's header the
+  // library asks for no more than a block's; before its end, for the rest and a block's as well.
+  void count_undigested(std::size_t taken, std::size_t left) {
+    undigested_ += taken;
+    const bool whole = left == 0 || (in_header_ ? left <= kBlockHeader : taken == wanted_);
+    if (whole) undigested_ = 0;
+    in_header_ = left == 0 || (in_header_ && !whole);
+  }
   // 128 MiB, what zstd itself takes without being told otherwise: a frame asks for its window's memory.
   static constexpr int kWindowLogMax = 27;
-  static constexpr std::size_t kFrameStart = 5;   // the magic and what tells the header's size
+  // Less than the magic number. By all of it the library would know its formats of before 2016 as well, but only
+  // where the four bytes come in one piece.
+  static constexpr std::size_t kFrameStart = 3;
   static constexpr std::size_t kBlockHeader = 3;  // RFC 8878 section 3.1.1.2
   ZSTD_DStream* stream_;
   std::size_t wanted_ = kFrameStart;
-  bool boundary_ = true;
+  std::size_t undigested_ = 0;
+  std::vector<std::uint8_t> held_;  // of a block, until it is whole: 128 KiB at most
+  bool boundary_ = true, in_header_ = true, filled_ = false;
   std::string problem_;
 };
 
@@ -153,8 +183,11 @@ std::size_t UnpackingSource::unpack_some(std::span<std::uint8_t> into) {
   while (!room.empty() && !done_) {
     if (waiting_.empty() && !input_ended_) {
       if (room.size() != into.size()) break;  // somebody waits for what there is, and a pipe may be slow
-      piece_.resize(first_ ? kFirstPiece : kPackedPiece);
-      const std::size_t count = packed_->read(piece_);
+      if (piece_.empty())
+        piece_.resize(kFirstPiece);
+      else if (last_read_ == piece_.size())  // there is more than a first piece
+        piece_.resize(kPackedPiece);
+      const std::size_t count = last_read_ = packed_->read(piece_);
       waiting_ = Bytes(piece_).first(count);
       first_ = false;
       input_ended_ = count == 0;
@@ -165,7 +198,8 @@ std::size_t UnpackingSource::unpack_some(std::span<std::uint8_t> into) {
     given_ += out_before - room.size();
     if (!sound) {
       done_ = true;
-      found_ = fmt::format("the compressed file is damaged at byte {}: {}", taken_, unpacker_->problem());
+      found_ = fmt::format("the compressed file is damaged at byte {}: {}", taken_ - unpacker_->undigested(),
+                           unpacker_->problem());
     } else if (given_ > limits_.free_bytes && given_ / limits_.ratio_max > taken_) {
       done_ = true;
       found_ = fmt::format(

@@ -17,10 +17,13 @@ class Unpacker {
  public:
   virtual ~Unpacker() = default;
   /// Takes from the front of `in`, fills from the front of `out`, and moves both on. False: the data is damaged,
-  /// and problem() says how.
+  /// and problem() says how. What comes out before that, and where the damage is, does not depend on the pieces
+  /// that either is given in.
   virtual bool step(Bytes& in, std::span<std::uint8_t>& out) = 0;
   /// True between members: here the file may end.
   virtual bool at_boundary() const = 0;
+  /// How many of the bytes taken belong to a part that is not whole yet, or turned out to be damaged.
+  virtual std::size_t undigested() const = 0;
   virtual std::string problem() const = 0;
 };
 std::unique_ptr<Unpacker> make_gzip_unpacker();
@@ -41,6 +44,7 @@ class UnpackingSource : public ByteSource {
   std::unique_ptr<Unpacker> unpacker_;
   UnpackLimits limits_;
   std::vector<std::uint8_t> piece_;
+  std::size_t last_read_ = 0;
   Bytes waiting_;                        // of piece_, not yet unpacked
   std::uint64_t taken_ = 0, given_ = 0;  // packed bytes unpacked, plain bytes given
   bool first_ = true, input_ended_ = false, done_ = false;

@@ -16,6 +16,7 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "rules/net/icmp.h"
 #include "scanner/passive/fragment_table.h"
@@ -73,12 +74,29 @@ std::uint32_t payload_mark(const PacketDigest& packet) {
 
 }  // namespace
 
+struct EndedConversations::List {
+  struct One {
+    Conversation conversation;
+    ConversationDetail detail;
+    std::uint32_t language = kNone32;  // of its service
+  };
+  std::vector<One> all;
+  std::vector<WideAddresses> wide;  // of those that are IPv6
+};
+EndedConversations::EndedConversations() : list_(std::make_unique<List>()) {}
+EndedConversations::~EndedConversations() = default;
+EndedConversations::EndedConversations(EndedConversations&&) noexcept = default;
+EndedConversations& EndedConversations::operator=(EndedConversations&&) noexcept = default;
+
 class FlowTable::Body {
  public:
+  using Ended = EndedConversations::List;
   Body(const FlowOptions& options, Speech* speech);
 
   void prepare(FlowPacket& packet) const { prepare(packet, packet.digest); }
   void on_packets(std::span<const FlowPacket> packets);
+  void on_packets(std::span<const FlowPacket> packets, Ended& ended);
+  void keep(Ended& ended);
   void on_view(FlowPacket& packet);
   void close(FlowEvidence& evidence, bool last);
 
@@ -99,7 +117,7 @@ class FlowTable::Body {
   }
   struct Pending {
     ObservedFlow flow;
-    std::uint32_t hash = 0;
+    std::uint32_t hash = 0, language = kNone32;
     bool traced = false;
     ConversationTrace trace;
   };
@@ -137,15 +155,22 @@ class FlowTable::Body {
   void settle_open(bool last);
   void settle_undecided(bool last);
 
-  void report(const Ref& r);
-  void report_flow(const Ref& r, ConnState state, bool established);
+  std::uint32_t language_of(const ConversationDetail& d) const {
+    return speech_ == nullptr ? kNone32 : speech_->language_of(d.service);
+  }
+  void hand_over(const Ref& r);
+  void report(const Ref& r, std::uint32_t language);
+  void report_flow(const Ref& r, std::uint32_t language, ConnState state, bool established);
   void report_attempt(const Ref& r, ConnState state, bool backscatter);
   void trace(const Ref& r, ConnState state, Pending& pending) const;
   void flush_pending();
-  FlowLosses& losses_of(std::uint32_t source) {
-    if (losses_now_.size() <= source) losses_now_.resize(std::size_t{source} + 1);
-    return losses_now_[source];
+  static FlowLosses& of_source(std::vector<FlowLosses>& losses, std::uint32_t source) {
+    if (losses.size() <= source) losses.resize(std::size_t{source} + 1);
+    return losses[source];
   }
+  /// What following gave up, and what keeping did.
+  FlowLosses& losses_of(std::uint32_t source) { return of_source(losses_now_, source); }
+  FlowLosses& counts_of(std::uint32_t source) { return of_source(counts_now_, source); }
 
   FlowOptions options_;
   KeyedHash hash_;
@@ -164,6 +189,10 @@ class FlowTable::Body {
   Conversations undecided_;
   std::uint32_t undecided_max_ = 0;
 
+  std::vector<FlowLosses> losses_now_;
+  Ended* ended_ = nullptr;  // set: what ends is handed over there, and somebody else keeps it
+
+  // What keep() and report() work with, and nothing else does while packets are followed.
   std::optional<RecordStore> records_;
   std::array<Pending, 16> pending_;
   std::size_t pending_count_ = 0;
@@ -171,7 +200,7 @@ class FlowTable::Body {
   std::array<Attempt, 16> attempts_;
   std::array<bool, 16> attempt_is_answer_{};
   std::size_t attempts_count_ = 0;
-  std::vector<FlowLosses> losses_now_;
+  std::vector<FlowLosses> counts_now_;
 };
 
 FlowTable::Body::Body(const FlowOptions& options, Speech* speech)
@@ -548,14 +577,22 @@ void FlowTable::Body::became_established(std::uint32_t number) {
   if (++established_ > established_max_) make_room_for_established(number);
 }
 
+// First the places are looked at and what will be over is asked for, then it ends: erasing from the index touches a
+// line that nobody has touched for a long time.
 void FlowTable::Body::tick(std::int64_t now) {
   packets_to_tick_ = 0;
-  if (now - started_ <= least_patience_) return;  // nobody can have been silent that long
-  for (unsigned i = 0; i < kTickSteps && open_.size() != 0; ++i) {
+  if (now - started_ <= least_patience_ || open_.size() == 0) return;  // nobody can have been silent that long
+  std::array<std::uint32_t, kTickSteps> over;
+  std::size_t count = 0;
+  for (unsigned i = 0; i < kTickSteps && i < open_.size(); ++i) {
     hand_ = hand_ + 1 < open_.size() ? hand_ + 1 : 0;
     const Conversation& c = open_[hand_];
-    if (c.in_use && now - c.last > least_patience_ && now - c.last > patience(c)) end(hand_);
+    if (!c.in_use || now - c.last <= least_patience_ || now - c.last <= patience(c)) continue;
+    over[count++] = hand_;
+    index_.prefetch(hash_(c.key.addresses, c.key.rest));
+    __builtin_prefetch(&open_.detail(hand_));
   }
+  for (std::size_t i = 0; i < count; ++i) end(over[i]);
 }
 
 void FlowTable::Body::end(std::uint32_t number) {
@@ -565,7 +602,7 @@ void FlowTable::Body::end(std::uint32_t number) {
   const Ref r = ref(open_, number);
   if (c.packets[0] != 0 || c.packets[1] != 0) {
     if (knows_initiator(r) || undecided_.size() >= undecided_max_)
-      report(r);
+      hand_over(r);
     else
       keep_undecided(r);
   }
@@ -647,12 +684,32 @@ void FlowTable::Body::decide_by_partners(const Ref& r, const Partners& partners)
 
 // ---------------------------------------------------------------- results
 
-void FlowTable::Body::report(const Ref& r) {
+void FlowTable::Body::on_packets(std::span<const FlowPacket> packets, Ended& ended) {
+  ended_ = &ended;
+  on_packets(packets);
+  ended_ = nullptr;
+}
+
+void FlowTable::Body::hand_over(const Ref& r) {
+  if (ended_ == nullptr) return report(r, language_of(r.d));
+  ended_->all.push_back({r.c, r.d, language_of(r.d)});
+  if (r.wide != nullptr) ended_->wide.push_back(*r.wide);
+}
+
+void FlowTable::Body::keep(Ended& ended) {
+  const WideAddresses* wide = ended.wide.data();
+  for (Ended::One& one : ended.all)
+    report({one.conversation, one.detail, one.conversation.key.ipv6() ? wide++ : nullptr}, one.language);
+  ended.all.clear();
+  ended.wide.clear();
+}
+
+void FlowTable::Body::report(const Ref& r, std::uint32_t language) {
   const Conversation& c = r.c;
   const ConnState state = state_of(c);
   const bool established = took_part(c);
   if (c.key.protocol() == kTcp && established) {
-    FlowLosses& counts = losses_of(r.d.source);
+    FlowLosses& counts = counts_of(r.d.source);
     ++(c.spoke_0 && c.spoke_1 ? counts.two_sided : counts.one_sided);
   }
   // What was announced is no attempt: media often go one way only.
@@ -662,10 +719,10 @@ void FlowTable::Body::report(const Ref& r) {
         c.key.protocol() == kTcp ? c.tcp.end[0].syn : c.spoke_0 && !c.spoke_1 && c.packets[0] <= kAttemptDatagrams;
     if (attempt) return report_attempt(r, state, false);
   }
-  report_flow(r, state, established);
+  report_flow(r, language, state, established);
 }
 
-void FlowTable::Body::report_flow(const Ref& r, ConnState state, bool established) {
+void FlowTable::Body::report_flow(const Ref& r, std::uint32_t language, ConnState state, bool established) {
   if (pending_count_ == pending_.size()) flush_pending();
   const Conversation& c = r.c;
   Pending& pending = pending_[pending_count_++];
@@ -693,6 +750,7 @@ void FlowTable::Body::report_flow(const Ref& r, ConnState state, bool establishe
   f.last = Timestamp(Nanoseconds(std::max(r.d.first, c.last)));
   f.states.add(state);
   pending.hash = records_->hash_of(f);
+  pending.language = language;
   records_->prefetch(pending.hash);
   trace(r, state, pending);
 }
@@ -752,9 +810,9 @@ void FlowTable::Body::flush_pending() {
   for (std::size_t i = 0; i < pending_count_; ++i) {
     Pending& p = pending_[i];
     const std::uint32_t source = p.flow.source, conversations = p.flow.conversations;
-    const std::uint32_t number = records_->add(std::move(p.flow), p.hash, speech_);
+    const std::uint32_t number = records_->add(std::move(p.flow), p.hash, p.language);
     if (number == kNone32) {
-      losses_of(source).aggregated += conversations;
+      counts_of(source).aggregated += conversations;
     } else if (p.traced && traces.size() < options_.traces_max) {
       p.trace.flow = number;
       traces.push_back(p.trace);
@@ -782,7 +840,7 @@ void FlowTable::Body::settle_open(bool last) {
         if (last) keep_undecided(r);
         continue;
       }
-      report(r);
+      report(r, language_of(r.d));
       c.packets[0] = c.packets[1] = 0;
       c.bytes[0] = c.bytes[1] = 0;
     }
@@ -817,7 +875,7 @@ void FlowTable::Body::settle_undecided(bool last) {
     });
     each([&](const Ref& r) {
       decide_by_partners(r, partners);
-      report(r);
+      report(r, language_of(r.d));
       r.c.decided = true;
       r.c.packets[0] = r.c.packets[1] = 0;
       r.c.bytes[0] = r.c.bytes[1] = 0;
@@ -846,12 +904,13 @@ void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
   if (noise_) {
     const std::vector<std::uint64_t>& given_up = noise_->given_up();
     for (std::uint32_t i = 0; i < given_up.size(); ++i)
-      if (given_up[i] != 0) losses_of(i).aggregated += given_up[i];
+      if (given_up[i] != 0) counts_of(i).aggregated += given_up[i];
     std::vector<ObservedFlow> kept;
     noise_->finish(records_->records(), kept, evidence.noise);
     for (ObservedFlow& f : kept) {
       const std::uint32_t hash = records_->hash_of(f), source = f.source, conversations = f.conversations;
-      if (records_->add(std::move(f), hash, speech_) == kNone32) losses_of(source).aggregated += conversations;
+      const std::uint32_t language = speech_ == nullptr ? kNone32 : speech_->language_of(f.service);
+      if (records_->add(std::move(f), hash, language) == kNone32) counts_of(source).aggregated += conversations;
     }
   }
   std::vector<std::uint32_t> positions;
@@ -861,6 +920,13 @@ void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
     return std::tie(a.flow, a.first) < std::tie(b.flow, b.first);
   });
   losses = std::exchange(losses_now_, {});
+  for (std::uint32_t i = 0; i < counts_now_.size(); ++i) {
+    FlowLosses& all = of_source(losses, i);
+    all.aggregated += counts_now_[i].aggregated;
+    all.one_sided += counts_now_[i].one_sided;
+    all.two_sided += counts_now_[i].two_sided;
+  }
+  counts_now_.clear();
   for (std::size_t i = 0; i < losses.size() && i < evidence.sources.size(); ++i) {
     FlowSource& source = evidence.sources[i];
     source.aggregated += losses[i].aggregated + losses[i].split;
@@ -887,6 +953,10 @@ void FlowTable::on_packet(Timestamp at, const PacketView& packet, PacketPlace pl
 }
 void FlowTable::prepare(FlowPacket& packet) const { body_->prepare(packet); }
 void FlowTable::on_packets(std::span<const FlowPacket> packets) { body_->on_packets(packets); }
+void FlowTable::on_packets(std::span<const FlowPacket> packets, EndedConversations& ended) {
+  body_->on_packets(packets, *ended.list_);
+}
+void FlowTable::keep(EndedConversations& ended) { body_->keep(*ended.list_); }
 void FlowTable::finish(FlowEvidence& evidence) { body_->close(evidence, true); }
 void FlowTable::rotate(FlowEvidence& evidence) { body_->close(evidence, false); }
 const std::vector<FlowLosses>& FlowTable::losses() const { return body_->losses; }

@@ -80,6 +80,21 @@ struct ConversationTrace {
   ConnState state = ConnState::OTH;
 };
 
+/// Conversations that have ended and are not yet kept for the result: FlowTable::on_packets() gives them, keep()
+/// takes them.
+class EndedConversations {
+ public:
+  EndedConversations();
+  ~EndedConversations();
+  EndedConversations(EndedConversations&&) noexcept;
+  EndedConversations& operator=(EndedConversations&&) noexcept;
+
+ private:
+  friend class FlowTable;
+  struct List;
+  std::unique_ptr<List> list_;
+};
+
 class FlowTable {
  public:
   /// `speech`, if given, hears payload and must outlive the table. One may serve several tables of one thread.
@@ -95,6 +110,10 @@ class FlowTable {
   /// Whatever the batches, the result is the same.
   void prepare(FlowPacket& packet) const;
   void on_packets(std::span<const FlowPacket> packets);
+  /// The same in two steps, which two threads may do side by side: the first follows and says what has ended, the
+  /// second keeps that. All that the first gave must be kept, in that order, before finish() or rotate().
+  void on_packets(std::span<const FlowPacket> packets, EndedConversations& ended);
+  void keep(EndedConversations& ended);
 
   /// End of capture: everything that was followed goes to the end of `evidence.flows`, sorted; `noise` and the
   /// counters of those `sources` that are there are added to. The table is empty afterwards.

@@ -49,6 +49,12 @@ Pipeline::Batch& Pipeline::filling(FlowTable& table) {
   return *batch;
 }
 
+void Pipeline::take_back(Batch& batch) {
+  if (batch.count != 0) batch.table->keep(batch.ended);
+  batch.count = batch.odd_count = 0;
+  batch.memory.clear();
+}
+
 void Pipeline::pass() {
   const std::uint64_t number = passed_.load(std::memory_order_relaxed);
   Batch& batch = *batches_[number % batches_.size()];
@@ -69,9 +75,7 @@ void Pipeline::pass() {
     caller_waits_.store(kAwake);
   }
   rethrow();
-  Batch& next = *batches_[(number + 1) % batches_.size()];
-  next.count = next.odd_count = 0;
-  next.memory.clear();
+  take_back(*batches_[(number + 1) % batches_.size()]);
 }
 
 void Pipeline::drain() {
@@ -86,10 +90,9 @@ void Pipeline::drain() {
     caller_waits_.store(kAwake);
   }
   rethrow();
-  for (std::size_t i = 0; i < batches_.size(); ++i) {
-    batches_[i]->count = batches_[i]->odd_count = 0;
-    batches_[i]->memory.clear();
-  }
+  // The oldest first: the place that would be filled next is free, the one behind it has waited longest.
+  const std::uint64_t next = passed_.load(std::memory_order_relaxed);
+  for (std::size_t i = 1; i <= batches_.size(); ++i) take_back(*batches_[(next + i) % batches_.size()]);
 }
 
 void Pipeline::rethrow() {
@@ -110,7 +113,7 @@ void Pipeline::work() {
     // After a failure the rest is let through, so that nobody waits for it.
     if (!failed_.load(std::memory_order_relaxed)) {
       try {
-        batch.table->on_packets(std::span(batch.packets).first(batch.count));
+        batch.table->on_packets(std::span(batch.packets).first(batch.count), batch.ended);
       } catch (...) {
         failure_ = std::current_exception();
         failed_.store(true, std::memory_order_release);

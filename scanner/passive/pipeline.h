@@ -1,6 +1,6 @@
 // Packets on their way from whoever reads and decodes them to the flow tables, in batches: in the same thread, or
 // through a bounded queue to a second one. One puts in, one takes out, in the order of the capture, so the result
-// is the same to the byte.
+// is the same to the byte. What has ended comes back with the batch, and the first thread keeps it: it has the time.
 #pragma once
 
 #include <array>
@@ -29,6 +29,7 @@ class Pipeline {
     std::array<FlowPacket, kBatch> packets;
     std::vector<PacketView> odd;                      // what FlowPacket::odd points to; never grows while filled
     std::vector<std::shared_ptr<const void>> memory;  // that payloads lie in
+    EndedConversations ended;                         // of two threads: what the table says has ended meanwhile
 
     PacketView& next_odd();
     bool full() const { return count == kBatch; }
@@ -52,6 +53,8 @@ class Pipeline {
   static constexpr std::uint64_t kAwake = ~std::uint64_t{0};
   void work();
   void rethrow();
+  /// The batch is through: what has ended is kept, and its place is free.
+  void take_back(Batch& batch);
   /// Writes a counter, and wakes the other side if it waits for that.
   void step(std::atomic<std::uint64_t>& counter, std::uint64_t value, const std::atomic<std::uint64_t>& waits);
   /// The worker takes what is there, however little.

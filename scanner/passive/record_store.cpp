@@ -8,8 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "scanner/passive/speech.h"
-
 namespace demarc {
 
 namespace {
@@ -19,10 +17,6 @@ bool is_icmp(const ObservedFlow& f) { return f.protocol.is_icmp(); }
 bool same_ends(const ObservedFlow& a, const ObservedFlow& b) {
   return a.initiator == b.initiator && a.responder == b.responder && a.protocol == b.protocol && a.port == b.port &&
          a.icmp == b.icmp && a.tunnel == b.tunnel && a.parent == b.parent;
-}
-
-bool same_service(const Speech* speech, std::uint32_t a, std::uint32_t b) {
-  return speech != nullptr && speech->same_service(a, b);
 }
 
 auto order(const ObservedFlow& f) {
@@ -101,7 +95,11 @@ void RecordStore::make_room() {
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // only advice
 }
 
-std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Speech* speech) {
+std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, std::uint32_t language) {
+  if (one.service != kNone32) {
+    if (languages_.size() <= one.service) languages_.resize(std::size_t{one.service} + 1, kNone32);
+    languages_[one.service] = language;
+  }
   if (!options_.per_conversation) {
     // Of several records that it could join, which differ in their service, the first: the order of the hash table
     // must not show in the result.
@@ -110,7 +108,7 @@ std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, const Spe
       const ObservedFlow& f = records_[i];
       const bool fits = i < found && same_ends(f, one) &&
                         (f.service == one.service || f.service == kNone32 || one.service == kNone32 ||
-                         same_service(speech, f.service, one.service));
+                         languages_[f.service] == language);
       if (fits) found = i;
       return false;
     });

@@ -11,8 +11,6 @@
 
 namespace demarc {
 
-class Speech;
-
 class RecordStore {
  public:
   struct Options {
@@ -25,8 +23,9 @@ class RecordStore {
   std::uint32_t hash_of(const ObservedFlow& one) const;
   void prefetch(std::uint32_t hash) const { index_.prefetch(hash); }
   /// Adds a record to the one with the same ends, or keeps it as a new one. kNone32: there is no room for it; a
-  /// quarter of the room is kept for established conversations, so that attempts cannot push use out.
-  std::uint32_t add(ObservedFlow&& one, std::uint32_t hash, const Speech* speech);
+  /// quarter of the room is kept for established conversations, so that attempts cannot push use out. `language`:
+  /// Speech::language_of() its service; records of different ones are not put together.
+  std::uint32_t add(ObservedFlow&& one, std::uint32_t hash, std::uint32_t language);
   /// Those that are kept, in the order they came.
   std::span<ObservedFlow> records() { return records_; }
   /// Hands them over at the end of `flows`, sorted; the store is empty afterwards. `positions`, if given, says for
@@ -42,6 +41,7 @@ class RecordStore {
   KeyedHash hash_;
   HashIndex index_;
   std::vector<ObservedFlow> records_;
+  std::vector<std::uint32_t> languages_;  // by service
 };
 
 /// What both records say, in the first.

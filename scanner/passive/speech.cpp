@@ -33,17 +33,23 @@ struct Beginning {
   bool control = false;         // a language in which others are announced
 };
 
-/// One direction at one server port.
-struct Mouth {
-  Address address;
+/// One direction at one server port, in three cache lines: nearly always the first of them is enough.
+struct alignas(64) Mouth {
+  std::uint64_t address_high = 0, address_low = 0;
   std::uint16_t port = 0;
   std::uint8_t protocol = 0;
+  bool ipv4 = false;
   bool from_responder = false;
   bool greets = false;           // it greeted as SMTP or FTP might
   std::uint8_t answered_by = 0;  // what a client asked, into the list of such rows; 0: nothing of the kind
   std::uint8_t count = 0, unknown = 0, looks = 0;
   std::array<Beginning, kBeginnings> beginnings;
+
+  Address address() const {
+    return ipv4 ? Address::ipv4(static_cast<std::uint32_t>(address_low)) : Address::ipv6(address_high, address_low);
+  }
 };
+static_assert(sizeof(Mouth) == 192);
 
 /// The rest of a TLS server's first flight.
 struct Gathered {
@@ -127,9 +133,7 @@ class Speech::Body {
   void expect(std::uint32_t ticket) const {
     const std::uint32_t number = index_.likely(ticket);
     if (number == HashIndex::kNone) return;
-    const char* mouth = reinterpret_cast<const char*>(&mouths_[number]);
-    __builtin_prefetch(mouth);
-    __builtin_prefetch(mouth + 64);  // the first of its beginnings
+    __builtin_prefetch(&mouths_[number]);
   }
 
   bool listen(FiveTuple conversation, bool from_responder, Timestamp at, std::uint32_t sequence, Bytes payload) {
@@ -156,9 +160,8 @@ class Speech::Body {
     if (known == kNone32 || now == kNone32) return known == kNone32 ? now : known;
     return !by_server_[known] && by_server_[now] ? now : known;
   }
-  bool same_service(std::uint32_t a, std::uint32_t b) const {
-    if (a == b) return true;
-    return a != kNone32 && b != kNone32 && services_[a].name == services_[b].name;
+  std::uint32_t language_of(std::uint32_t service) const {
+    return service == kNone32 ? kNone32 : languages_[service];
   }
 
   std::vector<ServiceSeen>& services() { return services_; }
@@ -183,8 +186,8 @@ class Speech::Body {
                      std::uint32_t hashed) const {
     return index_.find(hashed, [&](std::uint32_t n) {
       const Mouth& m = mouths_[n];
-      return m.address == address && m.port == port.number() && m.protocol == protocol.number() &&
-             m.from_responder == from_responder;
+      return m.address_low == address.low() && m.address_high == address.high() && m.ipv4 == address.is_ipv4() &&
+             m.port == port.number() && m.protocol == protocol.number() && m.from_responder == from_responder;
     });
   }
 
@@ -203,7 +206,8 @@ class Speech::Body {
     if (number == HashIndex::kNone) {
       number = place();
       Mouth fresh;
-      fresh.address = responder;
+      fresh.address_high = responder.high(), fresh.address_low = responder.low();
+      fresh.ipv4 = responder.is_ipv4();
       fresh.port = port.number();
       fresh.protocol = protocol.number();
       fresh.from_responder = from_responder;
@@ -241,7 +245,7 @@ class Speech::Body {
     }
     hand_ = hand_ + 1 < mouths_.size() ? hand_ + 1 : 0;
     const Mouth& old = mouths_[hand_];
-    index_.erase(hash_of(old.address, Protocol(old.protocol), Port{old.port}, old.from_responder), hand_);
+    index_.erase(hash_of(old.address(), Protocol(old.protocol), Port{old.port}, old.from_responder), hand_);
     return hand_;
   }
 
@@ -268,6 +272,7 @@ class Speech::Body {
       if (const auto found = numbers_.find(key); found != numbers_.end()) return found->second;
     }
     const auto number = static_cast<std::uint32_t>(services_.size());
+    languages_.push_back(language_numbers_.try_emplace(seen.name, number).first->second);
     services_.push_back(std::move(seen));
     by_server_.push_back(from_responder);
     open_.push_back(still_open);
@@ -358,8 +363,10 @@ class Speech::Body {
   std::uint32_t hand_ = 0;
   std::vector<std::string_view> questions_;
   std::vector<ServiceSeen> services_;
-  std::vector<bool> by_server_;  // who said so
-  std::vector<bool> open_;       // more will be known of it
+  std::vector<bool> by_server_;           // who said so
+  std::vector<bool> open_;                // more will be known of it
+  std::vector<std::uint32_t> languages_;  // the first service of the same name
+  std::unordered_map<std::string, std::uint32_t> language_numbers_;
   std::unordered_map<std::string, std::uint32_t> numbers_;
   std::vector<Gathered> gathered_;
   std::uint64_t asked_ = 0, in_vain_ = 0, unlooked_ = 0, unnamed_ = 0;
@@ -396,7 +403,7 @@ std::uint32_t Speech::expect(const Address& responder, Protocol protocol, Port p
 }
 void Speech::expect(std::uint32_t ticket) const { body_->expect(ticket); }
 std::uint32_t Speech::better(std::uint32_t known, std::uint32_t now) const { return body_->better(known, now); }
-bool Speech::same_service(std::uint32_t a, std::uint32_t b) const { return body_->same_service(a, b); }
+std::uint32_t Speech::language_of(std::uint32_t service) const { return body_->language_of(service); }
 bool Speech::listen(const FiveTuple& conversation, bool from_responder, Timestamp at, std::uint32_t sequence,
                     Bytes payload) {
   return body_->listen(conversation, from_responder, at, sequence, payload);

@@ -70,7 +70,9 @@ class Speech {
   /// earlier one otherwise. kNone32 loses.
   std::uint32_t better(std::uint32_t known, std::uint32_t now) const;
   /// Whether two indices name the same application protocol. Records of different ones must not be put together.
-  bool same_service(std::uint32_t a, std::uint32_t b) const;
+  bool same_service(std::uint32_t a, std::uint32_t b) const { return language_of(a) == language_of(b); }
+  /// The same number for the same application protocol, from now on; kNone32 of kNone32.
+  std::uint32_t language_of(std::uint32_t service) const;
 
   /// Whether conversations with that server port may announce others. Those on other ports are found by
   /// recognise(), one by one.

@@ -4,6 +4,7 @@
 
 #include "probes/app/announced.h"
 #include "scanner/passive/control_talk.h"
+#include "tests/fuzz/share.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace demarc;
@@ -34,7 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Timestamp now = Timestamp::from_seconds(1'795'000'000);
   constexpr RelatedBy kinds[] = {RelatedBy::ftp, RelatedBy::msrpc, RelatedBy::tftp, RelatedBy::sip,
                                  RelatedBy::portmapper};
-  for (const RelatedBy kind : kinds)
+  std::size_t turn = 0;
+  for (const RelatedBy kind : kinds) {
+    if (!has_turn(turn++, std::size(kinds), size)) continue;
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp})
       for (const bool from_responder : {false, true}) {
         const FiveTuple c{protocol, {client, Port{40000}}, {server, Port{21}}};
@@ -43,7 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           talks.listen(kind, c, from_responder, now, static_cast<std::uint32_t>(at),
                        bytes.subspan(at, std::min(step, size - at)));
       }
+  }
   if (related.size() > 64) std::abort();
+  if (!one_in(16, data, size)) return 0;
   // Two strangers have no parent, whatever was said between two others.
   for (unsigned port = 0; port < 65536; port += 97)
     for (const Protocol protocol : {Protocol::tcp, Protocol::udp})

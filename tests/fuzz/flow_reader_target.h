@@ -9,6 +9,7 @@
 
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/readers/record_reader.h"
+#include "tests/fuzz/share.h"
 
 namespace demarc {
 
@@ -19,12 +20,14 @@ inline void read_hostile(RecordFormat format, const std::uint8_t* data, std::siz
   options.records_max = 64;
   RecordFlows flows(options);
   std::unique_ptr<RecordReader> reader = record_reader(format, flows, "fuzz", "");
-  for (std::size_t at = 0; at < size; at += 37)
-    if (!reader->feed(text.substr(at, std::min<std::size_t>(37, size - at)))) return;
+  const std::size_t piece = one_in(4, data, size) ? 37 : size;
+  for (std::size_t at = 0; at < size; at += piece)
+    if (!reader->feed(text.substr(at, std::min(piece, size - at)))) return;
   if (!reader->finish()) return;
   const FlowEvidence evidence = flows.finish();
   for (const ObservedFlow& f : evidence.flows)
     if (f.established > f.conversations || f.last < f.first || f.source >= evidence.sources.size()) std::abort();
+  if (!one_in(16, data, size)) return;
   const std::string written = flow_records(evidence);
   Result<FlowEvidence> again = read_flow_records("again", written);
   if (!again || again->flows.size() != evidence.flows.size()) std::abort();

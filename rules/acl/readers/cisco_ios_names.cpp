@@ -1,4 +1,6 @@
-#include "rules/acl/readers/cisco_ios_names.h"
+// Cisco IOS Security Command Reference: access-list (IP extended), permit (IP), permit (IPv6).
+#include "rules/acl/readers/router_ace.h"
+#include "rules/acl/readers/router_names.h"
 
 namespace demarc {
 
@@ -27,92 +29,123 @@ constexpr NamedNumber kProtocols[] = {
     {"nos", 94}, {"ospf", 89},  {"pcp", 108}, {"pim", 103}, {"sctp", 132}, {"tcp", 6},  {"udp", 17},
 };
 
-constexpr IcmpType whole(std::uint8_t type) { return {type, {}}; }
-constexpr IcmpType coded(std::uint8_t type, std::uint8_t code) { return {type, code}; }
-
 constexpr NamedIcmp kIcmp[] = {
-    {"administratively-prohibited", coded(3, 13)},
-    {"alternate-address", whole(6)},
-    {"conversion-error", whole(31)},
-    {"dod-host-prohibited", coded(3, 10)},
-    {"dod-net-prohibited", coded(3, 9)},
-    {"echo", whole(8)},
-    {"echo-reply", whole(0)},
-    {"general-parameter-problem", coded(12, 0)},
-    {"host-isolated", coded(3, 8)},
-    {"host-precedence-unreachable", coded(3, 14)},
-    {"host-redirect", coded(5, 1)},
-    {"host-tos-redirect", coded(5, 3)},
-    {"host-tos-unreachable", coded(3, 12)},
-    {"host-unknown", coded(3, 7)},
-    {"host-unreachable", coded(3, 1)},
-    {"information-reply", whole(16)},
-    {"information-request", whole(15)},
-    {"mask-reply", whole(18)},
-    {"mask-request", whole(17)},
-    {"mobile-redirect", whole(32)},
-    {"net-redirect", coded(5, 0)},
-    {"net-tos-redirect", coded(5, 2)},
-    {"net-tos-unreachable", coded(3, 11)},
-    {"net-unreachable", coded(3, 0)},
-    {"network-unknown", coded(3, 6)},
-    {"no-room-for-option", coded(12, 2)},
-    {"option-missing", coded(12, 1)},
-    {"packet-too-big", coded(3, 4)},
-    {"parameter-problem", whole(12)},
-    {"port-unreachable", coded(3, 3)},
-    {"precedence-unreachable", coded(3, 15)},
-    {"protocol-unreachable", coded(3, 2)},
-    {"reassembly-timeout", coded(11, 1)},
-    {"redirect", whole(5)},
-    {"router-advertisement", whole(9)},
-    {"router-solicitation", whole(10)},
-    {"source-quench", whole(4)},
-    {"source-route-failed", coded(3, 5)},
-    {"time-exceeded", whole(11)},
-    {"timestamp-reply", whole(14)},
-    {"timestamp-request", whole(13)},
-    {"traceroute", whole(30)},
-    {"ttl-exceeded", coded(11, 0)},
-    {"unreachable", whole(3)},
+    {"administratively-prohibited", icmp_coded(3, 13)},
+    {"alternate-address", icmp_whole(6)},
+    {"conversion-error", icmp_whole(31)},
+    {"dod-host-prohibited", icmp_coded(3, 10)},
+    {"dod-net-prohibited", icmp_coded(3, 9)},
+    {"echo", icmp_whole(8)},
+    {"echo-reply", icmp_whole(0)},
+    {"general-parameter-problem", icmp_coded(12, 0)},
+    {"host-isolated", icmp_coded(3, 8)},
+    {"host-precedence-unreachable", icmp_coded(3, 14)},
+    {"host-redirect", icmp_coded(5, 1)},
+    {"host-tos-redirect", icmp_coded(5, 3)},
+    {"host-tos-unreachable", icmp_coded(3, 12)},
+    {"host-unknown", icmp_coded(3, 7)},
+    {"host-unreachable", icmp_coded(3, 1)},
+    {"information-reply", icmp_whole(16)},
+    {"information-request", icmp_whole(15)},
+    {"mask-reply", icmp_whole(18)},
+    {"mask-request", icmp_whole(17)},
+    {"mobile-redirect", icmp_whole(32)},
+    {"net-redirect", icmp_coded(5, 0)},
+    {"net-tos-redirect", icmp_coded(5, 2)},
+    {"net-tos-unreachable", icmp_coded(3, 11)},
+    {"net-unreachable", icmp_coded(3, 0)},
+    {"network-unknown", icmp_coded(3, 6)},
+    {"no-room-for-option", icmp_coded(12, 2)},
+    {"option-missing", icmp_coded(12, 1)},
+    {"packet-too-big", icmp_coded(3, 4)},
+    {"parameter-problem", icmp_whole(12)},
+    {"port-unreachable", icmp_coded(3, 3)},
+    {"precedence-unreachable", icmp_coded(3, 15)},
+    {"protocol-unreachable", icmp_coded(3, 2)},
+    {"reassembly-timeout", icmp_coded(11, 1)},
+    {"redirect", icmp_whole(5)},
+    {"router-advertisement", icmp_whole(9)},
+    {"router-solicitation", icmp_whole(10)},
+    {"source-quench", icmp_whole(4)},
+    {"source-route-failed", icmp_coded(3, 5)},
+    {"time-exceeded", icmp_whole(11)},
+    {"timestamp-reply", icmp_whole(14)},
+    {"timestamp-request", icmp_whole(13)},
+    {"traceroute", icmp_whole(30)},
+    {"ttl-exceeded", icmp_coded(11, 0)},
+    {"unreachable", icmp_whole(3)},
 };
 constexpr NamedIcmp kIcmpv6[] = {
-    {"beyond-scope", coded(1, 2)},
-    {"destination-unreachable", whole(1)},
-    {"echo-reply", whole(129)},
-    {"echo-request", whole(128)},
-    {"header", coded(4, 0)},
-    {"hop-limit", coded(3, 0)},
-    {"mld-query", whole(130)},
-    {"mld-reduction", whole(132)},
-    {"mld-report", whole(131)},
-    {"nd-na", whole(136)},
-    {"nd-ns", whole(135)},
-    {"next-header", coded(4, 1)},
-    {"no-admin", coded(1, 1)},
-    {"no-route", coded(1, 0)},
-    {"packet-too-big", whole(2)},
-    {"parameter-option", coded(4, 2)},
-    {"parameter-problem", whole(4)},
-    {"port-unreachable", coded(1, 4)},
-    {"reassembly-timeout", coded(3, 1)},
-    {"redirect", whole(137)},
-    {"renum-command", coded(138, 0)},
-    {"renum-result", coded(138, 1)},
-    {"renum-seq-number", coded(138, 255)},
-    {"router-advertisement", whole(134)},
-    {"router-renumbering", whole(138)},
-    {"router-solicitation", whole(133)},
-    {"time-exceeded", whole(3)},
-    {"unreachable", whole(1)},
+    {"beyond-scope", icmp_coded(1, 2)},
+    {"destination-unreachable", icmp_whole(1)},
+    {"echo-reply", icmp_whole(129)},
+    {"echo-request", icmp_whole(128)},
+    {"header", icmp_coded(4, 0)},
+    {"hop-limit", icmp_coded(3, 0)},
+    {"mld-query", icmp_whole(130)},
+    {"mld-reduction", icmp_whole(132)},
+    {"mld-report", icmp_whole(131)},
+    {"nd-na", icmp_whole(136)},
+    {"nd-ns", icmp_whole(135)},
+    {"next-header", icmp_coded(4, 1)},
+    {"no-admin", icmp_coded(1, 1)},
+    {"no-route", icmp_coded(1, 0)},
+    {"packet-too-big", icmp_whole(2)},
+    {"parameter-option", icmp_coded(4, 2)},
+    {"parameter-problem", icmp_whole(4)},
+    {"port-unreachable", icmp_coded(1, 4)},
+    {"reassembly-timeout", icmp_coded(3, 1)},
+    {"redirect", icmp_whole(137)},
+    {"renum-command", icmp_coded(138, 0)},
+    {"renum-result", icmp_coded(138, 1)},
+    {"renum-seq-number", icmp_coded(138, 255)},
+    {"router-advertisement", icmp_whole(134)},
+    {"router-renumbering", icmp_whole(138)},
+    {"router-solicitation", icmp_whole(133)},
+    {"time-exceeded", icmp_whole(3)},
+    {"unreachable", icmp_whole(1)},
 };
+
+using Does = router::AceOption::Does;
+using Takes = router::AceOption::Takes;
+
+constexpr router::AceOption kOptions[] = {
+    {"log", Does::nothing, Takes::cookie},
+    {"log-input", Does::nothing, Takes::cookie},
+    {"time-range", Does::undecides, Takes::word},
+    {"dscp", Does::undecides, Takes::comparison},
+    {"precedence", Does::undecides, Takes::comparison},
+    {"tos", Does::undecides, Takes::comparison},
+    {"ttl", Does::undecides, Takes::comparison},
+    {"option", Does::undecides, Takes::word},
+    {"flow-label", Does::undecides, Takes::comparison},
+    {"dest-option-type", Does::undecides, Takes::word},
+    {"routing-type", Does::undecides, Takes::word},
+    {"mobility-type", Does::undecides, Takes::word},
+    {"routing", Does::undecides, Takes::none},
+    {"mobility", Does::undecides, Takes::none},
+    {"dest-option", Does::undecides, Takes::none},
+    {"hbh", Does::undecides, Takes::none},
+    {"auth", Does::undecides, Takes::none},
+    {"undetermined-transport", Does::undecides, Takes::none},
+    {"reflect", Does::nothing, Takes::word},  // the entry itself matches as ever; what it opens, `evaluate` says
+    {"timeout", Does::nothing, Takes::word},
+    {"sequence", Does::nothing, Takes::word},  // IPv6 shows its number last
+};
+constexpr RouterNames kNames{kTcp, kUdp, kProtocols, kIcmp, kIcmpv6};
 
 }  // namespace
 
-std::span<const NamedNumber> ios_tcp_ports() { return kTcp; }
-std::span<const NamedNumber> ios_udp_ports() { return kUdp; }
-std::span<const NamedNumber> ios_protocols() { return kProtocols; }
-std::span<const NamedIcmp> ios_icmp() { return kIcmp; }
-std::span<const NamedIcmp> ios_icmpv6() { return kIcmpv6; }
+const RouterNames& ios_names() { return kNames; }
+std::span<const NamedIcmp> router_icmp() { return kIcmp; }
+
+const router::AceDialect& router::ios_ace() {
+  static constexpr AceDialect kDialect{.name = "IOS",
+                                       .names = kNames,
+                                       .network_group = "object-group",
+                                       .service_group = "object-group",
+                                       .options = kOptions};
+  return kDialect;
+}
 
 }  // namespace demarc

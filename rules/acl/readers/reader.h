@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "rules/acl/device.h"
 #include "rules/text/source.h"
@@ -26,6 +27,8 @@ struct DialectReader {
 
 std::span<const DialectReader> dialect_readers();
 
+/// Those that it looks like most; more than one only if they are alike.
+std::vector<Dialect> likely_dialects(std::string_view text);
 /// By content; none if it looks like no dialect, or like two of them alike.
 std::optional<Dialect> recognise_dialect(std::string_view text);
 
@@ -35,5 +38,25 @@ Result<Device> read_configuration(const Source& source, std::optional<Dialect> d
 // The rows.
 unsigned looks_like_cisco_ios(std::string_view text);
 Result<Device> read_cisco_ios(const Source& source);
+unsigned looks_like_cisco_asa(std::string_view text);
+Result<Device> read_cisco_asa(const Source& source);
+unsigned looks_like_iptables(std::string_view text);
+Result<Device> read_iptables(const Source& source);
+unsigned looks_like_nftables(std::string_view text);
+Result<Device> read_nftables(const Source& source);
+unsigned looks_like_junos(std::string_view text);
+Result<Device> read_junos(const Source& source);
+unsigned looks_like_aws(std::string_view text);
+Result<Device> read_aws(const Source& source);
+unsigned looks_like_azure(std::string_view text);
+Result<Device> read_azure(const Source& source);
+unsigned looks_like_gcp(std::string_view text);
+Result<Device> read_gcp(const Source& source);
+unsigned looks_like_cisco_nxos(std::string_view text);
+Result<Device> read_cisco_nxos(const Source& source);
+unsigned looks_like_cisco_xr(std::string_view text);
+Result<Device> read_cisco_xr(const Source& source);
+unsigned looks_like_arista_eos(std::string_view text);
+Result<Device> read_arista_eos(const Source& source);
 
 }  // namespace demarc

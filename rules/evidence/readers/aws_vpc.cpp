@@ -84,14 +84,9 @@ bool AwsVpcReader::is_first_line(std::string_view line) {
 }
 
 AwsVpcReader::AwsVpcReader(RecordFlows& flows, std::string file, std::string sensor)
-    : RecordReader(flows, std::move(file), std::move(sensor), "AWS VPC flow log"),
-      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
-        return on_line(line, number, too_long);
-      }) {}
+    : LineRecordReader(flows, std::move(file), std::move(sensor), "AWS VPC flow log") {}
 
-Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number, bool too_long) {
-  if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-  if (too_long) return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
+Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number) {
   Words words;
   std::size_t count = split(line, words);
   if (count == 0) return {};
@@ -114,22 +109,15 @@ Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number, 
   }
   std::size_t skip_words = 0;
   if (count == columns_.size() + 1 && parse_sensor_time(words[0])) skip_words = 1;  // CloudWatch's own time
-  const auto bad_at = [&](std::size_t column, std::string what) -> Result<void> {
-    if (at_last_) {
-      cut();
-      return {};
-    }
-    return unreadable(number, column, std::move(what), line);
-  };
   if (count - skip_words != columns_.size())
-    return bad_at(1, fmt::format("{} fields where the format names {}", count - skip_words, columns_.size()));
+    return bad_line(line, number, 1,
+                    fmt::format("{} fields where the format names {}", count - skip_words, columns_.size()));
   std::array<std::string_view, kFields> field{};
   for (std::size_t i = 0; i < columns_.size(); ++i)
     if (columns_[i] >= 0 && words[i + skip_words] != "-")
       field[static_cast<std::size_t>(columns_[i])] = words[i + skip_words];
   const auto bad = [&](std::size_t f, std::string what) {
-    return bad_at(field[f].empty() ? 1 : static_cast<std::size_t>(field[f].data() - line.data()) + 1,
-                  std::move(what));
+    return bad_word(line, number, field[f], std::move(what));
   };
   if (field[kStatus] == "NODATA") {
     skip();
@@ -141,12 +129,8 @@ Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number, 
     return {};
   }
   FlowPiece p;
-  const std::optional<Address> from = parse_address(field[kSrc]), to = parse_address(field[kDst]);
-  if (!from) return bad(kSrc, fmt::format("'{}' is no address", field[kSrc]));
-  if (!to) return bad(kDst, fmt::format("'{}' is no address", field[kDst]));
-  if (from->family() != to->family()) return bad(kDst, "the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
+  if (const auto wrong = take_ends(field[kSrc], field[kDst], p))
+    return bad(wrong->destination ? kDst : kSrc, wrong->what);
   std::array<std::uint64_t, kFields> number_of{};
   for (Field f : {kSrcPort, kDstPort, kProtocol, kPackets, kBytes, kStart, kEnd, kFlags, kIcmpType, kIcmpCode}) {
     if (field[f].empty() && (f == kFlags || f == kIcmpType || f == kIcmpCode)) continue;
@@ -185,11 +169,11 @@ Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number, 
   }
   p.interface_id = field[kInterface].empty() ? 0 : std::hash<std::string_view>()(field[kInterface]) | 1;
   if (!field[kRealSrc].empty() || !field[kRealDst].empty()) {
-    const std::optional<Address> real_from = field[kRealSrc].empty() ? from : parse_address(field[kRealSrc]),
-                                 real_to = field[kRealDst].empty() ? to : parse_address(field[kRealDst]);
+    const std::optional<Address> real_from = field[kRealSrc].empty() ? p.source : parse_address(field[kRealSrc]),
+                                 real_to = field[kRealDst].empty() ? p.destination : parse_address(field[kRealDst]);
     if (!real_from) return bad(kRealSrc, fmt::format("'{}' is no address", field[kRealSrc]));
     if (!real_to) return bad(kRealDst, fmt::format("'{}' is no address", field[kRealDst]));
-    if (*real_from != *from || *real_to != *to)
+    if (*real_from != p.source || *real_to != p.destination)
       p.real = flows().real(
           {.initiator = *real_from, .responder = *real_to, .port = p.destination_port, .seen_twice = false});
   }
@@ -197,9 +181,7 @@ Result<void> AwsVpcReader::on_line(std::string_view line, std::uint64_t number, 
   return {};
 }
 
-Result<void> AwsVpcReader::at_end() {
-  at_last_ = true;
-  DEMARC_TRY(lines_.finish());
+Result<void> AwsVpcReader::after_lines() {
   if (skipped_data_ != 0)
     flaw(fmt::format("{} record{} SKIPDATA: flows are missing from the log", grouped_number(skipped_data_),
                      skipped_data_ == 1 ? " says" : "s say"));

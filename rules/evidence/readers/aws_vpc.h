@@ -27,21 +27,19 @@
 
 namespace demarc {
 
-class AwsVpcReader final : public RecordReader {
+class AwsVpcReader final : public LineRecordReader {
  public:
   AwsVpcReader(RecordFlows& flows, std::string file, std::string sensor);
-  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
   /// A header of field names, or a record of the default format?
   static bool is_first_line(std::string_view line);
 
  private:
-  Result<void> at_end() override;
-  Result<void> on_line(std::string_view line, std::uint64_t number, bool too_long);
+  Result<void> after_lines() override;
+  Result<void> on_line(std::string_view line, std::uint64_t number) override;
 
-  RecordLines lines_;
   std::vector<int> columns_;
   std::uint64_t skipped_data_ = 0;
-  bool at_last_ = false, has_flags_ = false;
+  bool has_flags_ = false;
 };
 
 }  // namespace demarc

@@ -161,12 +161,7 @@ Result<void> AzureFlowReader::on_tuple(std::string_view tuple) {
   };
   if (count != 8 && count != 13) return bad(fmt::format("{} fields, where 8 or 13 are known", count));
   FlowPiece p;
-  const std::optional<Address> from = parse_address(field[1]), to = parse_address(field[2]);
-  if (!from) return bad(fmt::format("'{}' is no address", field[1]));
-  if (!to) return bad(fmt::format("'{}' is no address", field[2]));
-  if (from->family() != to->family()) return bad("the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
+  if (const auto wrong = take_ends(field[1], field[2], p)) return bad(wrong->what);
   for (auto [i, into] :
        {std::pair{std::size_t{3}, &p.source_port}, std::pair{std::size_t{4}, &p.destination_port}}) {
     const std::optional<std::uint64_t> port = parse_count(field[i]);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace demarc {
 
@@ -73,25 +72,12 @@ constexpr Column kColumns[] = {
 constexpr std::string_view kOldHeader = "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt";
 constexpr std::size_t kOldColumns = 48;
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-std::vector<int> columns_of(std::string_view header) {
-  std::vector<int> columns;
-  for (bool more = true; more && columns.size() < 1000;) {
-    const std::size_t comma = header.find(',');
-    const std::string_view name = trimmed(header.substr(0, comma));
-    int field = -1;
+std::vector<int> nfdump_columns(std::string_view header) {
+  return columns_of(header, ',', [](std::string_view name) {
     for (const Column& column : kColumns)
-      if (column.name == name) field = static_cast<int>(column.field);
-    columns.push_back(field);
-    more = comma != std::string_view::npos;
-    if (more) header.remove_prefix(comma + 1);
-  }
-  return columns;
+      if (column.name == without_blanks_around(name)) return static_cast<int>(column.field);
+    return -1;
+  });
 }
 
 bool has_all(const std::vector<int>& columns) {
@@ -100,29 +86,12 @@ bool has_all(const std::vector<int>& columns) {
   return true;
 }
 
-/// "TCP", "ICMP6", "6".
-std::optional<Protocol> nfdump_protocol(std::string_view text) {
-  if (text == "TCP") return Protocol::tcp;
-  if (text == "UDP") return Protocol::udp;
-  if (text == "ICMP") return Protocol::icmp;
-  if (text == "ICMP6") return Protocol::icmpv6;
-  if (text == "IPIP") return Protocol::ipip;
-  std::string lower;
-  for (char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (const std::optional<std::uint64_t> number = parse_count(text))
-    return *number < 256 ? std::optional(Protocol(static_cast<std::uint8_t>(*number))) : std::nullopt;
-  return parse_protocol(lower);
-}
-
 /// "...AP.SF": a letter for each flag that was seen, in whatever place; or a number.
 std::optional<std::uint8_t> nfdump_flags(std::string_view text) {
   if (text.starts_with("0x") && text.size() <= 4) {
     unsigned value = 0;
     for (char c : text.substr(2)) {
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int digit = hex_digit(c);
       if (digit < 0) return std::nullopt;
       value = value * 16 + static_cast<unsigned>(digit);
     }
@@ -158,12 +127,12 @@ std::optional<Nanoseconds> nfdump_duration(std::string_view text) {
   if (const std::optional<Nanoseconds> seconds = parse_seconds(text)) return seconds;
   std::chrono::hours days{0};
   if (const std::size_t d = text.find('d'); d != std::string_view::npos) {
-    const std::optional<std::uint64_t> count = parse_count(trimmed(text.substr(0, d)));
+    const std::optional<std::uint64_t> count = parse_count(without_blanks_around(text.substr(0, d)));
     if (!count || *count > 36500) return std::nullopt;
     days = std::chrono::hours(24 * *count);
     text = text.substr(std::min(text.find(' ', d), text.size()));
   }
-  text = trimmed(text);
+  text = without_blanks_around(text);
   if (text.size() < 8 || text[2] != ':' || text[5] != ':') return std::nullopt;
   const std::optional<std::uint64_t> hours = parse_count(text.substr(0, 2)),
                                      minutes = parse_count(text.substr(3, 2));
@@ -195,70 +164,47 @@ void finish_piece(FlowPiece& p) {
 
 bool NfdumpCsvReader::is_first_line(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
-  if (has_all(columns_of(line))) return true;
+  if (has_all(nfdump_columns(line))) return true;
   return static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1 == kOldColumns &&
          line.size() > 19 && parse_sensor_time(line.substr(0, line.find(','))).has_value();
 }
 
 NfdumpCsvReader::NfdumpCsvReader(RecordFlows& flows, std::string file, std::string sensor)
-    : RecordReader(flows, std::move(file), std::move(sensor), "nfdump CSV"),
-      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
-        return on_line(line, number, too_long);
-      }) {}
+    : LineRecordReader(flows, std::move(file), std::move(sensor), "nfdump CSV") {}
 
-Result<void> NfdumpCsvReader::on_line(std::string_view line, std::uint64_t number, bool too_long) {
-  if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-  if (too_long) return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
-  if (trimmed(line).empty()) return {};
+Result<void> NfdumpCsvReader::on_line(std::string_view line, std::uint64_t number) {
+  if (without_blanks_around(line).empty()) return {};
   // A header begins a file, and again where outputs were put one behind the other.
   if (line.starts_with("ts,") || line.find("srcAddr") != std::string_view::npos) {
-    std::vector<int> columns = columns_of(line);
+    std::vector<int> columns = nfdump_columns(line);
     if (has_all(columns)) {
       columns_ = std::move(columns);
       in_summary_ = false;
       return {};
     }
   }
-  if (trimmed(line) == "Summary") in_summary_ = true;
+  if (without_blanks_around(line) == "Summary") in_summary_ = true;
   if (in_summary_) return {};
   if (line == "No matched flows" || line.starts_with("Summary:") || line.starts_with("Time window:") ||
       line.starts_with("Total flows processed:") || line.starts_with("Sys:"))
     return {};
-  if (columns_.empty()) columns_ = columns_of(kOldHeader);  // -q
+  if (columns_.empty()) columns_ = nfdump_columns(kOldHeader);  // -q
   return on_record(line, number);
 }
 
 Result<void> NfdumpCsvReader::on_record(std::string_view line, std::uint64_t number) {
   std::array<std::string_view, kFields> field{};
-  std::size_t column = 0;
-  for (const char *at = line.data(), *end = at + line.size();;) {
-    const char* stop = static_cast<const char*>(std::memchr(at, ',', static_cast<std::size_t>(end - at)));
-    if (stop == nullptr) stop = end;
-    if (column < columns_.size() && columns_[column] >= 0)
-      field[static_cast<std::size_t>(columns_[column])] =
-          trimmed(std::string_view(at, static_cast<std::size_t>(stop - at)));
-    ++column;
-    if (stop == end) break;
-    at = stop + 1;
-  }
-  const auto bad = [&](std::size_t f, std::string what) -> Result<void> {
-    if (at_last_) {
-      cut();
-      return {};
-    }
-    const std::size_t where = field[f].empty() ? 1 : static_cast<std::size_t>(field[f].data() - line.data()) + 1;
-    return unreadable(number, where, std::move(what), line);
+  const std::size_t column = split_fields(line, ',', columns_, field);
+  for (std::string_view& text : field) text = without_blanks_around(text);
+  const auto bad = [&](std::size_t f, std::string what) {
+    return bad_word(line, number, field[f], std::move(what));
   };
   if (column < columns_.size())
     return bad(kFirst, fmt::format("{} fields where the header names {}", column, columns_.size()));
   FlowPiece p;
-  const std::optional<Address> from = parse_address(field[kSrc]), to = parse_address(field[kDst]);
-  if (!from) return bad(kSrc, fmt::format("'{}' is no address", field[kSrc]));
-  if (!to) return bad(kDst, fmt::format("'{}' is no address", field[kDst]));
-  if (from->family() != to->family()) return bad(kDst, "the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
-  const std::optional<Protocol> protocol = nfdump_protocol(field[kProto]);
+  if (const auto wrong = take_ends(field[kSrc], field[kDst], p))
+    return bad(wrong->destination ? kDst : kSrc, wrong->what);
+  const std::optional<Protocol> protocol = parse_sensor_protocol(field[kProto]);
   if (!protocol) return bad(kProto, fmt::format("'{}' is no protocol", field[kProto]));
   p.protocol = *protocol;
   if (p.protocol.is_icmp()) {
@@ -323,12 +269,6 @@ Result<void> NfdumpCsvReader::on_record(std::string_view line, std::uint64_t num
   return {};
 }
 
-Result<void> NfdumpCsvReader::at_end() {
-  at_last_ = true;
-  DEMARC_TRY(lines_.finish());
-  return {};
-}
-
 // ---------------------------------------------------------------- JSON
 
 namespace {
@@ -385,14 +325,9 @@ Result<void> NfdumpJsonReader::on_object(const JsonObjects::Piece& piece) {
   }
   FlowPiece p;
   const bool is_v6 = f.has(kSrc6);
-  const std::string_view src = f.text(is_v6 ? kSrc6 : kSrc4), dst = f.text(is_v6 ? kDst6 : kDst4);
-  const std::optional<Address> from = parse_address(src), to = parse_address(dst);
-  if (!from) return bad(fmt::format("'{}' is no address", src));
-  if (!to) return bad(fmt::format("'{}' is no address", dst));
-  if (from->family() != to->family()) return bad("the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
-  std::optional<Protocol> protocol = nfdump_protocol(f.text(kJsonProto));
+  if (const auto wrong = take_ends(f.text(is_v6 ? kSrc6 : kSrc4), f.text(is_v6 ? kDst6 : kDst4), p))
+    return bad(wrong->what);
+  std::optional<Protocol> protocol = parse_sensor_protocol(f.text(kJsonProto));
   if (const std::optional<std::uint64_t> n = f.unsigned_integer(kJsonProto); n && *n < 256)
     protocol = Protocol(static_cast<std::uint8_t>(*n));
   if (!protocol) return bad("'proto' is no protocol");

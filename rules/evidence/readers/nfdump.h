@@ -28,21 +28,18 @@
 
 namespace demarc {
 
-class NfdumpCsvReader final : public RecordReader {
+class NfdumpCsvReader final : public LineRecordReader {
  public:
   NfdumpCsvReader(RecordFlows& flows, std::string file, std::string sensor);
-  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
   /// Is this how nfdump's CSV begins?
   static bool is_first_line(std::string_view line);
 
  private:
-  Result<void> at_end() override;
-  Result<void> on_line(std::string_view line, std::uint64_t number, bool too_long);
+  Result<void> on_line(std::string_view line, std::uint64_t number) override;
   Result<void> on_record(std::string_view line, std::uint64_t number);
 
-  RecordLines lines_;
   std::vector<int> columns_;
-  bool in_summary_ = false, at_last_ = false;
+  bool in_summary_ = false;
 };
 
 class NfdumpJsonReader final : public RecordReader {

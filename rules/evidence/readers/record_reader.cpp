@@ -89,6 +89,58 @@ Result<std::string> RecordReader::finish() {
   return note;
 }
 
+std::optional<RecordReader::BadEnd> RecordReader::take_ends(std::string_view source, std::string_view destination,
+                                                            FlowPiece& piece) {
+  const std::optional<Address> from = parse_address(source), to = parse_address(destination);
+  if (!from) return BadEnd{false, fmt::format("'{}' is no address", source)};
+  if (!to) return BadEnd{true, fmt::format("'{}' is no address", destination)};
+  if (from->family() != to->family()) return BadEnd{true, "the two ends are of different families"};
+  piece.source = *from;
+  piece.destination = *to;
+  return std::nullopt;
+}
+
+std::uint32_t RecordReader::spoken(std::string_view name, std::string_view evidence) {
+  if (name != last_spoken_) {
+    last_spoken_ = name;
+    const std::string_view ours = foreign_service(name);
+    last_spoken_index_ = ours.empty() ? kNone32 : flows_.service(ours, evidence);
+  }
+  return last_spoken_index_;
+}
+
+// ---------------------------------------------------------------- a record a line
+
+LineRecordReader::LineRecordReader(RecordFlows& flows, std::string file, std::string sensor, std::string_view kind)
+    : RecordReader(flows, std::move(file), std::move(sensor), kind),
+      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
+        if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+        return too_long ? on_long_line(line, number) : on_line(line, number);
+      }) {}
+
+Result<void> LineRecordReader::at_end() {
+  at_last_ = true;
+  DEMARC_TRY(lines_.finish());
+  return after_lines();
+}
+
+Result<void> LineRecordReader::on_long_line(std::string_view, std::uint64_t number) {
+  return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
+}
+
+Result<void> LineRecordReader::bad_line(std::string_view line, std::uint64_t number, std::size_t column,
+                                        std::string what) {
+  if (!at_last_) return unreadable(number, column, std::move(what), line);
+  cut();
+  return {};
+}
+
+Result<void> LineRecordReader::bad_word(std::string_view line, std::uint64_t number, std::string_view word,
+                                        std::string what) {
+  const std::size_t column = word.empty() ? 1 : static_cast<std::size_t>(word.data() - line.data()) + 1;
+  return bad_line(line, number, column, std::move(what));
+}
+
 // ---------------------------------------------------------------- which one
 
 namespace {

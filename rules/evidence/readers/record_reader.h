@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "rules/evidence/readers/record_flows.h"
+#include "rules/evidence/readers/record_text.h"
 #include "rules/text/result.h"
 
 namespace demarc {
@@ -34,6 +35,14 @@ class RecordReader {
   /// What stands at this place cannot be read. Fails when that has happened too often.
   Result<void> unreadable(std::uint64_t line, std::size_t column, std::string what, std::string_view text,
                           std::string hint = {});
+  /// The addresses of a conversation. What is wrong, if anything: with which of the two, and in words.
+  struct BadEnd {
+    bool destination = false;
+    std::string what;
+  };
+  static std::optional<BadEnd> take_ends(std::string_view source, std::string_view destination, FlowPiece& piece);
+  /// What speaks there, by the sensor's name for it: an index of flows().
+  std::uint32_t spoken(std::string_view name, std::string_view evidence);
   /// Readable, and not about a conversation.
   void skip() { ++skipped_; }
   void add(FlowPiece& piece, std::uint64_t line);
@@ -52,6 +61,31 @@ class RecordReader {
   bool cut_ = false;
   std::optional<Error> first_;
   std::string flaws_;
+  std::string last_spoken_;  // and its index: most records repeat it
+  std::uint32_t last_spoken_index_ = kNone32;
+};
+
+/// A log with a record in each line.
+class LineRecordReader : public RecordReader {
+ public:
+  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
+
+ protected:
+  LineRecordReader(RecordFlows& flows, std::string file, std::string sensor, std::string_view kind);
+  Result<void> at_end() final;
+  /// Without its end, and without a byte-order mark.
+  virtual Result<void> on_line(std::string_view line, std::uint64_t number) = 0;
+  /// The beginning of one that is too long.
+  virtual Result<void> on_long_line(std::string_view line, std::uint64_t number);
+  virtual Result<void> after_lines() { return {}; }
+  /// This line cannot be read. That of the last one is no wonder: the file was cut there.
+  Result<void> bad_line(std::string_view line, std::uint64_t number, std::size_t column, std::string what);
+  /// The same of a word in it; an empty word stands nowhere.
+  Result<void> bad_word(std::string_view line, std::uint64_t number, std::string_view word, std::string what);
+
+ private:
+  RecordLines lines_;
+  bool at_last_ = false;
 };
 
 enum class RecordFormat : std::uint8_t {

@@ -100,6 +100,52 @@ std::optional<Timestamp> parse_sensor_time(std::string_view text) {
   return Timestamp(since);
 }
 
+std::optional<Protocol> parse_sensor_protocol(std::string_view text) {
+  if (const std::optional<std::uint64_t> number = parse_count(text))
+    return *number < 256 ? std::optional(Protocol(static_cast<std::uint8_t>(*number))) : std::nullopt;
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (lower == "icmp6" || lower == "ipv6-icmp") return Protocol::icmpv6;
+  return parse_protocol(lower);
+}
+
+int hex_digit(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+std::string_view without_blanks_around(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+std::size_t split_fields(std::string_view line, char separator, std::span<const int> columns,
+                         std::span<std::string_view> fields) {
+  std::size_t column = 0;
+  for (std::size_t at = 0;; ++column) {
+    const std::size_t stop = std::min(line.find(separator, at), line.size());
+    if (column < columns.size() && columns[column] >= 0)
+      fields[static_cast<std::size_t>(columns[column])] = line.substr(at, stop - at);
+    if (stop == line.size()) return column + 1;
+    at = stop + 1;
+  }
+}
+
+std::vector<int> columns_of(std::string_view header, char separator,
+                            const std::function<int(std::string_view)>& field_of) {
+  std::vector<int> columns;
+  for (std::size_t at = 0; columns.size() < kRecordColumnsMax;) {
+    const std::size_t stop = std::min(header.find(separator, at), header.size());
+    columns.push_back(field_of(header.substr(at, stop - at)));
+    if (stop == header.size()) break;
+    at = stop + 1;
+  }
+  return columns;
+}
+
 Result<void> RecordLines::give(std::string_view line) {
   ++number_;
   const bool too_long = std::exchange(overflowing_, false) || line.size() > kRecordLineMax;

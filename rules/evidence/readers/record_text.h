@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "rules/net/protocol.h"
 #include "rules/net/time.h"
 #include "rules/text/result.h"
 
@@ -22,6 +25,21 @@ std::optional<Nanoseconds> parse_seconds(std::string_view text);
 /// ISO 8601 as sensors write it: 'T' or a blank between day and time, a fraction or none, "Z", "+01:00", "+0100" or
 /// no zone at all, which is taken as UTC.
 std::optional<Timestamp> parse_sensor_time(std::string_view text);
+
+/// A protocol as sensors name it: "TCP", "ICMP6", "IPv6-ICMP", or a number with or without zeros in front ("047").
+std::optional<Protocol> parse_sensor_protocol(std::string_view text);
+/// The value of a hexadecimal digit, or -1.
+int hex_digit(char c);
+std::string_view without_blanks_around(std::string_view text);
+
+/// What each column of a delimited log is, by its name in the header.
+std::vector<int> columns_of(std::string_view header, char separator,
+                            const std::function<int(std::string_view)>& field_of);
+inline constexpr std::size_t kRecordColumnsMax = 1000;
+/// Puts the columns of a delimited line where they belong: `fields[columns[i]]` is the text of column i, and a
+/// column of -1 is nobody's. How many columns the line has.
+std::size_t split_fields(std::string_view line, char separator, std::span<const int> columns,
+                         std::span<std::string_view> fields);
 
 /// Longer lines are no flow records: they are skipped to their end, and count as unreadable.
 inline constexpr std::size_t kRecordLineMax = 1U << 20;

@@ -61,67 +61,42 @@ constexpr std::array<std::string_view, kFields> kNames{"event_type",
                                                        "tcp.tcp_flags_tc",
                                                        "stats.capture.kernel_drops"};
 
-/// "TCP", "UDP", "ICMP", "IPv6-ICMP", "SCTP", or a number with or without zeros in front ("047").
-std::optional<Protocol> eve_protocol(std::string_view text) {
-  if (text == "TCP") return Protocol::tcp;
-  if (text == "UDP") return Protocol::udp;
-  if (text == "ICMP") return Protocol::icmp;
-  if (text == "IPv6-ICMP" || text == "ICMPV6" || text == "ICMPv6") return Protocol::icmpv6;
-  if (text == "SCTP") return Protocol::sctp;
-  if (const std::optional<std::uint64_t> number = parse_count(text))
-    return *number < 256 ? std::optional(Protocol(static_cast<std::uint8_t>(*number))) : std::nullopt;
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return parse_protocol(lower);
-}
-
 /// "1b": two hexadecimal digits.
 std::optional<std::uint8_t> eve_flags(std::string_view text) {
   unsigned value = 0;
   if (text.empty() || text.size() > 2) return std::nullopt;
   for (char c : text) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = hex_digit(c);
     if (digit < 0) return std::nullopt;
     value = value * 16 + static_cast<unsigned>(digit);
   }
   return static_cast<std::uint8_t>(value);
 }
 
+/// Most events of a busy log are others, and long. What the line calls itself near its beginning is enough to pass
+/// over it; where that is not found, it is read.
+bool is_other_event(std::string_view line) {
+  constexpr std::string_view kKey = "\"event_type\":\"";
+  const std::size_t key = line.substr(0, 512).find(kKey);
+  if (key == std::string_view::npos) return false;
+  const std::string_view type = line.substr(key + kKey.size());
+  return !type.starts_with("flow\"") && !type.starts_with("netflow\"") && !type.starts_with("stats\"");
+}
+
 }  // namespace
 
 SuricataEveReader::SuricataEveReader(RecordFlows& flows, std::string file, std::string sensor)
-    : RecordReader(flows, std::move(file), std::move(sensor), "Suricata EVE log"),
-      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
-        return on_line(line, number, too_long);
-      }),
-      parser_(kNames) {}
+    : LineRecordReader(flows, std::move(file), std::move(sensor), "Suricata EVE log"), parser_(kNames) {}
 
-Result<void> SuricataEveReader::on_line(std::string_view line, std::uint64_t number, bool too_long) {
-  if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+Result<void> SuricataEveReader::on_line(std::string_view line, std::uint64_t number) {
   if (line.find_first_not_of(" \t") == std::string_view::npos) return {};
-  const auto bad = [&](std::string what, std::size_t column = 1) -> Result<void> {
-    if (at_last_) {
-      cut();
-      return {};
-    }
-    return unreadable(number, column, std::move(what), line);
+  const auto bad = [&](std::string what, std::size_t column = 1) {
+    return bad_line(line, number, column, std::move(what));
   };
-  // Most events of a busy log are others, and long. What the line calls itself near its beginning is enough to pass
-  // over it; where that is not found, it is read.
-  constexpr std::string_view kKey = "\"event_type\":\"";
-  const std::size_t key = line.substr(0, 512).find(kKey);
-  if (key != std::string_view::npos && (line.ends_with('}') || too_long)) {
-    const std::string_view type = line.substr(key + kKey.size());
-    if (!type.starts_with("flow\"") && !type.starts_with("netflow\"") && !type.starts_with("stats\"")) {
-      skip();
-      return {};
-    }
+  if (line.ends_with('}') && is_other_event(line)) {
+    skip();
+    return {};
   }
-  if (too_long) return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
   const Result<const JsonFields*> parsed = parser_.parse(line);
   if (!parsed) return bad(parsed.error().what, parsed.error().where.column);
   const JsonFields& f = **parsed;
@@ -138,13 +113,9 @@ Result<void> SuricataEveReader::on_line(std::string_view line, std::uint64_t num
     return {};
   }
   FlowPiece p;
-  const std::optional<Address> from = parse_address(f.text(kSrcIp)), to = parse_address(f.text(kDestIp));
-  if (!from) return bad(fmt::format("src_ip: '{}' is no address", f.text(kSrcIp)));
-  if (!to) return bad(fmt::format("dest_ip: '{}' is no address", f.text(kDestIp)));
-  if (from->family() != to->family()) return bad("the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
-  const std::optional<Protocol> protocol = eve_protocol(f.text(kProto));
+  if (const auto wrong = take_ends(f.text(kSrcIp), f.text(kDestIp), p))
+    return bad(fmt::format("{}: {}", kNames[wrong->destination ? kDestIp : kSrcIp], wrong->what));
+  const std::optional<Protocol> protocol = parse_sensor_protocol(f.text(kProto));
   if (!protocol) return bad(fmt::format("proto: '{}' is no protocol", f.text(kProto)));
   p.protocol = *protocol;
   for (auto [row, into] : {std::pair{kSrcPort, &p.source_port}, std::pair{kDestPort, &p.destination_port}}) {
@@ -190,21 +161,15 @@ Result<void> SuricataEveReader::on_line(std::string_view line, std::uint64_t num
                 (p.in.flags & (syn | ack)) != syn;
   }
   const std::string_view service = f.text(kAppProto);
-  if (!service.empty() && service != "failed" && service != "unknown") {
-    if (service != last_service_) {
-      last_service_ = service;
-      const std::string_view known = foreign_service(service);
-      last_service_index_ = known.empty() ? kNone32 : flows().service(known, "recognised by Suricata");
-    }
-    p.service = last_service_index_;
-  }
+  if (!service.empty() && service != "failed" && service != "unknown")
+    p.service = spoken(service, "recognised by Suricata");
   add(p, number);
   return {};
 }
 
-Result<void> SuricataEveReader::at_end() {
-  at_last_ = true;
-  DEMARC_TRY(lines_.finish());
+Result<void> SuricataEveReader::on_long_line(std::string_view line, std::uint64_t number) {
+  if (!is_other_event(line)) return LineRecordReader::on_long_line(line, number);
+  skip();
   return {};
 }
 

@@ -25,20 +25,15 @@
 
 namespace demarc {
 
-class SuricataEveReader final : public RecordReader {
+class SuricataEveReader final : public LineRecordReader {
  public:
   SuricataEveReader(RecordFlows& flows, std::string file, std::string sensor);
-  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
 
  private:
-  Result<void> at_end() override;
-  Result<void> on_line(std::string_view line, std::uint64_t number, bool too_long);
+  Result<void> on_line(std::string_view line, std::uint64_t number) override;
+  Result<void> on_long_line(std::string_view line, std::uint64_t number) override;
 
-  RecordLines lines_;
   JsonRecordParser parser_;
-  std::string last_service_;
-  std::uint32_t last_service_index_ = kNone32;
-  bool at_last_ = false;
 };
 
 }  // namespace demarc

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 
 #include "rules/text/number.h"
 
@@ -49,17 +48,11 @@ bool any_of(std::string_view text, std::string_view letters) {
 
 /// "\x2c" and "\\" as Zeek's ASCII writer escapes them.
 std::string unescaped(std::string_view text) {
-  const auto hex = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x' && hex(text[i + 2]) >= 0 &&
-        hex(text[i + 3]) >= 0) {
-      out += static_cast<char>(hex(text[i + 2]) * 16 + hex(text[i + 3]));
+    if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x' && hex_digit(text[i + 2]) >= 0 &&
+        hex_digit(text[i + 3]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 2]) * 16 + hex_digit(text[i + 3]));
       i += 3;
     } else if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '\\') {
       out += '\\';
@@ -111,14 +104,7 @@ void ZeekReader::take(Row& row, std::uint64_t line) {
   }
   p.source_port = Port(row.from_port);
   p.destination_port = Port(row.to_port);
-  if (!row.service.empty()) {
-    if (row.service != last_service_) {
-      last_service_ = row.service;
-      const std::string_view name = foreign_service(row.service);
-      last_service_index_ = name.empty() ? kNone32 : flows().service(name, "recognised by Zeek");
-    }
-    p.service = last_service_index_;
-  }
+  if (!row.service.empty()) p.service = spoken(row.service, "recognised by Zeek");
   if (row.tunnelled) p.tunnel = flows().tunnel(Tunnel{.kind = TunnelKind::other, .low = {}, .high = {}, .id = 0});
   if (row.missed != 0) {
     missed_ += row.missed;
@@ -136,14 +122,9 @@ void ZeekReader::say_flaws() {
 // ---------------------------------------------------------------- tab-separated
 
 ZeekTsvReader::ZeekTsvReader(RecordFlows& flows, std::string file, std::string sensor)
-    : ZeekReader(flows, std::move(file), std::move(sensor), "Zeek conn.log"),
-      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
-        return on_line(line, number, too_long);
-      }) {}
+    : ZeekReader(flows, std::move(file), std::move(sensor), "Zeek conn.log") {}
 
-Result<void> ZeekTsvReader::on_line(std::string_view line, std::uint64_t number, bool too_long) {
-  if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-  if (too_long) return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
+Result<void> ZeekTsvReader::on_line(std::string_view line, std::uint64_t number) {
   if (line.empty()) return {};
   if (line[0] == '#') return on_header(line, number);
   if (!has_fields_)
@@ -178,15 +159,10 @@ Result<void> ZeekTsvReader::on_header(std::string_view line, std::uint64_t numbe
   if (key != "#fields") return {};
   closed_ = false;
   has_fields_ = true;
-  columns_.clear();
-  std::string_view rest = value;
-  for (bool more = true; more && columns_.size() < 1000;) {
-    const std::size_t stop = rest.find(separator_);
-    const auto found = std::find(kNames.begin(), kNames.end(), rest.substr(0, stop));
-    columns_.push_back(found == kNames.end() ? -1 : static_cast<int>(found - kNames.begin()));
-    more = stop != std::string_view::npos;
-    if (more) rest.remove_prefix(stop + 1);
-  }
+  columns_ = columns_of(value, separator_, [](std::string_view name) {
+    const auto found = std::find(kNames.begin(), kNames.end(), name);
+    return found == kNames.end() ? -1 : static_cast<int>(found - kNames.begin());
+  });
   for (std::size_t needed : {kTs, kOrigH, kOrigP, kRespH, kRespP, kProto})
     if (std::find(columns_.begin(), columns_.end(), static_cast<int>(needed)) == columns_.end())
       return refuse(number, 1, fmt::format("the log has no field '{}'", kNames[needed]),
@@ -196,38 +172,18 @@ Result<void> ZeekTsvReader::on_header(std::string_view line, std::uint64_t numbe
 
 Result<void> ZeekTsvReader::on_record(std::string_view line, std::uint64_t number) {
   std::array<std::string_view, kFields> field{};
-  std::size_t column = 0;
-  const char* at = line.data();
-  const char* const end = line.data() + line.size();
-  for (;;) {
-    const char* stop = static_cast<const char*>(std::memchr(at, separator_, static_cast<std::size_t>(end - at)));
-    if (stop == nullptr) stop = end;
-    if (column < columns_.size() && columns_[column] >= 0) {
-      const std::string_view text(at, static_cast<std::size_t>(stop - at));
-      if (text != unset_) field[static_cast<std::size_t>(columns_[column])] = text;
-    }
-    ++column;
-    if (stop == end) break;
-    at = stop + 1;
-  }
-  const auto bad = [&](std::size_t f, std::string what) -> Result<void> {
-    if (at_last_) {
-      cut();
-      return {};
-    }
-    const std::size_t where = field[f].empty() ? 1 : static_cast<std::size_t>(field[f].data() - line.data()) + 1;
-    return unreadable(number, where, std::move(what), line);
+  const std::size_t column = split_fields(line, separator_, columns_, field);
+  for (std::string_view& text : field)
+    if (text == unset_) text = {};
+  const auto bad = [&](std::size_t f, std::string what) {
+    return bad_word(line, number, field[f], std::move(what));
   };
   if (column != columns_.size())
     return bad(kTs, fmt::format("{} fields where the header names {}", column, columns_.size()));
   Row row;
   FlowPiece& p = row.piece;
-  const std::optional<Address> from = parse_address(field[kOrigH]), to = parse_address(field[kRespH]);
-  if (!from) return bad(kOrigH, fmt::format("'{}' is no address", field[kOrigH]));
-  if (!to) return bad(kRespH, fmt::format("'{}' is no address", field[kRespH]));
-  if (from->family() != to->family()) return bad(kRespH, "the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
+  if (const auto wrong = take_ends(field[kOrigH], field[kRespH], p))
+    return bad(wrong->destination ? kRespH : kOrigH, wrong->what);
   for (auto [f, into] : {std::pair{kOrigP, &row.from_port}, std::pair{kRespP, &row.to_port}}) {
     const std::optional<std::uint64_t> port = parse_count(field[f]);
     if (!port || *port > 65535) return bad(f, fmt::format("'{}' is no port", field[f]));
@@ -278,9 +234,7 @@ Result<void> ZeekTsvReader::on_record(std::string_view line, std::uint64_t numbe
   return {};
 }
 
-Result<void> ZeekTsvReader::at_end() {
-  at_last_ = true;
-  DEMARC_TRY(lines_.finish());
+Result<void> ZeekTsvReader::after_lines() {
   if (!has_fields_) return refuse(1, 1, "the log has no line '#fields'", "give the log as Zeek wrote it");
   say_flaws();
   if (!closed_) {
@@ -293,22 +247,12 @@ Result<void> ZeekTsvReader::at_end() {
 // ---------------------------------------------------------------- JSON
 
 ZeekJsonReader::ZeekJsonReader(RecordFlows& flows, std::string file, std::string sensor)
-    : ZeekReader(flows, std::move(file), std::move(sensor), "Zeek conn.log (JSON)"),
-      lines_([this](std::string_view line, std::uint64_t number, bool too_long) {
-        return on_line(line, number, too_long);
-      }),
-      parser_(kNames) {}
+    : ZeekReader(flows, std::move(file), std::move(sensor), "Zeek conn.log (JSON)"), parser_(kNames) {}
 
-Result<void> ZeekJsonReader::on_line(std::string_view line, std::uint64_t number, bool too_long) {
-  if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-  if (too_long) return unreadable(number, 1, fmt::format("a line of more than {} bytes", kRecordLineMax), {});
+Result<void> ZeekJsonReader::on_line(std::string_view line, std::uint64_t number) {
   if (line.find_first_not_of(" \t") == std::string_view::npos) return {};
-  const auto bad = [&](std::string what, std::size_t column = 1) -> Result<void> {
-    if (at_last_) {
-      cut();
-      return {};
-    }
-    return unreadable(number, column, std::move(what), line);
+  const auto bad = [&](std::string what, std::size_t column = 1) {
+    return bad_line(line, number, column, std::move(what));
   };
   const Result<const JsonFields*> parsed = parser_.parse(line);
   if (!parsed) return bad(parsed.error().what, parsed.error().where.column);
@@ -319,12 +263,7 @@ Result<void> ZeekJsonReader::on_line(std::string_view line, std::uint64_t number
   }
   Row row;
   FlowPiece& p = row.piece;
-  const std::optional<Address> from = parse_address(f.text(kOrigH)), to = parse_address(f.text(kRespH));
-  if (!from) return bad(fmt::format("'{}' is no address", f.text(kOrigH)));
-  if (!to) return bad(fmt::format("'{}' is no address", f.text(kRespH)));
-  if (from->family() != to->family()) return bad("the two ends are of different families");
-  p.source = *from;
-  p.destination = *to;
+  if (const auto wrong = take_ends(f.text(kOrigH), f.text(kRespH), p)) return bad(wrong->what);
   for (auto [i, into] : {std::pair{kOrigP, &row.from_port}, std::pair{kRespP, &row.to_port}}) {
     const std::optional<std::uint64_t> port = f.unsigned_integer(i);
     if (!port || *port > 65535) return bad(fmt::format("'{}' is no port", kNames[i]));
@@ -370,9 +309,7 @@ Result<void> ZeekJsonReader::on_line(std::string_view line, std::uint64_t number
   return {};
 }
 
-Result<void> ZeekJsonReader::at_end() {
-  at_last_ = true;
-  DEMARC_TRY(lines_.finish());
+Result<void> ZeekJsonReader::after_lines() {
   say_flaws();
   return {};
 }

@@ -27,7 +27,7 @@
 namespace demarc {
 
 /// What both forms have in common.
-class ZeekReader : public RecordReader {
+class ZeekReader : public LineRecordReader {
  protected:
   struct Row {
     FlowPiece piece;
@@ -37,48 +37,40 @@ class ZeekReader : public RecordReader {
     std::uint64_t missed = 0;
   };
   ZeekReader(RecordFlows& flows, std::string file, std::string sensor, std::string_view kind)
-      : RecordReader(flows, std::move(file), std::move(sensor), kind) {}
+      : LineRecordReader(flows, std::move(file), std::move(sensor), kind) {}
   void take(Row& row, std::uint64_t line);
   void say_flaws();
 
  private:
   std::uint64_t missed_ = 0, missed_in_ = 0;
-  std::string last_service_;  // and its index: most lines repeat it
-  std::uint32_t last_service_index_ = kNone32;
 };
 
 class ZeekTsvReader final : public ZeekReader {
  public:
   ZeekTsvReader(RecordFlows& flows, std::string file, std::string sensor);
-  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
 
  private:
-  Result<void> at_end() override;
-  Result<void> on_line(std::string_view line, std::uint64_t number, bool too_long);
+  Result<void> after_lines() override;
+  Result<void> on_line(std::string_view line, std::uint64_t number) override;
   Result<void> on_header(std::string_view line, std::uint64_t number);
   Result<void> on_record(std::string_view line, std::uint64_t number);
 
-  RecordLines lines_;
   char separator_ = '\t';
   std::string unset_ = "-", empty_ = "(empty)";
   char set_separator_ = ',';
   std::vector<int> columns_;  // which field of Row a column holds; -1: none
-  bool has_fields_ = false, closed_ = false, at_last_ = false;
+  bool has_fields_ = false, closed_ = false;
 };
 
 class ZeekJsonReader final : public ZeekReader {
  public:
   ZeekJsonReader(RecordFlows& flows, std::string file, std::string sensor);
-  Result<void> feed(std::string_view bytes) override { return lines_.feed(bytes); }
 
  private:
-  Result<void> at_end() override;
-  Result<void> on_line(std::string_view line, std::uint64_t number, bool too_long);
+  Result<void> after_lines() override;
+  Result<void> on_line(std::string_view line, std::uint64_t number) override;
 
-  RecordLines lines_;
   JsonRecordParser parser_;
-  std::string text_;
-  bool at_last_ = false;
 };
 
 }  // namespace demarc

@@ -77,6 +77,51 @@ TEST_CASE("the order of flows does not change the file") {
   CHECK(flow_records(e) == text);
 }
 
+TEST_CASE("a file in pieces is the same file, and ends where nobody wants more") {
+  FlowEvidence e = evidence();
+  for (int i = 0; i < 1000; ++i) {
+    e.flows.push_back(e.flows[0]);
+    e.flows.back().port = Port(static_cast<std::uint16_t>(2000 + i));
+  }
+  const std::string whole = flow_records(e);
+  std::string together;
+  std::size_t pieces = 0, longest = 0;
+  flow_records(e, [&](std::string_view piece) {
+    together += piece;
+    longest = std::max(longest, piece.size());
+    return ++pieces != 0;
+  });
+  CHECK(together == whole);
+  CHECK(pieces > 3);
+  CHECK(longest < (68U << 10));
+  std::size_t taken = 0;
+  flow_records(e, [&](std::string_view) { return ++taken < 2; });
+  CHECK(taken == 2);
+}
+
+TEST_CASE("further members stand in the record of their own flow") {
+  const FlowEvidence e = evidence();
+  std::string text;
+  flow_records(
+      e,
+      [&](std::string_view piece) {
+        text += piece;
+        return true;
+      },
+      [&](std::size_t place, std::string& out) {
+        out += ",\"verdict\":\"" + to_string(e.flows[place].initiator) + "\"";
+      });
+  Result<FlowEvidence> read = read_flow_records("f", text);
+  REQUIRE(read);
+  CHECK(read->flows.size() == e.flows.size());
+  for (const ObservedFlow& f : e.flows) {
+    const std::size_t at = text.find("\"verdict\":\"" + to_string(f.initiator) + "\"}\n");
+    REQUIRE(at != std::string::npos);
+    CHECK(text.substr(0, at).rfind("\"initiator\":\"" + to_string(f.initiator)) >
+          text.substr(0, at).rfind('\n'));
+  }
+}
+
 TEST_CASE("a file of design.md's shape, by somebody else") {
   Result<FlowEvidence> read =
       read_flow_records("f",

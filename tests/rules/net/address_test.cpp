@@ -11,7 +11,8 @@ TEST_CASE("addresses are read strictly and written canonically") {
     const char *in, *out;
   };
   for (const Row& row :
-       {Row{"192.0.2.1", "192.0.2.1"}, Row{"0.0.0.0", "0.0.0.0"}, Row{"2001:DB8::0:1", "2001:db8::1"},
+       {Row{"192.0.2.1", "192.0.2.1"}, Row{"0.0.0.0", "0.0.0.0"},
+        Row{"255.10.100.9", "255.10.100.9"}, Row{"2001:DB8::0:1", "2001:db8::1"},
         Row{"::", "::"}, Row{"::ffff:192.0.2.1", "::ffff:192.0.2.1"}, Row{"1:0:0:2:0:0:0:3", "1:0:0:2::3"}}) {
     CAPTURE(row.in);
     REQUIRE(parse_address(row.in));

@@ -157,6 +157,24 @@ TEST_CASE("statuses are those of a person who tries every packet of a small worl
   CHECK(seen[EntryStatus::live] > 200);
 }
 
+TEST_CASE("where another list follows, the end of one decides nothing; what nobody wrote is no finding") {
+  const std::string text =
+      "ASA Version 9.16(1)\ninterface Gi0/0\n nameif outside\n security-level 0\n"
+      "interface Gi0/1\n nameif inside\n security-level 0\n icmp deny any outside\n"
+      "access-list IN extended deny icmp any any echo\naccess-list IN extended permit tcp any any eq 443\n"
+      "access-list ALL extended permit icmp any any echo\naccess-list ALL extended deny udp any any eq 53\n"
+      "access-list TUNNEL extended permit ip any host 192.0.2.1\ncrypto map M 1 match address TUNNEL\n"
+      "access-group IN in interface outside\n";
+  const auto asa = [](std::string t) {
+    return read_configuration(Source("fw.cfg", std::move(t)), Dialect::cisco_asa).value();
+  };
+  CHECK(findings(asa(text)) == "9: redundant\n12: redundant\n");
+  const Device both = asa(text + "access-group ALL global\n");
+  CHECK(findings(both) == "12: redundant\n");  // without line 9 the global list would permit
+  const DeviceReport report = find_anomalies(both);
+  CHECK(report.lists[both.find_list("TUNNEL")].bound);
+}
+
 TEST_CASE("lists that nothing uses, and groups that nothing names") {
   const Device d = read(
       "interface Gi0/0\n ip access-group A in\nip access-list extended A\n permit ip any any\n"

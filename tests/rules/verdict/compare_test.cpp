@@ -48,6 +48,27 @@ TEST_CASE("the order of lines does not matter where it decides nothing") {
   CHECK(compare(a, b).same());
 }
 
+TEST_CASE("where a space is soon full the question is halved, and the answer is the same") {
+  std::string lines[2];
+  for (unsigned version = 0; version < 2; ++version)
+    for (unsigned n = 0; n < 400; ++n)
+      lines[version] += fmt::format(" permit tcp host 198.51.100.{} host 192.0.2.{} eq {}\n", n * 7 % 256, n * 31 % 256,
+                                    20 + (n + version) % 50);
+  const Device a = read(std::string(kEdge) + lines[0]), b = read(std::string(kEdge) + lines[1]);
+  const CompareOptions wide{.pairs_max = 1000, .boxes_max = 100}, narrow{.pairs_max = 1000, .boxes_max = 100, .nodes_max = 20'000};
+  const Comparison whole = compare(a, b, wide), parts = compare(a, b, narrow);
+  REQUIRE(whole.decided);
+  REQUIRE(parts.decided);
+  REQUIRE(whole.differences.size() > 300);
+  REQUIRE(parts.differences.size() == whole.differences.size());
+  for (std::size_t i = 0; i < whole.differences.size(); ++i)
+    CHECK(parts.differences[i].weight == whole.differences[i].weight);
+  const SearchResult all = search(a, Fate::permit, wide), halves = search(a, Fate::permit, narrow);
+  REQUIRE(halves.decided);
+  REQUIRE(halves.found.size() == all.found.size());
+  for (std::size_t i = 0; i < all.found.size(); ++i) CHECK(halves.found[i].weight == all.found[i].weight);
+}
+
 TEST_CASE(
     "differences are exactly the packets that the naive judge finds, each told once, by lines that decide it") {
   std::map<bool, int> seen;

@@ -161,3 +161,36 @@ TEST_CASE("both halves of a witnessed scan meet, translations and all") {
     CHECK(snapshot.error().what.ends_with("the witness says it stood at 'far', not at 'outside'"));
   }
 }
+
+TEST_CASE("a copy of a file, or a link to it, is read once; another place's is its own") {
+  Folder folder;
+  const std::string pcap = std::string("\xd4\xc3\xb2\xa1", 4) + std::string(100'000, '\0');
+  std::string later = pcap;
+  later.back() = '\1';
+  std::string earlier = pcap;
+  earlier[30] = '\1';
+  const std::string a = folder.write("a.pcap", pcap), copy = folder.write("copy.pcap", pcap),
+                    tail = folder.write("tail.pcap", later), head = folder.write("head.pcap", earlier),
+                    link = folder.path + "/link.pcap";
+  std::filesystem::create_symlink(a, link);
+  const auto files_of_list = [](const std::vector<std::string>& words, const RuleSet* rules) {
+    std::vector<std::string> files;
+    const Result<EvidenceList> list = list_evidence(words, rules);
+    REQUIRE(list);
+    for (const NamedFile& named : list->files) files.push_back(named.file);
+    return files;
+  };
+  using Files = std::vector<std::string>;
+  CHECK(files_of_list({a, copy, tail, head, link, a}, nullptr) == Files{a, tail, head});
+  CHECK(files_of_list({folder.path + "/*.pcap", copy}, nullptr) == Files{a, head, tail});
+  ReadRuleSet read = read_rule_set_text("rules.yaml", R"(
+demarc: 1
+name: copies
+zones: { internet: { any: true }, dmz: { cidrs: [192.0.2.0/24] } }
+sensors:
+  front: { sees: [[internet, dmz]], both_directions: true, sampling: 1 }
+  back: { sees: [[internet, dmz]], both_directions: true, sampling: 1 }
+)");
+  REQUIRE(read.rules);
+  CHECK(files_of_list({"front=" + a, "back=" + copy, "back=" + a}, &*read.rules) == Files{a, copy});
+}

@@ -116,6 +116,26 @@ TEST_CASE("where there is no room the old file stays, and the error says so") {
   CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("what is written in pieces is there as a whole or not at all") {
+  const Folder folder;
+  const std::string piece(3000, 'x');
+  int asked = 0;
+  const auto write = [&](const TakePiece& take) {
+    for (asked = 0; asked < 4 && take(piece); ++asked) CHECK(contents(folder / "flows.jsonl") == "old");
+  };
+  CHECK(write_file_atomically(folder / "flows.jsonl", "old").has_value());
+  {
+    const SmallDisk disk(7000);
+    CHECK_FALSE(write_file_atomically(folder / "flows.jsonl", write).has_value());
+    CHECK(asked == 2);  // the third found no room, and the fourth was not made
+  }
+  CHECK(contents(folder / "flows.jsonl") == "old");
+  CHECK(folder.entries() == 1);
+  CHECK(write_file_atomically(folder / "flows.jsonl", write).has_value());
+  CHECK(contents(folder / "flows.jsonl") == piece + piece + piece + piece);
+  CHECK(folder.entries() == 1);
+}
+
 TEST_CASE("devices are written to, directories and missing places refused") {
   CHECK(write_file_atomically("/dev/null", "x").has_value());
   CHECK(write_file_atomically("/tmp", "x").error().what == "cannot be written: Is a directory");

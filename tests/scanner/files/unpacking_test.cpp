@@ -127,6 +127,45 @@ TEST_CASE("damage is found, wherever it is, and nothing wrong comes before the c
   CHECK(unpack_all(zjunk).problem.find("what follows the last frame is not zstd data") != std::string::npos);
 }
 
+TEST_CASE("what comes out before damage, and where that is said to be, does not depend on pieces and room") {
+  const std::string text = text_of(3000);
+  std::vector<Bin> damaged;
+  for (const bool gzip : {true, false}) {
+    const Bin packed = gzip ? gzipped(bytes_of(text)) : zstd_packed(bytes_of(text));
+    for (std::size_t at = 12; at < packed.size(); at += 3) {
+      damaged.push_back(packed);
+      damaged.back()[at] ^= 0x55;
+    }
+  }
+  // A frame with a window of 2 MiB and no length, a run of 83,127 zeros, and a block of 333,136 bytes, which none
+  // is.
+  damaged.push_back({0x28, 0xB5, 0x2F, 0xFD, 0, 0x58, 0xBA, 0x25, 0x0A, 0, 0x85, 0xAA, 0x28, 1, 2, 3, 4, 5});
+  const std::size_t run = damaged.size() - 1;
+  // A frame that says 4,867 bytes (two bytes behind its window, with 256 added) and holds a block of three as they
+  // are.
+  damaged.push_back({0x28, 0xB5, 0x2F, 0xFD, 0x50, 0x4B, 0x03, 0x12, 0x19, 0, 0, 1, 2, 3});
+  // Behind a sound frame, what zstd 0.5 wrote: nobody's capture, and read in one piece only.
+  damaged.push_back(zstd_packed(bytes_of(text)));
+  append(damaged.back(), {0x25, 0xB5, 0x2F, 0xFD, 4, 0x58, 0x25, 5, 0, 1, 2, 3});
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    CAPTURE(i);
+    const Unpacked whole = unpack_all(damaged[i], SIZE_MAX, false, {}, 65536);
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, SIZE_MAX})
+      for (const std::size_t room : {std::size_t{100}, std::size_t{4096}, std::size_t{1} << 20}) {
+        const Unpacked got = unpack_all(damaged[i], piece, false, {}, room);
+        CHECK(got.plain == whole.plain);
+        CHECK(got.problem == whole.problem);
+      }
+  }
+  const Unpacked zeros = unpack_all(damaged[run]);
+  CHECK(zeros.plain == std::string(83'127, '\0'));
+  CHECK(zeros.problem.starts_with("the compressed file is damaged at byte 10: "));
+  const Unpacked old = unpack_all(damaged.back());
+  CHECK(old.plain == text);
+  CHECK(old.problem == "the compressed file is damaged at byte " + std::to_string(damaged.back().size() - 12) +
+                           ": what follows the last frame is not zstd data");
+}
+
 TEST_CASE("a bomb ends at the limit, and what is no bomb does not") {
   const std::string zeros(8'000'000, '\0');
   UnpackLimits limits;

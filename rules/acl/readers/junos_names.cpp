@@ -1,0 +1,333 @@
+#include "rules/acl/readers/junos_names.h"
+
+namespace demarc::junos {
+
+namespace {
+
+constexpr NamedNumber kPorts[] = {
+    {"afs", 1483},           {"bgp", 179},         {"biff", 512},        {"bootpc", 68},
+    {"bootps", 67},          {"cmd", 514},         {"cvspserver", 2401}, {"dhcp", 67},
+    {"domain", 53},          {"eklogin", 2105},    {"ekshell", 2106},    {"exec", 512},
+    {"finger", 79},          {"ftp", 21},          {"ftp-data", 20},     {"http", 80},
+    {"https", 443},          {"ident", 113},       {"imap", 143},        {"kerberos-sec", 88},
+    {"klogin", 543},         {"kpasswd", 761},     {"krb-prop", 754},    {"krbupdate", 760},
+    {"kshell", 544},         {"ldap", 389},        {"ldp", 646},         {"login", 513},
+    {"mobileip-agent", 434}, {"mobilip-mn", 435},  {"msdp", 639},        {"netbios-dgm", 138},
+    {"netbios-ns", 137},     {"netbios-ssn", 139}, {"nfsd", 2049},       {"nntp", 119},
+    {"ntalk", 518},          {"ntp", 123},         {"pop3", 110},        {"pptp", 1723},
+    {"printer", 515},        {"radacct", 1813},    {"radius", 1812},     {"rip", 520},
+    {"rkinit", 2108},        {"smtp", 25},         {"snmp", 161},        {"snmptrap", 162},
+    {"snpp", 444},           {"socks", 1080},      {"ssh", 22},          {"sunrpc", 111},
+    {"syslog", 514},         {"tacacs", 49},       {"tacacs-ds", 65},    {"talk", 517},
+    {"telnet", 23},          {"tftp", 69},         {"timed", 525},       {"who", 513},
+    {"xdmcp", 177},
+};
+constexpr NamedNumber kProtocols[] = {
+    {"ah", 51},        {"dstopts", 60},
+    {"egp", 8},        {"esp", 50},
+    {"fragment", 44},  {"gre", 47},
+    {"hop-by-hop", 0}, {"icmp", 1},
+    {"icmp6", 58},     {"icmpv6", 58},
+    {"igmp", 2},       {"ipip", 4},
+    {"ipv6", 41},      {"no-next-header", 59},
+    {"ospf", 89},      {"pim", 103},
+    {"routing", 43},   {"rsvp", 46},
+    {"sctp", 132},     {"tcp", 6},
+    {"udp", 17},       {"vrrp", 112},
+};
+constexpr NamedNumber kIcmp[] = {
+    {"echo-reply", 0},           {"echo-request", 8},     {"info-reply", 16},        {"info-request", 15},
+    {"mask-request", 17},        {"mask-reply", 18},      {"parameter-problem", 12}, {"redirect", 5},
+    {"router-advertisement", 9}, {"router-solicit", 10},  {"source-quench", 4},      {"time-exceeded", 11},
+    {"timestamp", 13},           {"timestamp-reply", 14}, {"unreachable", 3},
+};
+constexpr NamedNumber kIcmpv6[] = {
+    {"certificate-path-advertisement", 149},
+    {"certificate-path-solicitation", 148},
+    {"destination-unreachable", 1},
+    {"echo-reply", 129},
+    {"echo-request", 128},
+    {"home-agent-address-discovery-reply", 145},
+    {"home-agent-address-discovery-request", 144},
+    {"inverse-neighbor-discovery-advertisement", 142},
+    {"inverse-neighbor-discovery-solicitation", 141},
+    {"membership-query", 130},
+    {"membership-report", 131},
+    {"membership-termination", 132},
+    {"mobile-prefix-advertisement-reply", 147},
+    {"mobile-prefix-solicitation", 146},
+    {"neighbor-advertisement", 136},
+    {"neighbor-solicit", 135},
+    {"node-information-reply", 140},
+    {"node-information-request", 139},
+    {"packet-too-big", 2},
+    {"parameter-problem", 4},
+    {"redirect", 137},
+    {"router-advertisement", 134},
+    {"router-renumbering", 138},
+    {"router-solicit", 133},
+    {"time-exceeded", 3},
+};
+constexpr std::uint16_t code(unsigned type, unsigned number) {
+  return static_cast<std::uint16_t>(type << 8 | number);
+}
+constexpr NamedNumber kIcmpCodes[] = {
+    {"ip-header-bad", code(12, 0)},
+    {"required-option-missing", code(12, 1)},
+    {"redirect-for-network", code(5, 0)},
+    {"redirect-for-host", code(5, 1)},
+    {"redirect-for-tos-and-net", code(5, 2)},
+    {"redirect-for-tos-and-host", code(5, 3)},
+    {"ttl-eq-zero-during-transit", code(11, 0)},
+    {"ttl-eq-zero-during-reassembly", code(11, 1)},
+    {"network-unreachable", code(3, 0)},
+    {"host-unreachable", code(3, 1)},
+    {"protocol-unreachable", code(3, 2)},
+    {"port-unreachable", code(3, 3)},
+    {"fragmentation-needed", code(3, 4)},
+    {"source-route-failed", code(3, 5)},
+    {"destination-network-unknown", code(3, 6)},
+    {"destination-host-unknown", code(3, 7)},
+    {"source-host-isolated", code(3, 8)},
+    {"destination-network-prohibited", code(3, 9)},
+    {"destination-host-prohibited", code(3, 10)},
+    {"network-unreachable-for-tos", code(3, 11)},
+    {"host-unreachable-for-tos", code(3, 12)},
+    {"communication-prohibited-by-filtering", code(3, 13)},
+    {"host-precedence-violation", code(3, 14)},
+    {"precedence-cutoff-in-effect", code(3, 15)},
+};
+constexpr NamedNumber kIcmpv6Codes[] = {
+    {"no-route-to-destination", code(1, 0)},
+    {"administratively-prohibited", code(1, 1)},
+    {"address-unreachable", code(1, 3)},
+    {"port-unreachable", code(1, 4)},
+    {"ttl-eq-zero-during-transit", code(3, 0)},
+    {"ttl-eq-zero-during-reassembly", code(3, 1)},
+    {"ip6-header-bad", code(4, 0)},
+    {"unrecognized-next-header", code(4, 1)},
+    {"unrecognized-option", code(4, 2)},
+};
+
+constexpr Service port(std::string_view name, std::uint8_t protocol, std::uint16_t port) {
+  return {name, protocol, port, port};
+}
+constexpr Service port(std::string_view name, std::uint8_t protocol, std::uint16_t first, std::uint16_t last) {
+  return {name, protocol, first, last};
+}
+constexpr Service whole(std::string_view name, std::uint8_t protocol) { return {name, protocol}; }
+constexpr Service message(std::string_view name, std::uint8_t protocol, std::int16_t type) {
+  return {name, protocol, 0, 65535, type};
+}
+constexpr std::uint8_t tcp = 6, udp = 17, icmp = 1, icmp6 = 58;
+
+constexpr Service kApplications[] = {
+    port("junos-aol", tcp, 5190, 5193),
+    port("junos-bgp", tcp, 179),
+    port("junos-biff", udp, 512),
+    port("junos-bootpc", udp, 68),
+    port("junos-bootps", udp, 67),
+    port("junos-chargen", udp, 19),
+    port("junos-cifs", tcp, 139),
+    port("junos-cifs", tcp, 445),
+    port("junos-cvspserver", tcp, 2401),
+    port("junos-dhcp-client", udp, 68),
+    port("junos-dhcp-relay", udp, 67),
+    port("junos-dhcp-server", udp, 67),
+    port("junos-discard", udp, 9),
+    port("junos-dns-tcp", tcp, 53),
+    port("junos-dns-udp", udp, 53),
+    port("junos-echo", udp, 7),
+    port("junos-finger", tcp, 79),
+    port("junos-ftp", tcp, 21),
+    port("junos-ftp-data", tcp, 20),
+    port("junos-gopher", tcp, 70),
+    whole("junos-gre", 47),
+    port("junos-gtp", udp, 2123),
+    port("junos-http", tcp, 80),
+    port("junos-http-ext", tcp, 7001),
+    port("junos-http-ext", tcp, 8000),
+    port("junos-http-ext", tcp, 8001),
+    port("junos-http-ext", tcp, 8080),
+    port("junos-http-ext", tcp, 8081),
+    port("junos-https", tcp, 443),
+    whole("junos-icmp-all", icmp),
+    whole("junos-icmp6-all", icmp6),
+    message("junos-icmp-ping", icmp, 8),
+    message("junos-icmp6-echo-request", icmp6, 128),
+    message("junos-icmp6-echo-reply", icmp6, 129),
+    message("junos-icmp6-packet-too-big", icmp6, 2),
+    port("junos-ident", tcp, 113),
+    port("junos-ike", udp, 500),
+    port("junos-ike-nat", udp, 4500),
+    port("junos-imap", tcp, 143),
+    port("junos-imaps", tcp, 993),
+    port("junos-internet-locator-service", tcp, 389),
+    port("junos-irc", tcp, 6660, 6669),
+    port("junos-l2tp", udp, 1701),
+    port("junos-ldap", tcp, 389),
+    port("junos-ldp-tcp", tcp, 646),
+    port("junos-ldp-udp", udp, 646),
+    port("junos-lpr", tcp, 515),
+    port("junos-mail", tcp, 25),
+    port("junos-msn", tcp, 1863),
+    port("junos-ms-sql", tcp, 1433),
+    port("junos-ms-rpc-epm", tcp, 135),
+    port("junos-ms-rpc-tcp", tcp, 135),
+    port("junos-ms-rpc-udp", udp, 135),
+    port("junos-netbios-session", tcp, 139),
+    port("junos-nbds", udp, 138),
+    port("junos-nbname", udp, 137),
+    port("junos-nfs", udp, 111),
+    port("junos-nfsd-tcp", tcp, 2049),
+    port("junos-nfsd-udp", udp, 2049),
+    port("junos-nntp", tcp, 119),
+    port("junos-ns-global", tcp, 15397),
+    port("junos-nsm", tcp, 7800),
+    port("junos-ntalk", udp, 518),
+    port("junos-ntp", udp, 123),
+    whole("junos-ospf", 89),
+    message("junos-ping", icmp, 8),
+    message("junos-pingv6", icmp6, 128),
+    port("junos-pop3", tcp, 110),
+    port("junos-pptp", tcp, 1723),
+    port("junos-printer", tcp, 515),
+    port("junos-radacct", udp, 1813),
+    port("junos-radius", udp, 1812),
+    port("junos-realaudio", tcp, 554),
+    port("junos-rip", udp, 520),
+    port("junos-rsh", tcp, 514),
+    port("junos-rtsp", tcp, 554),
+    port("junos-sip", udp, 5060),
+    port("junos-sip", tcp, 5060),
+    port("junos-smb", tcp, 139),
+    port("junos-smb", tcp, 445),
+    port("junos-smb-session", tcp, 445),
+    port("junos-smtp", tcp, 25),
+    port("junos-smtps", tcp, 465),
+    port("junos-snmp-agentx", tcp, 705),
+    port("junos-snpp", tcp, 444),
+    port("junos-sql-monitor", udp, 1434),
+    port("junos-sqlnet-v1", tcp, 1525),
+    port("junos-sqlnet-v2", tcp, 1521),
+    port("junos-ssh", tcp, 22),
+    port("junos-stun-tcp", tcp, 3478, 3479),
+    port("junos-stun-udp", udp, 3478, 3479),
+    port("junos-sun-rpc-tcp", tcp, 111),
+    port("junos-sun-rpc-udp", udp, 111),
+    port("junos-syslog", udp, 514),
+    port("junos-tacacs", tcp, 49),
+    port("junos-tacacs-ds", tcp, 65),
+    port("junos-talk", udp, 517),
+    whole("junos-tcp-any", tcp),
+    port("junos-telnet", tcp, 23),
+    port("junos-tftp", udp, 69),
+    whole("junos-udp-any", udp),
+    port("junos-uucp", udp, 540),
+    port("junos-vdo-live", udp, 7000, 7010),
+    port("junos-vnc", tcp, 5800),
+    port("junos-wais", tcp, 210),
+    port("junos-who", udp, 513),
+    port("junos-whois", tcp, 43),
+    port("junos-winframe", tcp, 1494),
+    port("junos-wxcontrol", tcp, 3578),
+    port("junos-x-windows", tcp, 6000, 6063),
+    port("junos-xnm-clear-text", tcp, 3221),
+    port("junos-xnm-ssl", tcp, 3220),
+    port("junos-ymsg", tcp, 5050),
+};
+
+// Remote procedure calls and the like open further ports for what their beginning named: those are not in the
+// table.
+constexpr ApplicationSet kSets[] = {
+    {"junos-dns", "junos-dns-udp"},
+    {"junos-dns", "junos-dns-tcp"},
+    {"junos-stun", "junos-stun-udp"},
+    {"junos-stun", "junos-stun-tcp"},
+};
+
+constexpr Service kSystemServices[] = {
+    port("bootp", udp, 67, 68),
+    port("dhcp", udp, 67, 68),
+    port("dhcpv6", udp, 546, 547),
+    port("dns", tcp, 53),
+    port("dns", udp, 53),
+    port("finger", tcp, 79),
+    port("ftp", tcp, 21),
+    port("http", tcp, 80),
+    port("https", tcp, 443),
+    port("ident-reset", tcp, 113),
+    port("ike", udp, 500),
+    port("ike", udp, 4500),
+    port("lsping", udp, 3503),
+    port("netconf", tcp, 830),
+    port("ntp", udp, 123),
+    message("ping", icmp, 8),
+    message("ping", icmp6, 128),
+    port("r2cp", udp, 28672),
+    port("reverse-ssh", tcp, 2901),
+    port("reverse-telnet", tcp, 2900),
+    port("rlogin", tcp, 513),
+    port("rpm", tcp, 7),
+    port("rpm", udp, 7),
+    port("rsh", tcp, 514),
+    port("sip", udp, 5060),
+    port("sip", tcp, 5060),
+    port("snmp", udp, 161),
+    port("snmp-trap", udp, 162),
+    port("ssh", tcp, 22),
+    port("tcp-encap", tcp, 443),
+    port("telnet", tcp, 23),
+    port("tftp", udp, 69),
+    port("traceroute", udp, 33434, 65535),
+    port("webapi-clear-text", tcp, 3000),
+    port("webapi-ssl", tcp, 3001),
+    port("xnm-clear-text", tcp, 3221),
+    port("xnm-ssl", tcp, 3220),
+};
+constexpr Service kHostProtocols[] = {
+    port("bfd", udp, 3784, 3785),
+    port("bfd", udp, 4784),
+    port("bgp", tcp, 179),
+    whole("dvmrp", 2),
+    whole("igmp", 2),
+    port("ldp", tcp, 646),
+    port("ldp", udp, 646),
+    port("msdp", tcp, 639),
+    message("ndp", icmp6, 133),
+    message("ndp", icmp6, 134),
+    message("ndp", icmp6, 135),
+    message("ndp", icmp6, 136),
+    message("ndp", icmp6, 137),
+    whole("nhrp", 54),
+    whole("ospf", 89),
+    whole("ospf3", 89),
+    whole("pgm", 113),
+    whole("pim", 103),
+    port("rip", udp, 520),
+    port("ripng", udp, 521),
+    message("router-discovery", icmp, 9),
+    message("router-discovery", icmp, 10),
+    whole("rsvp", 46),
+    port("sap", udp, 9875),
+    whole("vrrp", 112),
+};
+
+}  // namespace
+
+std::span<const NamedNumber> ports() { return kPorts; }
+std::span<const NamedNumber> protocols() { return kProtocols; }
+std::span<const NamedNumber> icmp_types(Family family) {
+  if (family == Family::ipv4) return kIcmp;
+  return kIcmpv6;
+}
+std::span<const NamedNumber> icmp_codes(Family family) {
+  if (family == Family::ipv4) return kIcmpCodes;
+  return kIcmpv6Codes;
+}
+std::span<const Service> applications() { return kApplications; }
+std::span<const ApplicationSet> application_sets() { return kSets; }
+std::span<const Service> system_services() { return kSystemServices; }
+std::span<const Service> host_protocols() { return kHostProtocols; }
+
+}  // namespace demarc::junos

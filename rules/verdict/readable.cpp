@@ -1,0 +1,70 @@
+#include "rules/verdict/readable.h"
+
+#include <fmt/format.h>
+
+namespace demarc {
+
+namespace {
+
+bool shows_ports(const Box& box) {
+  return box.fragments.contains(Fragment::whole) || box.fragments.contains(Fragment::first);
+}
+
+std::string interfaces_text(const ByteSet& set, const std::vector<std::string>& names) {
+  if (set.is_all()) return {};
+  std::string out;
+  bool others = false;
+  for (unsigned n = 0; n < 256; ++n) {
+    if (!set.contains(static_cast<std::uint8_t>(n))) continue;
+    if (n >= names.size()) {
+      others = true;
+      continue;
+    }
+    out += fmt::format("{}{}", out.empty() ? "" : " or ", names[n]);
+  }
+  if (others) out += out.empty() ? "another interface" : " or another interface";
+  return out;
+}
+
+std::string line(Box box, const std::vector<std::string>& names) {
+  const std::string in = interfaces_text(box.ingress, names), out = interfaces_text(box.egress, names);
+  box.ingress = box.egress = ByteSet::all();
+  if (shows_ports(box)) box.fragments = FragmentSet::all();
+  const AddressSet anybody = AddressSet::all();
+  // A family that addresses show need not be said.
+  if (box.family) {
+    const Prefix whole = Prefix::containing(*box.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0);
+    box.sources = box.sources.intersect({whole});
+    box.destinations = box.destinations.intersect({whole});
+    if (box.sources != AddressSet{whole} || box.destinations != AddressSet{whole}) {
+      if (box.sources == AddressSet{whole}) box.sources = anybody;
+      if (box.destinations == AddressSet{whole}) box.destinations = anybody;
+      box.family.reset();
+    }
+  }
+  std::string text = to_string(box);
+  if (!in.empty()) text += fmt::format(", entering by {}", in);
+  if (!out.empty()) text += fmt::format(", leaving by {}", out);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> readable_lines(const Cover& cover, const std::vector<std::string>& interfaces) {
+  std::vector<std::string> lines;
+  bool later = false;
+  for (const Box& box : cover.boxes) {
+    if (shows_ports(box))
+      lines.push_back(line(box, interfaces));
+    else
+      later = true;
+  }
+  if (lines.empty())
+    for (const Box& box : cover.boxes) lines.push_back(line(box, interfaces));
+  else if (later)
+    lines.emplace_back("and later fragments, which show no ports, between these addresses");
+  if (!cover.complete()) lines.emplace_back("and more than fits here: JSON and a narrower question show it");
+  return lines;
+}
+
+}  // namespace demarc

@@ -1,0 +1,126 @@
+// What a device's lists must say to be equal to the rule set.
+//
+// For every list that a device binds, the rule set's paths tell which packets come by it. Of these it must let
+// through what is documented (approved and not forbidden; without state the replies too) and may let through
+// nothing else. From that follow two things:
+//  - edits of the list as it stands: entries to remove, to narrow, to add, each with its reason and a packet;
+//  - the list as it would be written from nothing.
+// Both are intentions (rules/acl/writers/writer.h). suggest_text.h finds the device's words, applies them and reads
+// them back; permits_exactly() is the judge of what was read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/acl/meaning.h"
+#include "rules/acl/writers/writer.h"
+#include "rules/policy/approval.h"
+#include "rules/verdict/paths.h"
+
+namespace demarc {
+
+/// How a filter treats what belongs to a permitted conversation.
+enum class ReplyHandling : std::uint8_t {
+  stateless,  // every packet is decided by itself: replies are written
+  by_state,   // lists match on connection state: one entry admits them
+  implied,    // they pass whatever the lists say
+};
+
+/// A part of what a list is to let through, with whom it is for.
+struct WishPart {
+  std::string comment = {};  // "WEB-001 https, owner web-team"
+  std::string rule = {};     // its id; empty: of several
+  std::string source_name = {}, destination_name = {};
+  std::vector<Box> boxes = {};
+  PacketSet set = {};
+};
+
+/// What a list must let through, and what it may.
+struct Wish {
+  PacketSet must = {}, may = {};
+  std::vector<WishPart> parts = {};  // their union holds `must` and lies within `may`
+};
+
+/// Packets that come by a list: boxes of addresses.
+struct Domain {
+  std::vector<Box> seen = {};  // on declared paths
+  /// Between zones of which no path is declared: what is approved there may pass, and need not.
+  std::vector<Box> perhaps = {};
+  std::optional<Family> family = {};
+  bool to_device = false;  // packets for the device itself are among them: neighbour discovery must pass
+};
+
+struct ListEdit {
+  enum class Kind : std::uint8_t {
+    remove,  // the entry goes
+    narrow,  // other entries take its place (`keeps`: stand before it)
+    add,     // entries are written before it, or at the end
+  } kind = Kind::remove;
+  std::uint32_t entry = 0;  // into List::entries; their number: the end of the list
+  bool keeps = false;
+  std::vector<IntendedEntry> instead = {};
+  std::string reason = {};  // a sentence
+  std::optional<ConcretePacket> sample = {};
+};
+
+struct ListSuggestion {
+  ListIndex list = kNoList;
+  Wish wish = {};
+  std::vector<ListEdit> edits = {};  // in the order of the entries
+  IntendedList full = {};            // the list from nothing
+  /// Why edits cannot make it right, in words: an entry that nobody understands, ...; empty: they can.
+  std::string not_editable = {};
+  bool conforms() const { return edits.empty() && not_editable.empty(); }
+};
+
+/// One device (or one dialect) against the rule set at one instant. Everything may throw SpaceExhausted.
+class Suggester {
+ public:
+  /// The rule set must outlive it.
+  Suggester(const RuleSet& rules, Timestamp at);
+  ~Suggester();
+
+  /// For every list that a stage of the device asks. The binding must outlive the suggestions.
+  std::vector<ListSuggestion> suggest(const Binding& binding, std::uint32_t device);
+  /// The list for packets from one zone to another, from nothing.
+  ListSuggestion between(const Zone& from, const Zone& to, const DialectWriter& writer,
+                         std::optional<Family> family = {});
+
+  /// Does a list that was read mean what is wished: `must` for certain, nothing possible outside of `may`? On a
+  /// failure a packet that shows it.
+  struct Judgement {
+    bool exact = false;
+    std::optional<ConcretePacket> sample = {};
+    bool blocked = false;  // the sample must pass and does not; otherwise it passes and may not
+  };
+  Judgement judge(const Device& device, ListIndex list, const Wish& wish, std::optional<Family> family = {});
+  /// The same for a whole text: what its stages let through on this way, or its only list.
+  Judgement judge(const Device& device, Way way, const Wish& wish, std::optional<Family> family = {});
+
+  const Documented& documented() const { return documented_; }
+  PacketSpace& space() { return *space_; }
+
+ private:
+  Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors);
+  void edit(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer);
+  std::vector<IntendedEntry> entries_for(const Wish& wish, const PacketSet& wanted) const;
+  IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
+                         ReplyHandling replies);
+  std::string why_not(const ConcretePacket& packet) const;
+  Box no_business_here(const Wish& wish, const List& list) const;
+  std::string who_approves(const PacketSet& packets, const Wish& wish) const;
+  Judgement judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family);
+
+  const RuleSet& rules_;
+  std::unique_ptr<PacketSpace> space_;
+  Documented documented_;
+};
+
+/// What the list of this stage sees, by the rule set's paths.
+Domain domain_of(const Binding& binding, std::uint32_t device, ListIndex list);
+ReplyHandling reply_handling(const Device& device);
+
+}  // namespace demarc

@@ -1,0 +1,305 @@
+#include "rules/verdict/suggest_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "rules/acl/readers/reader.h"
+
+namespace demarc {
+
+namespace {
+
+/// The text without some of its lines and with others before them.
+class Patch {
+ public:
+  void remove(std::uint32_t first, std::uint32_t last) {
+    for (std::uint32_t n = first; n <= last; ++n) removed_.insert(n);
+  }
+  void before(std::uint32_t line, std::vector<std::string> lines) {
+    std::vector<std::string>& there = inserted_[line];
+    there.insert(there.end(), std::make_move_iterator(lines.begin()), std::make_move_iterator(lines.end()));
+  }
+  std::string apply(const Source& source) const {
+    std::string out;
+    for (std::uint32_t n = 1; n <= source.line_count() + 1; ++n) {
+      if (const auto at = inserted_.find(n); at != inserted_.end())
+        for (const std::string& line : at->second) out += line + '\n';
+      if (n <= source.line_count() && !removed_.contains(n)) out += fmt::format("{}\n", source.line(n));
+    }
+    return out;
+  }
+
+ private:
+  std::set<std::uint32_t> removed_;
+  std::map<std::uint32_t, std::vector<std::string>> inserted_;
+};
+
+std::vector<std::string> lines_for(const DialectWriter& writer, const ListEdit& edit, const IntendedList& list,
+                                   std::optional<Family> family, std::string& problem) {
+  std::vector<std::string> out;
+  for (const IntendedEntry& e : edit.instead)
+    for (const Family f : {Family::ipv4, Family::ipv6}) {
+      if (family.value_or(f) != f) continue;
+      WrittenEntry written = writer.entry(e, list, f);
+      if (!written.unsaid.empty()) problem = written.unsaid.front();
+      for (std::string& line : written.lines)
+        if (std::find(out.begin(), out.end(), line) == out.end()) out.push_back(std::move(line));
+    }
+  return out;
+}
+
+// --- IOS ---
+
+/// An entry's line: its number where one is written, and its own words.
+struct IosLine {
+  std::optional<std::uint32_t> number = {};
+  std::string_view words = {};
+};
+IosLine take_apart(std::string_view text) {
+  const auto word = [&text] {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    const std::string_view w = text.substr(0, std::min(text.find_first_of(" \t"), text.size()));
+    text.remove_prefix(w.size());
+    return w;
+  };
+  const auto number = [](std::string_view w) -> std::optional<std::uint32_t> {
+    std::uint32_t n = 0;
+    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), n);
+    return error == std::errc{} && end == w.data() + w.size() ? std::optional(n) : std::nullopt;
+  };
+  IosLine line;
+  const std::string_view whole = text, first = word();
+  if (first == "access-list")
+    word();
+  else if (first == "sequence")
+    line.number = number(word());
+  else if (line.number = number(first); !line.number)
+    text = whole;
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  line.words = text;
+  return line;
+}
+
+/// The numbers that the device gives the entries: what is written, otherwise ten behind the last one.
+std::vector<std::uint32_t> sequences(const List& list) {
+  std::vector<std::size_t> by_line;
+  for (std::size_t i = 0; i < list.entries.size(); ++i)
+    if (list.entries[i].line != 0) by_line.push_back(i);
+  std::stable_sort(by_line.begin(), by_line.end(),
+                   [&](std::size_t a, std::size_t b) { return list.entries[a].line < list.entries[b].line; });
+  std::vector<std::uint32_t> out(list.entries.size());
+  std::uint32_t last = 0;
+  for (const std::size_t i : by_line) {
+    out[i] = take_apart(list.entries[i].text).number.value_or(last + 10);
+    last = std::max(last, out[i]);
+  }
+  return out;
+}
+
+bool is_standard(const Source& source, const List& list) {
+  const std::string_view header = source.line(list.line);
+  if (header.find("list standard ") != std::string_view::npos || header.starts_with("Standard ")) return true;
+  std::uint32_t n = 0;
+  const auto [end, error] = std::from_chars(list.name.data(), list.name.data() + list.name.size(), n);
+  return error == std::errc{} && end == list.name.data() + list.name.size() &&
+         (n <= 99 || (n >= 1300 && n <= 1999));
+}
+
+/// One line of the new list.
+struct Numbered {
+  std::uint32_t number = 0;  // 0: to be found
+  std::string body;
+  std::size_t edit = SIZE_MAX;  // which one brings it
+};
+
+/// Gives numbers to new lines between those that stay; false if there is no room.
+bool number_lines(std::vector<Numbered>& lines) {
+  std::uint32_t before = 0;
+  for (std::size_t i = 0; i < lines.size();) {
+    if (lines[i].number != 0) {
+      if (lines[i].number <= before) return false;
+      before = lines[i++].number;
+      continue;
+    }
+    std::size_t end = i;
+    while (end < lines.size() && lines[end].number == 0) ++end;
+    const auto count = static_cast<std::uint32_t>(end - i);
+    const bool last = end == lines.size();
+    const std::uint32_t next = last ? before + 10 * (count + 1) : lines[end].number;
+    if (next - before <= count) return false;
+    // In tens where there is room for them, else evenly.
+    const std::uint32_t step = (next - before) / (count + 1);
+    const std::uint32_t tens = (before / 10 + 1) * 10;
+    const bool by_ten = tens + 10 * (count - 1) < next;
+    for (std::uint32_t k = 0; k < count; ++k, ++i)
+      lines[i].number = by_ten ? tens + 10 * k : before + std::max(1U, step) * (k + 1);
+    before = lines[i - 1].number;
+  }
+  return true;
+}
+
+SuggestedText ios_words(const Device& device, const Source& source, const ListSuggestion& s,
+                        const DialectWriter& writer) {
+  SuggestedText out;
+  const List& list = device.lists[s.list];
+  const bool v6 = list.family == Family::ipv6, standard = is_standard(source, list);
+  if (list.line == 0) return out.problem = "the list stands nowhere in the text", out;
+  std::vector<std::vector<std::string>> brings(s.edits.size());
+  std::size_t most = 0;
+  for (std::size_t n = 0; n < s.edits.size(); ++n) {
+    brings[n] = lines_for(writer, s.edits[n], s.full, list.family, out.problem);
+    if (!out.problem.empty()) return out;
+    most += brings[n].size();  // all of them may stand in one place
+    if (standard && !brings[n].empty())
+      return out.problem = "a standard list names sources alone and cannot say what is approved", out;
+  }
+  const std::vector<std::uint32_t> numbers = sequences(list);
+  std::vector<Numbered> lines;
+  std::map<std::uint32_t, std::uint32_t> renumbered;  // where there is no room
+  const auto build = [&](std::uint32_t step) {
+    lines.clear(), renumbered.clear();
+    const auto number_of = [&](std::uint32_t sequence) {
+      if (step == 0) return sequence;
+      return renumbered.emplace(sequence, static_cast<std::uint32_t>((renumbered.size() + 1) * step)).first->second;
+    };
+    std::size_t n = 0;
+    for (std::uint32_t i = 0; i <= list.entries.size(); ++i) {
+      const bool end = i == list.entries.size() || list.entries[i].line == 0;
+      const std::uint32_t number = end ? 0 : number_of(numbers[i]);
+      bool gone = false;
+      for (; n < s.edits.size() && (s.edits[n].entry == i || end); ++n) {
+        gone = gone || (!end && !s.edits[n].keeps && s.edits[n].kind != ListEdit::Kind::add);
+        for (const std::string& line : brings[n]) lines.push_back({0, line, n});
+      }
+      if (end) break;
+      // The first line that takes an entry's place has its number.
+      if (gone && !lines.empty() && lines.back().edit == n - 1 && lines.size() >= brings[n - 1].size() &&
+          !brings[n - 1].empty())
+        lines[lines.size() - brings[n - 1].size()].number = number;
+      if (!gone) lines.push_back({number, std::string(take_apart(list.entries[i].text).words), SIZE_MAX});
+    }
+    return number_lines(lines);
+  };
+  std::uint32_t step = 0;
+  if (!build(0)) {
+    step = static_cast<std::uint32_t>(std::max<std::size_t>(10, most + 1));
+    if (v6 || !build(step)) return out.problem = "there is no room between the entries' numbers", out;
+  }
+  out.head = v6         ? fmt::format("ipv6 access-list {}", list.name)
+             : standard ? fmt::format("ip access-list standard {}", list.name)
+                        : fmt::format("ip access-list extended {}", list.name);
+  if (step != 0) out.head = fmt::format("ip access-list resequence {} {} {}\n{}", list.name, step, step, out.head);
+  for (std::size_t n = 0; n < s.edits.size(); ++n) {
+    EditText text;
+    const ListEdit& e = s.edits[n];
+    if (e.kind != ListEdit::Kind::add && !e.keeps) {
+      const Entry& old = list.entries[e.entry];
+      text.out.push_back(v6 ? fmt::format(" no {}", take_apart(old.text).words)
+                            : fmt::format(" no {}", step == 0 ? numbers[e.entry] : renumbered[numbers[e.entry]]));
+    }
+    for (const Numbered& l : lines)
+      if (l.edit == n) text.in.push_back(fmt::format(" {}{} {}", v6 ? "sequence " : "", l.number, l.body));
+    out.edits.push_back(std::move(text));
+  }
+  // The whole list, numbered, in the place of the old one.
+  Patch patch;
+  patch.remove(list.line, list.line);
+  for (const Entry& e : list.entries)
+    if (e.line != 0) patch.remove(e.line, e.line_last);
+  std::vector<std::string> block{
+      out.head.substr(out.head.find('\n') == std::string::npos ? 0 : out.head.find('\n') + 1)};
+  for (const Numbered& l : lines) block.push_back(fmt::format(" {}{} {}", v6 ? "sequence " : "", l.number, l.body));
+  patch.before(list.line, std::move(block));
+  out.patched = patch.apply(source);
+  return out;
+}
+
+// --- Lines that stand for themselves ---
+
+/// What stands before an entry's own words in its line: "-A FORWARD ", "access-list outside extended ", blanks.
+std::string prefix_of(Dialect dialect, std::string_view line) {
+  std::size_t words = dialect == Dialect::iptables ? 2 : dialect == Dialect::cisco_asa ? 3 : 0, at = 0;
+  at = std::min(line.find_first_not_of(" \t"), line.size());
+  for (; words > 0; --words) {
+    at = std::min(line.find_first_of(" \t", at), line.size());
+    at = std::min(line.find_first_not_of(" \t", at), line.size());
+  }
+  return std::string(line.substr(0, at));
+}
+
+SuggestedText line_words(const Device& device, const Source& source, const ListSuggestion& s,
+                         const DialectWriter& writer) {
+  SuggestedText out;
+  const List& list = device.lists[s.list];
+  std::map<std::uint32_t, std::size_t> uses;  // of a line, by entries of any list
+  for (const List& l : device.lists)
+    for (const Entry& e : l.entries)
+      if (e.line != 0) ++uses[e.line];
+  const Entry* last = nullptr;
+  for (const Entry& e : list.entries)
+    if (e.line != 0) last = &e;
+  if (last == nullptr) return out.problem = "the list has no line to begin from", out;
+  Patch patch;
+  for (const ListEdit& edit : s.edits) {
+    const bool at_end = edit.entry >= list.entries.size() || list.entries[edit.entry].line == 0;
+    const Entry& e = at_end ? *last : list.entries[edit.entry];
+    const std::string_view line = source.line(e.line);
+    EditText text;
+    const std::string prefix = prefix_of(device.dialect, line);
+    if ((device.dialect == Dialect::iptables && !prefix.starts_with("-A ")) ||
+        (device.dialect == Dialect::cisco_asa && !prefix.ends_with("extended ")))
+      return out.problem = fmt::format("line {} is written in a form that is not edited", e.line), out;
+    for (std::string& words : lines_for(writer, edit, s.full, list.family, out.problem))
+      text.in.push_back(prefix + words);
+    if (!out.problem.empty()) return out;
+    const bool goes = !at_end && !edit.keeps && edit.kind != ListEdit::Kind::add;
+    if (goes && uses[e.line] > 1)
+      return out.problem = fmt::format("line {} is several entries at once", e.line), out;
+    for (std::uint32_t n = e.line; goes && n <= e.line_last; ++n) text.out.emplace_back(source.line(n));
+    if (goes) patch.remove(e.line, e.line_last);
+    patch.before(at_end ? e.line_last + 1 : e.line, text.in);
+    out.edits.push_back(std::move(text));
+  }
+  out.patched = patch.apply(source);
+  return out;
+}
+
+}  // namespace
+
+SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion) {
+  const DialectWriter* writer = find_writer(device.dialect);
+  SuggestedText out;
+  if (writer == nullptr) return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
+  out = device.dialect == Dialect::cisco_ios ? ios_words(device, source, suggestion, *writer)
+                                             : line_words(device, source, suggestion, *writer);
+  if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
+  return out;
+}
+
+Result<Suggester::Judgement> judge_patched(Suggester& suggester, const Device& device,
+                                           const ListSuggestion& suggestion, const SuggestedText& text) {
+  const List& before = device.lists[suggestion.list];
+  const Device after = DEMARC_TRY(read_configuration(Source(device.file, text.patched), device.dialect));
+  for (ListIndex i = 0; i < after.lists.size(); ++i)
+    if (after.lists[i].name == before.name && after.lists[i].family == before.family && after.lists[i].defined)
+      return suggester.judge(after, i, suggestion.wish, before.family);
+  return failure(fmt::format("the list {} is gone from what was changed", before.name));
+}
+
+Result<Suggester::Judgement> judge_written(Suggester& suggester, const Wish& wish, Dialect dialect, Way way,
+                                           const Written& written) {
+  Suggester::Judgement all{true, {}, false};
+  for (const WrittenText& text : written.texts) {
+    const Device device = DEMARC_TRY(read_configuration(Source("the written list", text.text), dialect));
+    const Suggester::Judgement one = suggester.judge(device, way, wish, text.family);
+    if (!one.exact) return one;
+  }
+  return all;
+}
+
+}  // namespace demarc

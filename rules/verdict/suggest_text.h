@@ -1,0 +1,37 @@
+// Edits in the device's own words, and a configuration with them applied, which its reader can read back.
+//
+// IOS numbers its entries, so an edit is commands ("no 30", "30 permit ..."). Elsewhere an edit is the lines that
+// go and the lines that take their place. Every line that the configuration had keeps its words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rules/text/source.h"
+#include "rules/verdict/suggest.h"
+
+namespace demarc {
+
+/// One edit: lines that go, lines that come.
+struct EditText {
+  std::vector<std::string> out = {}, in = {};
+};
+
+struct SuggestedText {
+  std::string head = {};             // a command that stands before all of them: "ip access-list extended 110"
+  std::vector<EditText> edits = {};  // one for each of ListSuggestion::edits
+  std::string patched = {};          // the configuration with them
+  std::string problem = {};          // why they cannot be written; then the rest is empty
+};
+
+/// The edits of one list. `source` is the configuration's text.
+SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion);
+
+/// Reads what was patched and judges the list of the same name.
+Result<Suggester::Judgement> judge_patched(Suggester& suggester, const Device& device,
+                                           const ListSuggestion& suggestion, const SuggestedText& text);
+/// Reads what was written for a list from nothing, each text by itself, and judges it.
+Result<Suggester::Judgement> judge_written(Suggester& suggester, const Wish& wish, Dialect dialect, Way way,
+                                           const Written& written);
+
+}  // namespace demarc

@@ -1,0 +1,280 @@
+// What a list must and may let through: the rules in force, cut to the packets that come by it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "rules/verdict/suggest.h"
+
+namespace demarc {
+
+namespace {
+
+constexpr std::size_t kBoxesMax = 2000;  // of one rule, where forbidden entries cut it
+constexpr std::size_t kNamesMax = 3;
+
+const FragmentSet kWhole{Fragment::whole}, kUncut{Fragment::whole, Fragment::first};
+
+/// The box's packets between the ends that are seen; empty ends give nothing.
+void cut_to(const Box& box, const std::vector<Box>& seen, std::vector<Box>& out) {
+  for (const Box& s : seen) {
+    Box b = box;
+    b.sources = box.sources.intersect(s.sources);
+    b.destinations = box.destinations.intersect(s.destinations);
+    if (s.family) {
+      if (b.family && *b.family != *s.family) continue;
+      b.family = s.family;
+    }
+    b.ingress = box.ingress.intersect(s.ingress);
+    b.egress = box.egress.intersect(s.egress);
+    if (!b.sources.empty() && !b.destinations.empty() && !b.ingress.empty() && !b.egress.empty())
+      out.push_back(std::move(b));
+  }
+}
+
+/// Neighbours that differ in one end alone become one: a rule from two zones is one entry again.
+void join(std::vector<Box>& boxes) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = 0; i < boxes.size() && !changed; ++i)
+      for (std::size_t j = i + 1; j < boxes.size() && !changed; ++j) {
+        Box a = boxes[i], b = boxes[j];
+        const bool same_sources = a.sources == b.sources, same_destinations = a.destinations == b.destinations;
+        if (!same_sources && !same_destinations) continue;
+        AddressSet& from = same_sources ? a.destinations : a.sources;
+        const AddressSet united = from.unite(same_sources ? b.destinations : b.sources);
+        (same_sources ? b.destinations : b.sources) = from;
+        if (!(a == b)) continue;
+        from = united;
+        boxes[i] = std::move(a);
+        boxes.erase(boxes.begin() + static_cast<std::ptrdiff_t>(j));
+        changed = true;
+      }
+  }
+}
+
+void without_interfaces(std::vector<Box>& boxes) {
+  for (Box& b : boxes) b.ingress = b.egress = ByteSet::all();
+}
+
+bool is_error_box(const Box& b) {
+  return b.sources == AddressSet::all() &&
+         ((b.family == Family::ipv4 && b.protocols == ProtocolSet{Protocol::icmp}) ||
+          (b.family == Family::ipv6 && b.protocols == ProtocolSet{Protocol::icmpv6}));
+}
+bool is_icmp_box(const Box& b) {
+  return b.protocols == ProtocolSet{Protocol::icmp} || b.protocols == ProtocolSet{Protocol::icmpv6};
+}
+
+std::string first_names(const std::vector<std::string>& names) { return names.size() == 1 ? names[0] : ""; }
+
+std::string comment_of(const RuleSet& rules, const Rule& rule) {
+  std::vector<std::string_view> services;
+  for (const std::uint32_t s : rule.services) services.push_back(rules.services.at(s).name);
+  std::string out = rule.id;
+  if (services.size() > kNamesMax)
+    out += fmt::format(" {} services", services.size());
+  else if (!services.empty())
+    out += fmt::format(" {}", fmt::join(services, " "));
+  if (!rule.owner.empty()) out += fmt::format(", owner {}", rule.owner);
+  if (rule.expires) out += fmt::format(", expires {}", to_string(*rule.expires));
+  return out;
+}
+
+/// Fragments behind the first one of what is in the set: no filter without state sees their ports.
+PacketSet with_later_fragments(const PacketSet& set, PacketSpace& space) {
+  const PacketSet later = space.of(Box{.fragments = kLaterFragments});
+  return set | (set.forget({Field::port_or_icmp, Field::source_port, Field::flags, Field::fragment}) & later);
+}
+
+}  // namespace
+
+ReplyHandling reply_handling(const Device& device) {
+  return device.replies_implied ? ReplyHandling::implied
+         : is_stateful(device)  ? ReplyHandling::by_state
+                                : ReplyHandling::stateless;
+}
+
+Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
+  const Device& device = *binding.devices[index].device;
+  Domain out;
+  bool one_family = true;
+  const std::vector<ZonePath> declared = all_paths(binding);
+  const auto set_of = [](const std::vector<InterfaceId>& ids) {
+    ByteSet set;
+    for (const InterfaceId id : ids) set.insert(id);
+    return ids.empty() ? ByteSet::all() : set;
+  };
+  // A side that is not known is any interface.
+  const auto sides_or_all = [](const std::vector<Side>& sides, const AddressSet& addresses) {
+    return sides.empty() ? std::vector<Side>{{addresses, ByteSet::all(), Leads::remaining}} : sides;
+  };
+  for (const Stage& stage : device.stages) {
+    if (std::find(stage.lists.begin(), stage.lists.end(), list) == stage.lists.end()) continue;
+    if (stage.family) {
+      one_family = one_family && (!out.family || out.family == stage.family);
+      out.family = stage.family;
+    } else {
+      one_family = false;
+    }
+    out.to_device = out.to_device || stage.ways.contains(Way::to_device);
+    const ByteSet in = set_of(stage.ingress), leaving = set_of(stage.egress);
+    for (const ZonePath& path : declared)
+      for (const Hop& hop : path.hops)
+        for (const Alternative& alternative : hop.alternatives) {
+          if (alternative.device != index) continue;
+          for (const Crossing& c : alternative.crossings) {
+            if (!stage.ways.contains(c.way)) continue;
+            for (const Side& i : sides_or_all(c.ingress, c.sources))
+              for (const Side& e : sides_or_all(c.egress, c.destinations)) {
+                Box box;
+                box.family = stage.family;
+                box.sources = i.addresses.intersect(c.sources);
+                box.destinations = e.addresses.intersect(c.destinations);
+                box.ingress = i.interfaces.intersect(in);
+                box.egress = e.interfaces.intersect(leaving);
+                if (box.sources.empty() || box.destinations.empty() || box.ingress.empty() || box.egress.empty())
+                  continue;
+                out.seen.push_back(std::move(box));
+              }
+          }
+        }
+    // Pairs of zones that nobody declared a path for.
+    for (std::uint32_t from = 0; from < binding.rules->zones.size(); ++from)
+      for (std::uint32_t to = 0; to < binding.rules->zones.size(); ++to) {
+        if (from == to) continue;
+        const bool known = std::any_of(declared.begin(), declared.end(), [&](const ZonePath& p) {
+          return p.from == from && p.to == to && p.state != ZonePath::State::undeclared;
+        });
+        if (known) continue;
+        Box box;
+        box.family = stage.family;
+        box.sources = binding.rules->zones[from].addresses;
+        box.destinations = binding.rules->zones[to].addresses;
+        out.perhaps.push_back(std::move(box));
+      }
+  }
+  if (!one_family) out.family.reset();
+  return out;
+}
+
+Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors) {
+  PacketSpace& s = *space_;
+  Wish wish;
+  const PacketSet approved = documented_.approved();
+  const PacketSet seen = s.of(domain.seen);
+  std::vector<WishPart> openings, answers;
+  std::vector<Box> errors;
+  const auto add = [&](const Rule& rule, const PacketSet& opening, bool in_force) {
+    if (!in_force) return;
+    WishPart part;
+    part.comment = comment_of(rules_, rule);
+    part.rule = rule.id;
+    part.source_name = first_names(rule.from.names), part.destination_name = first_names(rule.to.names);
+    for (const Box& b : opening_boxes(rules_, rule.services, rule.from.addresses, rule.to.addresses))
+      cut_to(b, domain.seen, part.boxes);
+    join(part.boxes);
+    part.set = opening & approved & seen;
+    if (s.of(part.boxes) != part.set) {  // a forbidden entry cuts it
+      const Cover cover = part.set.cover(kBoxesMax);
+      if (cover.complete()) part.boxes = cover.boxes;
+    }
+    if (!part.set.is_empty()) openings.push_back(std::move(part));
+    if (replies == ReplyHandling::by_state) return;
+    WishPart back;
+    back.comment = fmt::format("{}: replies", comment_of(rules_, rule));
+    back.rule = rule.id;
+    back.source_name = first_names(rule.to.names), back.destination_name = first_names(rule.from.names);
+    for (const Box& b : reply_boxes(rules_, rule.services, rule.from.addresses, rule.to.addresses)) {
+      const bool is_error = is_error_box(b);
+      if (replies == ReplyHandling::implied && !(is_error ? !icmp_errors : is_icmp_box(b) && !icmp_replies))
+        continue;
+      cut_to(b, domain.seen, is_error ? errors : back.boxes);
+    }
+    join(back.boxes);
+    back.set = s.of(back.boxes);
+    if (!back.set.is_empty()) answers.push_back(std::move(back));
+  };
+  for (std::uint32_t r = 0; r < rules_.rules.size(); ++r)
+    add(rules_.rules[r], documented_.opening_set(r), documented_.state(r).in_force());
+  for (std::uint32_t x = 0; x < rules_.exceptions.size(); ++x)
+    add(rules_.exceptions[x].rule, documented_.exception_set(x), documented_.exception_state(x).in_force());
+  // What rules approve together is said once for each of them; what lies in another rule's part already is not.
+  wish.parts = std::move(openings);
+  std::move(answers.begin(), answers.end(), std::back_inserter(wish.parts));
+  if (!errors.empty()) {
+    WishPart part;
+    part.comment = "ICMP errors about approved conversations (RFC 792, RFC 4443)";
+    join(errors);
+    part.boxes = std::move(errors);
+    part.set = s.of(part.boxes);
+    wish.parts.push_back(std::move(part));
+  }
+  if (domain.to_device && domain.family.value_or(Family::ipv6) == Family::ipv6) {
+    WishPart part;
+    part.comment = "neighbour discovery (RFC 4890)";
+    part.boxes = {
+        Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}}};
+    part.set = s.of(part.boxes);
+    wish.parts.insert(wish.parts.begin(), std::move(part));
+  }
+  std::vector<PacketSet> sets;
+  for (const WishPart& part : wish.parts) sets.push_back(part.set);
+  const PacketSet all = s.unite_all(sets);
+  wish.must = all & s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
+
+  // May: the same over any interface, and what is approved where nobody declared a path.
+  PacketSet may = all;
+  if (replies == ReplyHandling::stateless)
+    may |= (approved | documented_.replies()) & s.of(domain.perhaps);
+  else
+    may |= approved & s.of(domain.perhaps);
+  may = may.forget({Field::ingress, Field::egress});
+  may |= s.of(Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}});
+  may = with_later_fragments(may, s);
+  if (replies == ReplyHandling::by_state) {
+    const PacketSet known = s.of(Box{.states = {ConnectionState::established, ConnectionState::related}});
+    const PacketSet fresh = s.of(Box{.states = {ConnectionState::fresh}});
+    const PacketSet established = s.of(Box{.states = {ConnectionState::established}});
+    const PacketSet whole = s.of(Box{.fragments = kWhole});
+    // Replies come by in the other direction; those that come by here belong to conversations seen there.
+    const PacketSet answered = documented_.replies() & seen & whole & established;
+    wish.must = (wish.must & (fresh | established)) | answered;
+    may |= known;
+  }
+  wish.may = may;
+  for (WishPart& part : wish.parts) without_interfaces(part.boxes);
+  return wish;
+}
+
+Suggester::Judgement Suggester::judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family) {
+  const PacketSet within = space_->of(Box{.family = family});
+  const PacketSet blocked = (wish.must & within) - bounds.certain;
+  if (!blocked.is_empty()) return {false, blocked.sample(), true};
+  const PacketSet extra = (bounds.possible & within) - wish.may;
+  if (!extra.is_empty()) return {false, extra.sample(), false};
+  return {true, {}, false};
+}
+
+Suggester::Judgement Suggester::judge(const Device& device, ListIndex list, const Wish& wish,
+                                      std::optional<Family> family) {
+  Meaning meaning(device, *space_);
+  return judge(meaning.permitted_by(list), wish, family);
+}
+
+Suggester::Judgement Suggester::judge(const Device& device, Way way, const Wish& wish,
+                                      std::optional<Family> family) {
+  Meaning meaning(device, *space_);
+  return judge(device.stages.empty() ? meaning.permitted_by(0) : meaning.permitted(way), wish, family);
+}
+
+std::string Suggester::why_not(const ConcretePacket& packet) const {
+  const demarc::Judgement& judgement = documented_.judge(packet.packet);
+  if (!judgement.forbidden_by.empty())
+    return fmt::format("{} forbids it", rules_.forbidden[judgement.forbidden_by.front()].id);
+  if (judgement.approved) return "it is approved elsewhere, and nothing approves that it comes by here";
+  const std::optional<NearestRule> nearest = documented_.nearest(packet.packet);
+  return nearest ? fmt::format("nothing approves it ({})", nearest->why) : std::string("nothing approves it");
+}
+
+}  // namespace demarc

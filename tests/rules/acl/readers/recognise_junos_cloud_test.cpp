@@ -1,0 +1,44 @@
+#include <doctest/doctest.h>
+
+#include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/readers/cloud_samples.h"
+#include "tests/rules/acl/readers/junos_samples.h"
+
+namespace demarc {
+namespace {
+
+TEST_CASE("a configuration is told by its content") {
+  struct Row {
+    const char* text;
+    Dialect dialect;
+  };
+  for (const Row& row : {
+           Row{"hostname r\nip access-list extended IN\n permit tcp any any eq 443\n", Dialect::cisco_ios},
+           Row{samples::kJunosHierarchy, Dialect::junos},
+           Row{samples::kJunosSet, Dialect::junos},
+           Row{samples::kSrxHierarchy, Dialect::junos},
+           Row{samples::kSrxSet, Dialect::junos},
+           Row{"firewall {\n  filter F {\n    term a {\n      then accept;\n", Dialect::junos},
+           Row{samples::kAws, Dialect::aws},
+           Row{samples::kAzure, Dialect::azure},
+           Row{samples::kGcp, Dialect::gcp},
+       }) {
+    CAPTURE(std::string(row.text).substr(0, 60));
+    const std::optional<Dialect> dialect = recognise_dialect(row.text);
+    REQUIRE(dialect);
+    CHECK(name(*dialect) == name(row.dialect));
+    // No other reader takes it for its own.
+    for (const DialectReader& reader : dialect_readers())
+      if (reader.dialect != row.dialect) CHECK(reader.likeness(row.text) == 0);
+  }
+}
+
+TEST_CASE("what is no configuration is told as none") {
+  for (const char* text : {"", "{}", "[]", "{\"demarc\": \"scan\", \"version\": 1}", "some words of prose\n"}) {
+    CAPTURE(std::string(text));
+    CHECK(!recognise_dialect(text));
+  }
+}
+
+}  // namespace
+}  // namespace demarc

@@ -1,0 +1,323 @@
+#include "rules/verdict/suggest.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "rules/acl/readers/reader.h"
+#include "rules/verdict/suggest_text.h"
+#include "tests/rules/acl/naive_device.h"
+#include "tests/rules/policy/world.h"
+
+namespace demarc {
+namespace {
+
+const Timestamp kNow = world::noon("2026-11-23");
+
+/// small_dmz() with the router fw between the internet and the dmz, and these rules.
+RuleSet rules_with(std::vector<Rule> rules, std::vector<ForbiddenEntry> forbidden = {}) {
+  RuleSet r = world::small_dmz();
+  r.devices[0].dialect = "";
+  Path path;
+  path.from = "internet", path.to = "dmz", path.via = {{"fw"}};
+  r.paths = {path};
+  r.rules = std::move(rules);
+  r.forbidden = std::move(forbidden);
+  r.reindex();
+  return r;
+}
+Rule rule(std::string id, std::vector<std::string> services, std::vector<std::string> from,
+          std::vector<std::string> to) {
+  return world::rule(world::small_dmz(), std::move(id), std::move(services), std::move(from), std::move(to));
+}
+
+std::string router(std::string_view in, std::string_view out = "") {
+  std::string text =
+      "hostname fw\ninterface Gi0/0\n ip address 203.0.113.1 255.255.255.0\n ip access-group IN in\n";
+  if (!out.empty()) text += " ip access-group OUT out\n";
+  text += fmt::format("interface Gi0/1\n ip address 192.0.2.1 255.255.255.240\nip access-list extended IN\n{}", in);
+  if (!out.empty()) text += fmt::format("ip access-list extended OUT\n{}", out);
+  return text + "end\n";
+}
+
+/// One device with its suggestions.
+struct Bench {
+  RuleSet rules;
+  Source source;
+  std::shared_ptr<const Device> device;
+  Binding binding;
+  Suggester suggester;
+  std::vector<ListSuggestion> suggestions;
+
+  Bench(RuleSet r, std::string text, std::optional<Dialect> dialect = {})
+      : rules(std::move(r)),
+        source("fw.cfg", std::move(text)),
+        device(std::make_shared<const Device>(read_configuration(source, dialect).value())),
+        suggester(rules, kNow) {
+    const GivenConfiguration given{device, "fw", ""};
+    binding = demarc::bind_devices(rules, std::span(&given, 1));
+    device = binding.devices.at(0).device;
+    REQUIRE(device != nullptr);
+    suggestions = suggester.suggest(binding, 0);
+  }
+  const ListSuggestion& of(std::string_view list) const {
+    for (const ListSuggestion& s : suggestions)
+      if (device->lists[s.list].name == list) return s;
+    FAIL("no suggestion for ", std::string(list));
+    return suggestions.front();
+  }
+  /// The edits, after they were read back and found right.
+  std::string edits(std::string_view list) {
+    const ListSuggestion& s = of(list);
+    if (!s.not_editable.empty()) return s.not_editable;
+    const SuggestedText text = edits_in_words(*device, source, s);
+    if (!text.problem.empty()) return text.problem;
+    if (!s.edits.empty()) {
+      const Result<Suggester::Judgement> judged = judge_patched(suggester, *device, s, text);
+      CAPTURE(text.patched);
+      REQUIRE(judged.has_value());
+      if (judged->sample) INFO("sample ", to_string(judged->sample->packet), " blocked ", judged->blocked);
+      CHECK(judged->exact);
+    }
+    std::string out;
+    for (const EditText& e : text.edits) {
+      for (const std::string& line : e.out) out += "-" + line + '\n';
+      for (const std::string& line : e.in) out += "+" + line + '\n';
+    }
+    return out;
+  }
+};
+
+TEST_CASE("IOS: the smallest edits that make a list equal to the rule set") {
+  const std::vector<Rule> web{rule("WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                              rule("MAIL-1", {"smtp"}, {"internet"}, {"mail"})};
+  struct Row {
+    const char *title, *list, *edits;
+  };
+  const Row rows[] = {
+      {"nothing approves a line: it goes",
+       " 10 permit tcp any host 192.0.2.12 eq 22\n"
+       " 20 permit tcp 198.51.100.0 0.0.0.255 host 192.0.2.11 eq 443\n",
+       "- no 10\n"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.title);
+    Bench bench(rules_with(web), router(row.list));
+    CHECK(bench.edits("IN").substr(0, std::string_view(row.edits).size()) == row.edits);
+  }
+}
+
+TEST_CASE("reasons name the rule that is near, the rule that needs it, the entry that forbids it") {
+  const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})},
+                                   {world::forbid(world::small_dmz(), "F-SMB", {"smb"}, {"internet"}, {"dmz"})});
+  Bench bench(rules, router(" permit tcp any host 192.0.2.11 range 80 443\n permit tcp any any eq 445\n"));
+  const ListSuggestion& s = bench.of("IN");
+  REQUIRE(s.edits.size() >= 2);
+  CHECK(s.edits[0].kind == ListEdit::Kind::narrow);
+  CHECK(s.edits[0].reason.find("WEB-1 needs part of it") != std::string::npos);
+  REQUIRE(s.edits[0].sample.has_value());
+  CHECK(s.edits[1].kind == ListEdit::Kind::remove);
+  bench.edits("IN");
+}
+
+TEST_CASE("a list that says what is documented is left alone, however it says it") {
+  const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"198.51.100.0/24"}, {"web1.front"})});
+  Bench bench(
+      rules,
+      router(" permit tcp 198.51.100.0 0.0.0.127 host 192.0.2.11 eq 443\n deny tcp any any eq 445\n"
+             " permit tcp 198.51.100.128 0.0.0.127 host 192.0.2.11 eq 443\n"
+             " permit icmp any host 192.0.2.11 unreachable\n permit icmp any host 192.0.2.11 time-exceeded\n"));
+  bench.edits("IN");
+}
+
+TEST_CASE("a line that nobody understands cannot be brought into agreement; the list from nothing can") {
+  const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})});
+  Bench bench(rules, router(" permit tcp any host 192.0.2.11 eq 443\n permit quux any any\n"));
+  const ListSuggestion& s = bench.of("IN");
+  CHECK(s.edits.empty());
+  CHECK(s.not_editable.find("line 9 is not understood") != std::string::npos);
+  const Written written = write_cisco_ios(s.full);
+  CHECK(judge_written(bench.suggester, s.wish, Dialect::cisco_ios, Way::through, written)->exact);
+}
+
+/// What the rule set says of a packet that crosses from zone to zone, by looking at its rules one by one.
+bool is_documented(const Documented& d, const RuleSet& rules, const ConcretePacket& p, bool stateless) {
+  const auto in = [&](const char* zone, const Address& a) { return rules.zone(zone)->addresses.contains(a); };
+  const bool inward = in("internet", p.packet.source) && in("dmz", p.packet.destination);
+  const bool outward = in("dmz", p.packet.source) && in("internet", p.packet.destination);
+  if (!inward && !outward) return false;
+  if (d.approves(p.packet)) return true;
+  if (!stateless) return false;
+  for (std::uint32_t r = 0; r < rules.rules.size(); ++r)
+    if (d.state(r).in_force() && d.reply_set(r).contains(p)) return true;
+  return false;
+}
+
+std::vector<Rule> random_rules(naive::Dice& dice, const RuleSet& world) {
+  const char* const kServices[] = {"https", "http", "smtp", "wide", "dns", "ping", "esp", "mssql"};
+  const char* const kOutside[] = {"internet", "198.51.100.0/24", "203.0.113.64/26", "198.51.100.7/32"};
+  const char* const kInside[] = {"dmz", "web1.front", "web2.front", "mail"};
+  std::vector<Rule> out;
+  for (unsigned n = 1 + dice.below(5); n > 0; --n) {
+    std::vector<std::string> services{kServices[dice.below(8)]};
+    if (dice.one_in(3)) services.push_back(kServices[dice.below(8)]);
+    std::string a = kOutside[dice.below(4)], b = kInside[dice.below(4)];
+    if (dice.one_in(3)) std::swap(a, b);
+    out.push_back(world::rule(world, fmt::format("R-{}", n), services, {a}, {b}));
+  }
+  return out;
+}
+
+std::string random_lines(naive::Dice& dice) {
+  const char* const kPlaces[] = {"any",
+                                 "host 192.0.2.11",
+                                 "host 192.0.2.12",
+                                 "host 192.0.2.5",
+                                 "192.0.2.0 0.0.0.15",
+                                 "198.51.100.0 0.0.0.255",
+                                 "198.51.100.0 0.0.0.31",
+                                 "203.0.113.0 0.0.0.255"};
+  const char* const kPorts[] = {"", " eq 443", " eq 80", " range 1024 5000", " eq 25", " gt 1023", " eq 53"};
+  std::string out;
+  for (unsigned n = dice.below(9); n > 0; --n) {
+    const char* action = dice.one_in(3) ? "deny" : "permit";
+    switch (dice.below(5)) {
+      case 0: out += fmt::format(" {} ip {} {}\n", action, kPlaces[dice.below(8)], kPlaces[dice.below(8)]); break;
+      case 1: out += fmt::format(" {} icmp {} {}\n", action, kPlaces[dice.below(8)], kPlaces[dice.below(8)]); break;
+      case 2:
+        out += fmt::format(" {} tcp {} {} established\n", action, kPlaces[dice.below(8)], kPlaces[dice.below(8)]);
+        break;
+      default:
+        out +=
+            fmt::format(" {} {} {}{} {}{}\n", action, dice.one_in(3) ? "udp" : "tcp", kPlaces[dice.below(8)],
+                        dice.one_in(4) ? kPorts[dice.below(7)] : "", kPlaces[dice.below(8)], kPorts[dice.below(7)]);
+    }
+  }
+  return out;
+}
+
+ConcretePacket random_crossing(naive::Dice& dice, const RuleSet& rules) {
+  const auto some = [&](const char* zone) {
+    const AddressSet& set = rules.zone(zone)->addresses;
+    const AddressRange& r = set.ranges()[dice.below(static_cast<unsigned>(set.ranges().size()))];
+    if (dice.one_in(2)) return r.first;
+    return Address::of(r.first.family(), r.first.number() + dice.below(16));
+  };
+  const char* const kHosts[] = {"192.0.2.11", "192.0.2.12", "192.0.2.5", "198.51.100.7", "203.0.113.70"};
+  ConcretePacket p = dice.packet();
+  const bool inward = dice.one_in(2);
+  do {
+    p.packet.source = dice.one_in(2) ? world::ip(kHosts[dice.below(5)]) : some(inward ? "internet" : "dmz");
+    p.packet.destination = dice.one_in(2) ? world::ip(kHosts[dice.below(5)]) : some(inward ? "dmz" : "internet");
+  } while (p.packet.source.family() != p.packet.destination.family());
+  const std::uint16_t kSome[] = {443, 80, 25, 53, 1433, 1024, 3000, 5000, 5001, 22};
+  if (!dice.one_in(4)) p.packet.port = Port(kSome[dice.below(10)]);
+  if (dice.one_in(2)) p.packet.source_port = Port(kSome[dice.below(10)]);
+  if (dice.one_in(3))
+    p.packet.icmp = {static_cast<std::uint8_t>(dice.one_in(2) ? 8 : dice.below(13)), std::uint8_t{0}};
+  p.context.fragment = Fragment::whole;
+  return p;
+}
+
+TEST_CASE("IOS: random lists become equal to random rule sets, packet by packet") {
+  std::size_t permitted = 0, edited = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    RuleSet rules = rules_with({});
+    rules.rules = random_rules(dice, rules);
+    if (dice.one_in(3))
+      rules.forbidden = {world::forbid(rules, "F-1", {"http", "smtp"}, {"198.51.100.0/24"}, {"dmz"})};
+    rules.reindex();
+    const std::string in = random_lines(dice), out = random_lines(dice);
+    Bench bench(rules, router(in.empty() ? " deny ip any any\n" : in, out.empty() ? " deny ip any any\n" : out));
+    for (const char* name : {"IN", "OUT"}) {
+      const ListSuggestion& s = bench.of(name);
+      REQUIRE(s.not_editable.empty());
+      if (s.edits.empty()) continue;
+      ++edited;
+      const SuggestedText text = edits_in_words(*bench.device, bench.source, s);
+      REQUIRE_MESSAGE(text.problem.empty(), text.problem);
+      CAPTURE(text.patched);
+      const Result<Suggester::Judgement> judged = judge_patched(bench.suggester, *bench.device, s, text);
+      REQUIRE(judged.has_value());
+      if (!judged->exact)
+        FAIL(to_string(judged->sample->packet), " flags ", int(judged->sample->context.flags), " fragment ",
+             int(judged->sample->context.fragment), " blocked ", judged->blocked);
+      // And by following the lines, against the rules one by one.
+      const Device after = read_configuration(Source("fw.cfg", text.patched)).value();
+      const ListIndex list = after.find_list(name);
+      for (int n = 0; n < 60; ++n) {
+        const ConcretePacket p = random_crossing(dice, rules);
+        const AddressSet& own = bench.binding.devices[0].own;  // other lists, or none, see the router's own packets
+        if (!p.packet.source.is_ipv4() || own.contains(p.packet.source) || own.contains(p.packet.destination))
+          continue;
+        const bool from_outside = rules.zone("internet")->addresses.contains(p.packet.source);
+        if (from_outside != (std::string_view(name) == "IN")) continue;
+        INFO(to_string(p.packet), " from port ", p.packet.source_port.number(), " flags ", int(p.context.flags));
+        const bool wanted = is_documented(bench.suggester.documented(), rules, p, true);
+        REQUIRE(naive::fates(after, list, p).permit == wanted);
+        permitted += wanted ? 1 : 0;
+      }
+      // The list from nothing as well.
+      const Written written = write_cisco_ios(s.full);
+      REQUIRE(written.complete());
+      REQUIRE(judge_written(bench.suggester, s.wish, Dialect::cisco_ios, Way::through, written)->exact);
+    }
+  }
+  CHECK(edited > 60);
+  CHECK(permitted > 60);
+}
+
+TEST_CASE("lists for a pair of zones, in every dialect that is written, mean exactly what is documented") {
+  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    RuleSet rules = rules_with({});
+    rules.rules = random_rules(dice, rules);
+    rules.reindex();
+    Suggester suggester(rules, kNow);
+    for (const DialectWriter& writer : dialect_writers()) {
+      CAPTURE(std::string(name(writer.dialect)));
+      for (const auto& [from, to] : {std::pair("internet", "dmz"), std::pair("dmz", "internet")}) {
+        const ListSuggestion s = suggester.between(*rules.zone(from), *rules.zone(to), writer);
+        const Written written = writer.write(s.full);
+        for (const Unsaid& u : written.unsaid) FAIL(u.why);
+        const Result<Suggester::Judgement> judged =
+            judge_written(suggester, s.wish, writer.dialect, Way::through, written);
+        REQUIRE_MESSAGE(judged.has_value(), (judged ? std::string() : judged.error().what));
+        CAPTURE(written.texts.front().text);
+        if (!judged->exact)
+          FAIL(to_string(judged->sample->packet), " flags ", int(judged->sample->context.flags), " fragment ",
+               int(judged->sample->context.fragment), " state ", int(judged->sample->context.state), " blocked ",
+               judged->blocked);
+      }
+    }
+  }
+}
+
+TEST_CASE("where a zone is all but many networks, what has no business here is denied first") {
+  RuleSet rules = rules_with({});
+  std::vector<AddressRange> outside;  // all but forty networks
+  std::uint32_t next = 0;
+  for (std::uint32_t n = 1; n <= 40; ++n) {
+    outside.push_back({Address::ipv4(next), Address::ipv4((n << 24) + 0x00FFFF)});
+    next = (n << 24) + 0x020000;
+  }
+  outside.push_back({Address::ipv4(next), Address::ipv4(0xBFFFFFFF)});
+  rules.zones[0].addresses = AddressSet::of_ranges(outside);
+  rules.rules = {world::rule(rules, "WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                 world::rule(rules, "WEB-2", {"http"}, {"internet"}, {"web2.front"})};
+  rules.reindex();
+  Suggester suggester(rules, kNow);
+  const ListSuggestion s = suggester.between(*rules.zone("internet"), *rules.zone("dmz"),
+                                             *find_writer(Dialect::cisco_ios), Family::ipv4);
+  const Written written = write_cisco_ios(s.full);
+  REQUIRE(written.complete());
+  CHECK(judge_written(suggester, s.wish, Dialect::cisco_ios, Way::through, written)->exact);
+  const std::string& text = written.texts[0].text;
+  CHECK(text.find("permit tcp any host 192.0.2.11 eq 443") != std::string::npos);
+  CHECK(std::count(text.begin(), text.end(), '\n') < 80);  // written out it is some hundred for each rule
+}
+
+}  // namespace
+}  // namespace demarc
