@@ -63,6 +63,8 @@ const std::array kColumns = {
     Column{"tags", [](const Finding& f) { return joined(f.tags, ", "); }},
     Column{"accepted_reason", [](const Finding& f) { return f.accepted_reason; }},
     Column{"evidence", evidence_cell},
+    Column{"device", [](const Finding& f) { return f.device; }},
+    Column{"list", [](const Finding& f) { return f.list; }},
 };
 
 }  // namespace

@@ -122,6 +122,7 @@ class Report {
     sign_off();
     findings();
     rules();
+    lines();
     boundary();
     coverage();
     known();
@@ -432,6 +433,8 @@ class Report {
     std::string ports = esc(ports_text(finding));
     if (!finding.service.empty()) ports += (ports.empty() ? "" : ", ") + esc_name(finding.service);
     facts.add("Service", ports);
+    if (!finding.device.empty())
+      facts.add("Device", esc_name(finding.device) + (finding.list.empty() ? "" : ", " + esc_name(finding.list)));
     facts.add("Rule", rule_link(finding.rule));
     facts.add("Owner", esc_name(finding.owner));
     facts.add("Application", esc_name(finding.application));
@@ -495,6 +498,36 @@ class Report {
     out_ += "</section>\n";
   }
 
+  /// What each line of a configuration is for.
+  void lines() {
+    if (verdict_.lines.empty()) return;
+    constexpr std::size_t kLinesMax = 2000;
+    out_ +=
+        "<section aria-labelledby=\"lines\">\n<h2 id=\"lines\">Lines of the configurations, and what needs "
+        "them</h2>\n";
+    out_ += table("Lines that decide about approved or observed packets",
+                  {"Line", "Says", "Zone pairs", "Needed by", "Use", "Findings"}, "rules");
+    std::size_t shown = 0;
+    for (const LineRow& row : verdict_.lines) {
+      if (shown++ == kLinesMax) break;
+      std::string needed;
+      for (const std::string& rule : row.rules) needed += (needed.empty() ? "" : ", ") + rule_link(rule);
+      out_ += fmt::format(
+          "<tr><th scope=\"row\">{}<span class=\"sub\">{}, line {}</span></th><td><code>{}</code><span "
+          "class=\"sub\">{}</span></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+          esc_name(row.device), esc_name(row.file), row.line, esc(row.text),
+          esc_name(row.list + (row.status.empty() || row.status == "live" ? "" : ", " + row.status)),
+          esc_name(joined(row.pairs)), needed.empty() ? "<span class=\"none\">no rule</span>" : needed,
+          esc(row.use.empty() ? "not measured" : row.use),
+          row.findings.empty() ? "<span class=\"none\">none</span>" : finding_links(row.findings, known_findings_));
+    }
+    out_ += kTableEnd;
+    if (verdict_.lines.size() > kLinesMax)
+      out_ += fmt::format("<p class=\"soft\">{} more are in the JSON verdict.</p>\n",
+                          counted(verdict_.lines.size() - kLinesMax, "line", "lines"));
+    out_ += "</section>\n";
+  }
+
   void boundary() {
     out_ += "<section aria-labelledby=\"boundary\">\n<h2 id=\"boundary\">The boundary in words</h2>\n";
     if (verdict_.matrix.empty()) {
@@ -503,21 +536,28 @@ class Report {
     }
     // What has rules or findings has a row of its own; the services of a zone pair that share a state and have
     // neither, share one: on a large boundary most cells are blocked as they should be.
-    out_ += table("Zone pairs and services", {"From", "To", "Service", "State", "Rules", "Findings"});
-    auto row = [this](const MatrixCell& cell, const std::string& services, const std::string& rule_links) {
-      out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+    const bool configured = std::any_of(verdict_.matrix.begin(), verdict_.matrix.end(),
+                                        [](const MatrixCell& cell) { return !cell.configured.empty(); });
+    if (configured)
+      out_ +=
+          table("Zone pairs and services", {"From", "To", "Service", "State", "Configured", "Rules", "Findings"});
+    else
+      out_ += table("Zone pairs and services", {"From", "To", "Service", "State", "Rules", "Findings"});
+    auto row = [&](const MatrixCell& cell, const std::string& services, const std::string& rule_links) {
+      out_ += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td><td>{}</td></tr>\n",
                           esc_name(cell.from_zone), esc_name(cell.to_zone), services, meaning(cell.state),
-                          rule_links, finding_links(cell.findings, known_findings_));
+                          configured ? "<td>" + esc_name(cell.configured) + "</td>" : "", rule_links,
+                          finding_links(cell.findings, known_findings_));
     };
     for (std::size_t begin = 0; begin < verdict_.matrix.size();) {
-      std::map<MatrixCell::State, std::pair<const MatrixCell*, std::string>> plain;
+      std::map<std::pair<MatrixCell::State, std::string>, std::pair<const MatrixCell*, std::string>> plain;
       std::size_t end = begin;
       for (; end < verdict_.matrix.size(); ++end) {
         const MatrixCell& cell = verdict_.matrix[end];
         if (cell.from_zone != verdict_.matrix[begin].from_zone || cell.to_zone != verdict_.matrix[begin].to_zone)
           break;
         if (cell.rules.empty() && cell.findings.empty()) {
-          auto& [first, services] = plain[cell.state];
+          auto& [first, services] = plain[{cell.state, cell.configured}];
           first = &cell;
           services += (services.empty() ? "" : ", ") + esc_name(cell.service);
           continue;

@@ -13,7 +13,7 @@ namespace demarc {
 namespace {
 
 // In SVG units, which are CSS pixels until a printer scales the picture.
-constexpr std::size_t kFromWidth = 132, kToWidth = 146, kRow = 28, kSymbol = 22, kOverhang = 76;
+constexpr std::size_t kFromWidth = 132, kToWidth = 146, kRow = 28, kSymbol = 22, kMark = 11, kOverhang = 76;
 constexpr std::size_t kColumnMin = 33, kColumnMax = 56, kCellsWidth = 680;  // few services stand further apart
 constexpr std::size_t kRowsPerPiece = 22;             // with its header a piece fits an A4 page below a heading
 constexpr std::size_t kFromMax = 15, kLabelMax = 17;  // characters
@@ -39,6 +39,30 @@ constexpr Symbol kSymbols[] = {
      R"(<circle class="dot-open" cx="7.5" cy="12" r="1.2"/><circle class="dot-open" cx="12" cy="12" r="1.2"/><circle class="dot-open" cx="16.5" cy="12" r="1.2"/>)"},
 };
 
+/// What the configurations do with it stands as a small mark at the symbol's corner.
+struct ConfiguredMark {
+  std::string_view says, id, shape, legend;
+};
+constexpr ConfiguredMark kConfiguredMarks[] = {
+    {"permits", "c-permits",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-good" d="M5 12h13m-5-5l5 5-5 5"/>)",
+     "the configuration permits it"},
+    {"denies", "c-denies",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M6 6l12 12m0-12L6 18"/>)",
+     "the configuration denies it"},
+    {"partly", "c-partly",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-warn" d="M12 5v14M5 12h14"/>)",
+     "the configuration permits part of it"},
+    {"undetermined", "c-undetermined",
+     R"(<circle class="disc" cx="12" cy="12" r="11"/><path class="line-open" d="M12 6v8m0 4v.1"/>)",
+     "what the configuration does with it is undetermined"},
+};
+const ConfiguredMark* configured_mark(const MatrixCell& cell) {
+  for (const ConfiguredMark& mark : kConfiguredMarks)
+    if (mark.says == cell.configured) return &mark;
+  return nullptr;
+}
+
 std::string_view symbol_id(MatrixCell::State state) {
   for (const Symbol& symbol : kSymbols) {
     if (symbol.state == state) return symbol.id;
@@ -59,6 +83,7 @@ std::string label(std::string_view text, std::size_t characters_max = kLabelMax)
 std::string words(const MatrixCell& cell) {
   std::string out = fmt::format("{} to {}, {}: {}", clipped(cell.from_zone, 80), clipped(cell.to_zone, 80),
                                 clipped(cell.service, 80), meaning(cell.state));
+  if (!cell.configured.empty()) out += "; configured: " + clipped(cell.configured, 40);
   for (std::size_t i = 0; i < cell.rules.size() && i < 6; ++i)
     out += (i == 0 ? "; rules " : ", ") + clipped(cell.rules[i], 40);
   if (!cell.findings.empty()) out += "; " + counted(cell.findings.size(), "finding", "findings");
@@ -117,6 +142,10 @@ std::string piece(const MatrixView& matrix, std::size_t begin, std::size_t end) 
                          words(*cell), symbol_id(cell->state),
                          first_cell + column * column_width + (column_width - kSymbol) / 2,
                          top + (kRow - kSymbol) / 2, kSymbol, kSymbol);
+      if (const ConfiguredMark* mark = configured_mark(*cell))
+        out += fmt::format("<use href=\"#{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", mark->id,
+                           first_cell + column * column_width + (column_width + kSymbol) / 2 - kMark + 3,
+                           top + (kRow + kSymbol) / 2 - kMark + 2, kMark, kMark);
       out += linked ? "</a>\n" : "</g>\n";
     }
   }
@@ -152,6 +181,8 @@ std::string html_matrix_symbols() {
   std::string out = "<svg class=\"defs\" aria-hidden=\"true\" focusable=\"false\"><defs>\n";
   for (const Symbol& symbol : kSymbols)
     out += fmt::format("<symbol id=\"{}\" viewBox=\"0 0 24 24\">{}</symbol>\n", symbol.id, symbol.shape);
+  for (const ConfiguredMark& mark : kConfiguredMarks)
+    out += fmt::format("<symbol id=\"{}\" viewBox=\"0 0 24 24\">{}</symbol>\n", mark.id, mark.shape);
   return out + "</defs></svg>\n";
 }
 
@@ -168,6 +199,13 @@ std::string html_matrix(const MatrixView& matrix) {
     out += fmt::format("<li><svg aria-hidden=\"true\"><use href=\"#{}\"/></svg>{}</li>\n", symbol.id,
                        meaning(symbol.state));
   }
+  bool configured = false;
+  for (const MatrixView::Row& row : matrix.rows)
+    for (const MatrixCell* cell : row.cells)
+      configured = configured || (cell != nullptr && configured_mark(*cell) != nullptr);
+  if (configured)
+    for (const ConfiguredMark& mark : kConfiguredMarks)
+      out += fmt::format("<li><svg aria-hidden=\"true\"><use href=\"#{}\"/></svg>{}</li>\n", mark.id, mark.legend);
   out += "<li>(empty) neither documented nor measured</li>\n</ul>\n";
   if (matrix.rows_left_out != 0 || matrix.services_left_out != 0) {
     out += fmt::format(

@@ -109,7 +109,7 @@ pre{margin:.4rem 0 0;padding:.6rem .8rem;background:var(--code);border-radius:3p
 .box-good{fill:var(--good-soft);stroke:var(--good);stroke-width:1.4}.line-good{stroke:var(--good);fill:none;stroke-width:2.2;stroke-linecap:round;stroke-linejoin:round}
 .box-warn{fill:var(--medium-soft);stroke:var(--medium);stroke-width:1.4}.line-warn{stroke:var(--medium);fill:none;stroke-width:2}
 .box-open{fill:none;stroke:var(--info);stroke-width:1.2;stroke-dasharray:3 2.4}.line-open{stroke:var(--info);fill:none;stroke-width:1.8;stroke-linecap:round}
-.dot-open{fill:var(--info)}
+.dot-open{fill:var(--info)}.disc{fill:var(--paper);stroke:var(--line);stroke-width:1.5}
 .sign td{height:3.4rem}
 .sign th{width:18%}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.87rem}

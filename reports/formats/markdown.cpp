@@ -138,6 +138,19 @@ std::string render_markdown(const Verdict& verdict, const ReportOptions& options
     for (const Finding* finding : view.gone)
       out += fmt::format("- {} ({})\n", safe(finding->title), safe(finding->id));
   }
+  if (!verdict.lines.empty()) {
+    constexpr std::size_t kLinesMax = 200;
+    out += "\n### Lines of configurations\n\n| Line | Says | Needed by | Use |\n| --- | --- | --- | --- |\n";
+    for (std::size_t i = 0; i < verdict.lines.size() && i < kLinesMax; ++i) {
+      const LineRow& line = verdict.lines[i];
+      std::string needed;
+      for (const std::string& rule : line.rules) needed += (needed.empty() ? "" : ", ") + safe(rule);
+      out += fmt::format("| {}:{} | {} | {} | {} |\n", safe(line.file), line.line, safe(line.text),
+                         needed.empty() ? "no rule" : needed, safe(line.use.empty() ? "not measured" : line.use));
+    }
+    if (verdict.lines.size() > kLinesMax)
+      out += fmt::format("\n{} more are in the JSON verdict.\n", verdict.lines.size() - kLinesMax);
+  }
   if (!verdict.evidence.empty()) {
     out += "\n### Evidence\n\n| File | Kind | SHA-256 |\n| --- | --- | --- |\n";
     for (const EvidenceRow& evidence : verdict.evidence) {

@@ -1,7 +1,9 @@
 // SARIF 2.1.0 (OASIS), so that findings appear beside the line of the rule set that they are about.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "reports/formats/renderers.h"
@@ -46,6 +48,20 @@ void write_message(JsonWriter& json, std::string_view key, std::string_view mess
   json.key(key).begin_object().field("text", message).end_object();
 }
 
+/// Of a finding about a configuration, the line that decides: its first evidence.
+std::optional<Location> configured_place(const Finding& finding) {
+  const bool about_lines = !finding.device.empty() || finding.kind == FindingKind::acl_blocks_approved;
+  if (!about_lines || finding.evidence.empty()) return std::nullopt;
+  const EvidenceRef& evidence = finding.evidence.front();
+  constexpr std::string_view kLine = "line ";
+  if (evidence.file.empty() || !evidence.place.starts_with(kLine)) return std::nullopt;
+  Location where{.file = evidence.file};
+  const char* end = evidence.place.data() + evidence.place.size();
+  const auto [rest, error] = std::from_chars(evidence.place.data() + kLine.size(), end, where.line);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return where;
+}
+
 void write_result(JsonWriter& json, const Finding& finding, const Verdict& verdict,
                   const std::map<std::string, const RuleRow*>& rules) {
   json.begin_object();
@@ -61,11 +77,14 @@ void write_result(JsonWriter& json, const Finding& finding, const Verdict& verdi
   json.key("locations").begin_array().begin_object();
   auto rule = rules.find(finding.rule);
   const Location* where = rule == rules.end() || rule->second->where.line == 0 ? nullptr : &rule->second->where;
+  // What is about a line of a configuration stands there.
+  const std::optional<Location> configured = configured_place(finding);
+  if (configured) where = &*configured;
   json.key("physicalLocation").begin_object();
   std::string_view file = where != nullptr && !where->file.empty() ? std::string_view(where->file)
                                                                    : std::string_view(verdict.rules_file);
   json.key("artifactLocation").begin_object().field("uri", uri(short_text(file))).end_object();
-  if (where != nullptr) {
+  if (where != nullptr && where->line != 0) {
     json.key("region").begin_object().field("startLine", where->line).end_object();
   }
   json.end_object();

@@ -254,7 +254,7 @@ std::string ports_text(const Finding& finding) {
 }
 
 std::string subject_text(const Finding& finding) {
-  std::string out = finding.target;
+  std::string out = finding.target.empty() ? finding.device : finding.target;
   std::string ports = ports_text(finding);
   if (!out.empty() && !ports.empty()) out += ' ';
   return out + ports;
@@ -270,6 +270,13 @@ std::string amounts_text(const CoverageRow& row) {
     return fmt::format("{} seen, {} dropped", counted(row.asked, "packet", "packets"),
                        row.answered == 0 ? "none" : grouped_number(row.answered));
   }
+  if (row.what.starts_with("configuration ")) {
+    return row.required == 0 ? std::string("nothing read")
+                             : fmt::format("{}, {} understood", counted(row.required, "line", "lines"),
+                                           row.answered == row.required ? "all" : grouped_number(row.answered));
+  }
+  if (row.what.starts_with("path "))
+    return fmt::format("{} of {} read", grouped_number(row.asked), counted(row.required, "device", "devices"));
   std::string asked = row.required == 0
                           ? grouped_number(row.asked)
                           : fmt::format("{} of {}", grouped_number(row.asked), grouped_number(row.required));

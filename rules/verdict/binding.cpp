@@ -75,11 +75,11 @@ class Binder {
     if (!g.said.empty()) {
       for (std::uint32_t d = 0; d < rules_.devices.size(); ++d)
         if (rules_.devices[d].name == g.said) return give(d, g, BoundBy::said);
+      if (!leave(g)) return;
       problem(Kind::unknown_device, g.said,
               fmt::format("{} is said to be the device '{}', which the rule set does not declare", g.device->file,
                           g.said),
               suggest(g.said, device_names()), file_of(g));
-      out_.unused.push_back(g);
       return;
     }
     std::size_t longest = 0;
@@ -95,11 +95,18 @@ class Binder {
     if (!fitting.empty()) return;
     for (std::uint32_t d = 0; d < rules_.devices.size(); ++d)
       if (same_host(g.device->name, rules_.devices[d].name)) return give(d, g, BoundBy::hostname);
+    if (!leave(g)) return;  // the same one again
     problem(Kind::not_declared, g.device->name,
             fmt::format("{} ({}) is the configuration of no device that the rule set declares, and is not used",
                         g.device->file, g.device->name),
             "declare the device under enforcement.devices, or say which one it is: DEVICE=FILE", file_of(g));
+  }
+  /// False: the same one was left already.
+  bool leave(const GivenConfiguration& g) {
+    for (const GivenConfiguration& other : out_.unused)
+      if (other.device == g.device || (!g.sha256.empty() && other.sha256 == g.sha256)) return false;
     out_.unused.push_back(g);
+    return true;
   }
 
   struct Claim {

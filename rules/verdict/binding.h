@@ -16,15 +16,9 @@
 
 #include "rules/acl/device.h"
 #include "rules/policy/rule_set.h"
+#include "rules/verdict/given_configuration.h"
 
 namespace demarc {
-
-/// A configuration that somebody gave.
-struct GivenConfiguration {
-  std::shared_ptr<const Device> device;
-  std::string said = {};    // the device it is said to be ("NAME=FILE"); empty: to be found out
-  std::string sha256 = {};  // of its text: the same one given twice is one
-};
 
 /// How a configuration was found to be that of a declared device.
 enum class BoundBy : std::uint8_t { nothing, said, config_file, hostname };

@@ -11,6 +11,7 @@
 #include "rules/policy/coverage.h"
 #include "rules/policy/scope.h"
 #include "rules/policy/standing.h"
+#include "rules/verdict/configured.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -290,13 +291,29 @@ class CoverageCheck {
     return found == conversed_.end() ? PortSet() : PortSet::of(found->second);
   }
 
+  /// Of UDP and ICMP, what the path's configurations say for certain: denied, whether or not it was asked;
+  /// permitted, where it was asked and stayed silent.
+  PortSet configured(std::uint16_t standpoint, const Address& real, Protocol protocol, const Asked& asked) const {
+    if (protocol == Protocol::tcp || j_.configured == nullptr) return {};
+    const Standpoint& s = j_.reachable.standpoints[standpoint];
+    const Zone* zone = j_.rules.zone(s.zone);
+    const ZoneIndex to = j_.trust.zone_of(real);
+    if (zone == nullptr || to == kNoZone) return {};
+    const auto ports = j_.configured->ports(static_cast<ZoneIndex>(zone - j_.rules.zones.data()), to,
+                                            s.source_for(real), real, protocol);
+    if (!ports) return {};
+    const PortSet silent = PortSet::of(asked.mute).intersect(ports->certain);
+    return PortSet::all().minus(ports->possible).unite(silent);
+  }
+
   void count(Tally& tally, std::uint16_t standpoint, const Address& real, Protocol protocol, const PortSet& need) {
     ++tally.targets;
     tally.required += need.size();
     const auto found = j_.asked.find({standpoint, protocol, real});
     static const Asked kNothing;
     const Asked& a = found == j_.asked.end() ? kNothing : found->second;
-    const PortSet used = conversed(standpoint, real, protocol).intersect(need);
+    const PortSet used =
+        conversed(standpoint, real, protocol).unite(configured(standpoint, real, protocol, a)).intersect(need);
     const PortSet clear = PortSet::of(a.clear).unite(used).intersect(need);
     const PortSet mute = PortSet::of(a.mute).intersect(need).minus(clear);
     const PortSet unclear = PortSet::of(a.unclear).intersect(need).minus(clear).minus(mute);

@@ -10,6 +10,7 @@
 #include "rules/policy/translation.h"
 #include "rules/text/escape.h"
 #include "rules/text/json_writer.h"
+#include "rules/verdict/configured_path.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -223,8 +224,86 @@ void flows(const RuleSet& rules, const Snapshot& snapshot, Explanation& e, std::
   if (e.flows.size() > shown) e.flows.resize(shown);
 }
 
+/// The lines that decide at one device. Where the path leaves open which interface is used they may be several.
+void at_device(PathSets& sets, std::uint32_t hop, std::uint32_t alternative, const PacketSet& packets,
+               HopOpinion opinion, Explanation& e) {
+  const BoundDevice& device = sets.device(hop, alternative);
+  if (device.device == nullptr) {
+    opinion.fate = "not measured";
+    opinion.why = device.not_usable;
+    e.hops.push_back(std::move(opinion));
+    return;
+  }
+  const std::vector<LineShare> shares = sets.lines(hop, alternative, packets);
+  for (const LineShare& share : shares) {
+    HopOpinion o = opinion;
+    const LineText text = text_of(*device.device, share.line);
+    o.fate = name(share.open ? Fate::undetermined : share.fate);
+    o.list = text.list;
+    o.text = text.text;
+    o.file = text.file;
+    o.line = text.line;
+    if (o.fate == name(Fate::undetermined))
+      o.why = share.line.entry ? device.device->lists[share.line.list].entries[*share.line.entry].undecided : "";
+    if (shares.size() > 1 && o.why.empty() && !share.open)
+      o.why = "for some of the interfaces that it may use, or where the lines before leave it";
+    e.hops.push_back(std::move(o));
+  }
+}
+
+void configured(const RuleSet& rules, std::span<const GivenConfiguration> configurations, Explanation& e) {
+  const Zone *from = rules.zone_of(e.packet.source), *to = rules.zone_of(e.packet.destination);
+  if (from == nullptr || to == nullptr) {
+    e.configured = fmt::format("not measured: no zone claims {}",
+                               to_string(from == nullptr ? e.packet.source : e.packet.destination));
+    return;
+  }
+  const Binding binding = bind_devices(rules, configurations);
+  const ZonePath path = path_between(binding, static_cast<std::uint32_t>(from - rules.zones.data()),
+                                     static_cast<std::uint32_t>(to - rules.zones.data()));
+  const std::vector<PacketCrossing> crossings = crossings_of(path, e.packet.source, e.packet.destination);
+  if (crossings.empty()) {
+    e.configured = path.state == ZonePath::State::isolated ? "isolated by design: the rule set declares no path"
+                   : path.state == ZonePath::State::inside ? "not filtered: both ends lie in one zone"
+                                                           : "not measured: no path is declared between the zones";
+    return;
+  }
+  try {
+    PacketSpace space;
+    std::vector<std::unique_ptr<DeviceSets>> devices;
+    PathSets sets(binding, path, space, devices);
+    ConcretePacket first;
+    first.packet = e.packet;
+    Box box = PacketQuestion::of(first).packets;
+    box.ingress = box.egress = ByteSet::all();
+    const PacketSet packets = space.of(box);
+    for (const PacketCrossing& c : crossings) {
+      HopOpinion opinion;
+      opinion.hop = c.hop;
+      opinion.device = binding.devices[c.device].name;
+      opinion.way = name(c.way);
+      for (std::uint32_t a = 0; a < path.hops[c.hop].alternatives.size(); ++a)
+        if (path.hops[c.hop].alternatives[a].device == c.device) at_device(sets, c.hop, a, packets, opinion, e);
+    }
+    const Bounds permitted = sets.permitted();
+    const PacketSet asked = packets & sets.scope();
+    if (asked.is_empty())
+      e.configured = "not measured: the address is a face of another host";
+    else if (permitted.certain.contains(asked))
+      e.configured = "permitted";
+    else if (!permitted.possible.overlaps(asked))
+      e.configured = "denied";
+    else
+      e.configured = asked.overlaps(sets.unmeasured()) ? "not measured: a configuration on the path is missing"
+                                                       : "undetermined";
+  } catch (const SpaceExhausted&) {
+    e.configured = "not measured: the lists are too complicated to compare";
+  }
+}
+
 std::string conclusion(const Explanation& e) {
   std::string text = e.forbidden ? "Forbidden" : e.approved ? "Approved" : "Not approved by any rule in force";
+  if (!e.hops.empty()) text += fmt::format("; configured: {}", e.configured);
   const auto from_here =
       std::find_if(e.probes.begin(), e.probes.end(), [](const ProbeOpinion& p) { return p.same_zone && !p.stale; });
   if (from_here == e.probes.end())
@@ -249,7 +328,7 @@ std::string conclusion(const Explanation& e) {
 }  // namespace
 
 Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of,
-                    std::size_t shown) {
+                    std::size_t shown, std::span<const GivenConfiguration> configurations) {
   Explanation e;
   e.packet = packet;
   const auto zone_name = [&](const Address& a) {
@@ -268,6 +347,7 @@ Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet
   opinions(rules, documented, e, shown);
   probes(rules, snapshot, translator, e, as_of, shown);
   flows(rules, snapshot, e, shown);
+  if (!configurations.empty()) configured(rules, configurations, e);
   e.conclusion = conclusion(e);
   return e;
 }
@@ -294,6 +374,15 @@ std::string explanation_text(const Explanation& e) {
          fmt::format("{} {} [{}]{}{}", name(r.kind), r.id, r.service, r.why.empty() ? "" : ": " + r.why, where));
   }
   line("", "configured: " + e.configured);
+  for (const HopOpinion& h : e.hops) {
+    std::string text = fmt::format("{} ({}): {}", h.device, h.way, h.fate);
+    if (!h.file.empty() && !h.list.empty())
+      text += fmt::format(", {} [{}:{}]", h.text, h.file, h.line);
+    else if (!h.text.empty())
+      text += fmt::format(", {} [{}]", h.text, h.file);
+    if (!h.why.empty()) text += ": " + h.why;
+    line("  ", text);
+  }
   line("", std::string("reachable:") + (e.probes.empty() ? " not measured" : ""));
   for (const ProbeOpinion& p : e.probes) {
     std::string text = fmt::format("{} from {} (zone {}): {}", p.state, p.vantage, p.zone, p.answer);
@@ -347,6 +436,17 @@ std::string explanation_json(const Explanation& e) {
   }
   w.end_array();
   w.field("configured", e.configured);
+  w.key("hops").begin_array();
+  for (const HopOpinion& h : e.hops) {
+    w.begin_object().field("hop", h.hop).field("device", h.device).field("way", h.way).field("fate", h.fate);
+    w.field_unless_empty("list", h.list)
+        .field_unless_empty("text", h.text)
+        .field_unless_empty("file", h.file)
+        .field_unless_empty("why", h.why);
+    if (h.line != 0) w.field("line", h.line);
+    w.end_object();
+  }
+  w.end_array();
   w.key("probes").begin_array();
   for (const ProbeOpinion& p : e.probes) {
     w.begin_object()

@@ -1,9 +1,10 @@
 // One packet through the views: which rules approve it and which nearly do, what forbids it, what probes and
-// captures say about it. Configurations join as a fourth view when they are read.
+// captures say about it, and hop by hop which line of a configuration decides.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "rules/net/flow.h"
 #include "rules/net/time.h"
 #include "rules/policy/rule_set.h"
+#include "rules/verdict/given_configuration.h"
 
 namespace demarc {
 
@@ -51,6 +53,16 @@ struct FlowOpinion {
   bool same_source = false;
 };
 
+/// What one device on the path does with the packet; several of one hop are alternatives.
+struct HopOpinion {
+  std::uint32_t hop = 0;
+  std::string device, way;       // "forward", "local-in", "local-out"
+  std::string fate;              // "permit", "deny", "undetermined", "not measured"
+  std::string list, text, file;  // the deciding line; no file: no configuration
+  std::uint32_t line = 0;
+  std::string why;  // what leaves it open, or why it is not measured
+};
+
 struct Explanation {
   Packet packet;
   std::string source_name, source_zone, destination_name, destination_zone;
@@ -59,13 +71,14 @@ struct Explanation {
   std::vector<RuleOpinion> rules;    // approving, then forbidding, then near misses
   std::vector<ProbeOpinion> probes;  // those from the packet's own zone first
   std::vector<FlowOpinion> flows;
-  std::string configured = "not measured";
-  std::string conclusion;  // one sentence
+  std::vector<HopOpinion> hops;
+  std::string configured = "not measured";  // in short
+  std::string conclusion;                   // one sentence
 };
 
 /// `as_of` decides what is in force. At most `shown` near misses, probes and flows each.
 Explanation explain(const RuleSet& rules, const Snapshot& snapshot, const Packet& packet, Timestamp as_of,
-                    std::size_t shown = 10);
+                    std::size_t shown = 10, std::span<const GivenConfiguration> configurations = {});
 
 /// Lines for a terminal, foreign text made safe.
 std::string explanation_text(const Explanation& explanation);

@@ -188,6 +188,12 @@ void set_finding_id(Finding& finding) {
   add(finding.kind == FindingKind::outbound_undocumented || finding.kind == FindingKind::attempt_undocumented
           ? finding.source
           : std::string());
+  // A line is known by where it stands and what it says, never by its number.
+  if (!finding.device.empty() || !finding.entry.empty()) {
+    add(finding.device);
+    add(finding.list);
+    add(finding.entry);
+  }
   finding.id = sha256_hex(text).substr(0, 12);
 }
 

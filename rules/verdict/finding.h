@@ -90,7 +90,8 @@ struct Finding {
   std::optional<Packet> sample;                   // a packet that proves it
   std::vector<EvidenceRef> evidence;
   std::vector<std::string> vantages;  // from where it was seen
-  std::string application, owner;     // of the rule, or of the rule nearest to it
+  std::string device, list, entry;  // of a finding about a configuration: where it stands, and the line as written
+  std::string application, owner;   // of the rule, or of the rule nearest to it
   std::vector<std::string> tags;
   bool accepted = false;  // by the rule set's `accepted`: listed, does not fail
   std::string accepted_reason;
@@ -121,6 +122,9 @@ struct MatrixCell {
     not_measured
   } state = State::not_measured;
   bool approved = false, forbidden = false, reachable = false, observed = false;
+  /// What the configurations say: "permits", "denies", "partly", "undetermined", "not measured"; empty: none was
+  /// given.
+  std::string configured;
   std::vector<std::string> rules, findings;  // ids
 };
 std::string_view name(MatrixCell::State state);
@@ -134,9 +138,25 @@ struct RuleRow {
   std::string review_by;   // date or empty
   std::string reachable;   // "open from external, office", "blocked from external", "not measured"
   std::string observed;    // "1,204 conversations, last 2026-11-23T09:12:01Z", "none in 3 h 2 min", "not measured"
-  std::string configured;  // "not measured" until configurations are read
+  std::string configured;  // "permitted by edge.cfg:12", "blocked in part by edge.cfg:30", "not measured"
+  std::vector<std::string> lines;     // of configurations that let it through or stop it: "edge.cfg:12"
   std::vector<std::string> findings;  // ids
   Location where;
+};
+
+/// One line of a configuration that a path asks, with what it is for.
+struct LineRow {
+  std::string device, file, list, text;
+  std::uint32_t line = 0;
+  std::string action;                          // "permit", "deny", ...
+  std::string status;                          // "live", "shadowed", "redundant", "unread", "partial"
+  std::vector<std::string> pairs;              // whose packets it decides: "internet > dmz"
+  std::vector<std::string> rules;              // that need it
+  std::optional<std::uint64_t> packets;        // its counter, where the configuration shows one
+  std::optional<std::uint64_t> conversations;  // observed, that it decided; none: no flows were given
+  std::string last;                            // of these
+  std::string use;                             // in words: what can be said about its use
+  std::vector<std::string> findings;           // ids
 };
 
 struct VantageRow {
@@ -164,6 +184,7 @@ struct Verdict {
   std::vector<Finding> findings;   // sorted: severity falling, then kind, zones, target, protocol, ports, id
   std::vector<MatrixCell> matrix;  // sorted by zones, service
   std::vector<RuleRow> rules;      // in the rule set's order
+  std::vector<LineRow> lines;      // by device, file and line
   std::vector<VantageRow> vantages;
   std::vector<EvidenceRow> evidence;
   std::vector<std::string> notes;  // assumptions the reader must know

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,6 +18,7 @@
 #include "rules/policy/translation.h"
 #include "rules/verdict/answers.h"
 #include "rules/verdict/draft.h"
+#include "rules/verdict/given_configuration.h"
 #include "rules/verdict/keyed_hash.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/service_names.h"
@@ -119,6 +121,8 @@ struct Gap {
   std::string source;  // sensor or file
 };
 
+class ConfiguredView;
+
 struct Judging {
   Judging(const RuleSet& rule_set, const Snapshot& evidence, const JudgeOptions& judge_options);
 
@@ -141,6 +145,7 @@ struct Judging {
   std::vector<RuleFacts> facts;                              // by rule
   std::unordered_map<std::uint64_t, CellFacts> cells;
   std::unordered_set<std::string> cited_rules;  // not in force, and named as the cause of another finding
+  std::shared_ptr<ConfiguredView> configured;   // none: no configuration was given
   Drafts drafts;
   std::unordered_map<DraftKey, NoiseTally, DraftKeyHash> noise;  // of the drafts that are noise
 
@@ -165,13 +170,16 @@ PortSet icmp_queries(const std::vector<IcmpType>& types, Family family);
 std::vector<std::uint32_t> distinct_flows(const Snapshot& snapshot);
 
 // The steps, in their order. Each reads what the earlier ones left.
-void judge_exposure(Judging& j);       // exposure.cpp: what answers, and what should and does not
-void judge_flows(Judging& j);          // flows.cpp: what is used
+void judge_exposure(Judging& j);   // exposure.cpp: what answers, and what should and does not
+void judge_flows(Judging& j);      // flows.cpp: what is used
+void judge_configured(Judging& j,  // configured.cpp: what filters let through
+                      std::span<const GivenConfiguration> configurations);
 void judge_use(Judging& j);            // use.cpp: what is not used, and what sensors did not see
 void judge_coverage(Judging& j);       // coverage.cpp: what was not asked
 void write_drafts(Judging& j);         // words.cpp: drafts become findings
 void judge_documentation(Judging& j);  // documentation.cpp: lint, and accepted findings
 void draw_matrix(Judging& j);          // matrix.cpp
 void list_rules(Judging& j);           // matrix.cpp: one row a rule
+void list_lines(Judging& j);           // configured_devices.cpp: one row a line of a configuration
 
 }  // namespace demarc

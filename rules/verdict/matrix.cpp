@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "rules/text/number.h"
+#include "rules/verdict/configured.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -112,6 +113,28 @@ std::string announced(const RuleFacts& facts) {
                      list_some(by));
 }
 
+/// "permitted by edge.cfg:12", "blocked in part by edge.cfg:30".
+void configured_words(const Judging& j, std::uint32_t rule, RuleRow& row) {
+  row.configured = "not measured";
+  if (j.configured == nullptr || !row.in_force) return;
+  const RuleConfigured& c = j.configured->rules[rule];
+  if (!c.measured) return;
+  for (const LineKey& key : c.lines) {
+    const Device& device = *j.configured->binding.devices[key.device].device;
+    const LineText text =
+        text_of(device, {key.list, key.entry == LineKey::kEnd ? std::nullopt : std::optional(key.entry)});
+    add_unique(row.lines, fmt::format("{}:{}", text.file, text.line));
+  }
+  std::string_view what = "undetermined";
+  if (c.blocked)
+    what = c.permitted ? "blocked in part" : "blocked";
+  else if (c.permitted)
+    what = c.undetermined || c.unmeasured ? "permitted in part" : "permitted";
+  else if (c.unmeasured)
+    what = "not measured";
+  row.configured = row.lines.empty() ? std::string(what) : fmt::format("{} by {}", what, list_some(row.lines, 4));
+}
+
 }  // namespace
 
 void draw_matrix(Judging& j) {
@@ -179,6 +202,16 @@ void draw_matrix(Judging& j) {
     else if (c.state != MatrixCell::State::forbidden)
       c.state = MatrixCell::State::undocumented;
   }
+  if (j.configured != nullptr) {
+    for (const auto& [key, state] : j.configured->cells) {
+      const auto& [from, to, service] = key;
+      const auto at = cells.find(
+          {std::string(j.trust.name(from)), std::string(j.trust.name(to)), j.rules.services[service].name});
+      if (at != cells.end()) at->second.configured = name(state);
+    }
+    for (auto& [key, c] : cells)
+      if (c.configured.empty()) c.configured = name(ConfiguredState::not_measured);
+  }
   for (auto& [key, c] : cells) {
     if (c.findings.empty()) {
       if (c.approved)
@@ -244,7 +277,7 @@ void list_rules(Judging& j) {
       row.observed = fmt::format("none in {}", describe_duration(*last - *first));
     else
       row.observed = "not measured";
-    row.configured = "not measured";
+    configured_words(j, r, row);
     if (const auto found = by_rule.find(rule.id); found != by_rule.end()) row.findings = found->second;
     row.where = rule.where;
     j.verdict.rules.push_back(std::move(row));

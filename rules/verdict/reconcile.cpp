@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/acl/device.h"
 #include "rules/policy/scope.h"
 #include "rules/verdict/judging.h"
 
@@ -164,7 +165,7 @@ std::string Judging::address_name(const Address& address) const {
 namespace {
 
 /// Who is judged, when, on what evidence. Files are listed by content: the same bytes under two names are one.
-void introduce(Judging& j) {
+void introduce(Judging& j, std::span<const GivenConfiguration> configurations) {
   Verdict& v = j.verdict;
   v.tool_version = j.options.tool_version;
   v.rules_name = j.rules.name;
@@ -191,6 +192,21 @@ void introduce(Judging& j) {
     row.size = f->size;
     v.evidence.push_back(std::move(row));
   }
+  std::vector<EvidenceRow> read;
+  for (const GivenConfiguration& g : configurations) {
+    if (g.device == nullptr) continue;
+    EvidenceRow row;
+    row.file = g.device->file;
+    row.kind = fmt::format("configuration ({})", name(g.device->dialect));
+    row.sha256 = g.sha256;
+    row.size = g.size;
+    read.push_back(std::move(row));
+  }
+  std::sort(read.begin(), read.end(), [](const EvidenceRow& a, const EvidenceRow& b) {
+    return std::tie(a.file, a.sha256) < std::tie(b.file, b.sha256);
+  });
+  for (EvidenceRow& row : read)
+    if (seen.insert(row.sha256.empty() ? row.file : row.sha256).second) v.evidence.push_back(std::move(row));
 }
 
 /// File names get ranks, so that drafts can compare places without comparing names.
@@ -259,9 +275,10 @@ void sort_all(Judging& j) {
 
 }  // namespace
 
-Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options) {
+Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options,
+              std::span<const GivenConfiguration> configurations) {
   Judging j(rules, snapshot, options);
-  introduce(j);
+  introduce(j, configurations);
   rank_files(j);
   j.reachable = arrange(rules, snapshot, j.stale_before);
   j.flow_order = distinct_flows(snapshot);
@@ -271,7 +288,8 @@ Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions
   // From here on outcomes stand in one order, each port with one of them, whatever files they came in.
   judge_exposure(j);
   judge_flows(j);
-  // Every rule now knows what probes and captures said about it.
+  judge_configured(j, configurations);
+  // Every rule now knows what probes, captures and configurations said about it.
   judge_use(j);
   if (options.judge_reachable) judge_coverage(j);
   describe_runs(j);
@@ -280,6 +298,7 @@ Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions
   judge_documentation(j);
   sort_all(j);
   draw_matrix(j);
+  list_lines(j);
   list_rules(j);
   conclude(j.verdict);
   return std::move(j.verdict);

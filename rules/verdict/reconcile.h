@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
 #include "rules/verdict/finding.h"
+#include "rules/verdict/given_configuration.h"
 
 namespace demarc {
 
@@ -26,7 +28,10 @@ struct JudgeOptions {
   bool judge_observed = true;   // flows, and what unused rules and sensors demand of them
 };
 
-Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options);
+/// `configurations`: what devices say, each read by its dialect's reader (rules/acl). Without any the configured
+/// view is not measured, and nothing else changes.
+Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options,
+              std::span<const GivenConfiguration> configurations = {});
 
 /// What makes a verdict fail: `--fail-on high`, `--fail-on approved-unused=medium`. Never `not-measured`.
 struct FailOn {

@@ -8,7 +8,7 @@ std::string_view verdict_json_schema() {
   "$schema": "http://json-schema.org/draft-07/schema#",
   "$id": "https://demarc.example/schema/verdict-1.json",
   "title": "demarc verdict",
-  "description": "How documented, reachable and observed views of a boundary compare. Unknown fields may be added; the major version changes when the meaning of one does.",
+  "description": "How the documented, configured, reachable and observed views of a boundary compare. Unknown fields may be added; the major version changes when the meaning of one does.",
   "type": "object",
   "required": ["demarc", "version", "conclusion", "complete", "as_of", "counts", "coverage", "findings", "matrix"],
   "properties": {
@@ -63,6 +63,7 @@ std::string_view verdict_json_schema() {
           "forbidden": { "type": "boolean", "description": "a forbidden entry names it" },
           "reachable": { "type": "boolean", "description": "a probe found it open" },
           "observed": { "type": "boolean", "description": "a capture shows it in use" },
+          "configured": { "enum": ["permits", "denies", "partly", "undetermined", "not measured"], "description": "what the filters on the path do with it; absent where no configuration was given" },
           "rules": { "$ref": "#/definitions/texts" },
           "findings": { "$ref": "#/definitions/texts", "description": "ids" }
         }
@@ -89,10 +90,35 @@ std::string_view verdict_json_schema() {
           "review_by": { "type": "string", "description": "ISO 8601 date" },
           "reachable": { "type": "string", "description": "'open from external', 'not measured', ..." },
           "observed": { "type": "string" },
-          "configured": { "type": "string" },
+          "configured": { "type": "string", "description": "'permitted by edge.cfg:12', 'blocked in part by edge.cfg:30', 'not measured'" },
+          "lines": { "$ref": "#/definitions/texts", "description": "of configurations, that let it through or stop it: 'edge.cfg:12'" },
           "findings": { "$ref": "#/definitions/texts", "description": "ids" },
           "file": { "type": "string" },
           "line": { "type": "integer", "minimum": 0 }
+        }
+      }
+    },
+    "lines": {
+      "type": "array",
+      "description": "lines of configurations that decide about approved or observed packets, by device, file and line; absent where no configuration was given",
+      "items": {
+        "type": "object",
+        "required": ["device", "file", "line", "action", "text"],
+        "properties": {
+          "device": { "type": "string" },
+          "file": { "type": "string" },
+          "line": { "type": "integer", "minimum": 0, "description": "0: implied by the dialect, written nowhere" },
+          "list": { "type": "string" },
+          "action": { "type": "string", "description": "permit, deny, ..." },
+          "text": { "type": "string", "description": "as written: foreign text" },
+          "status": { "enum": ["live", "shadowed", "redundant", "unread", "partial"] },
+          "pairs": { "$ref": "#/definitions/texts", "description": "zone pairs whose packets it decides: 'internet > dmz'" },
+          "rules": { "$ref": "#/definitions/texts", "description": "ids of the approvals that need it" },
+          "packets": { "type": "integer", "minimum": 0, "description": "its counter, where the configuration shows one" },
+          "conversations": { "type": "integer", "minimum": 0, "description": "established ones, observed, that it let through; absent without captures" },
+          "last": { "type": "string", "description": "of these, the last; RFC 3339" },
+          "use": { "type": "string", "description": "what can be said about its use" },
+          "findings": { "$ref": "#/definitions/texts", "description": "ids" }
         }
       }
     },
@@ -182,6 +208,9 @@ std::string_view verdict_json_schema() {
           }
         },
         "vantages": { "$ref": "#/definitions/texts", "description": "from where it was seen" },
+        "device": { "type": "string", "description": "of a finding about a configuration" },
+        "list": { "type": "string" },
+        "entry": { "type": "string", "description": "the line as written, by which it is known again: foreign text" },
         "application": { "type": "string" },
         "owner": { "type": "string" },
         "tags": { "$ref": "#/definitions/texts" },

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "rules/text/number.h"
+#include "rules/verdict/configured.h"
 #include "rules/verdict/judging.h"
 
 namespace demarc {
@@ -328,7 +329,8 @@ class Usage {
     const bool one = sensors.size() == 1;
     f.source = fmt::format("sensor{} {}", one ? "" : "s", list_some(sensors));
     const Timestamp since = facts.last_use ? std::max(*facts.last_use, watched.first) : watched.first;
-    f.title = fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched.last - since));
+    f.title =
+        fmt::format("{} ({}) was not used in {}", rule.id, f.service, describe_duration(watched.last - since));
     f.cause = fmt::format(
         "Sensor{} {} watched both directions from {} to {} and dropped nothing; the rule's window is "
         "{}.",
@@ -355,13 +357,23 @@ class Usage {
   }
 
   /// Did any of the views that may satisfy the rule say anything about it.
+  /// Configurations permit it, or deny some of it for certain, on every pair of its zones.
+  bool decided_by_configuration(std::uint32_t r) const {
+    if (j_.configured == nullptr) return false;
+    const RuleConfigured& c = j_.configured->rules[r];
+    return c.is_permitted() || (c.measured && c.blocked);
+  }
+
   void judge_verification(std::uint32_t r, const RuleFacts& facts) {
     if (!j_.options.judge_reachable || !j_.options.judge_observed) return;
     const Rule& rule = j_.rules.rules[r];
     const bool probed = facts.probed(), used = facts.conversations != 0;
     switch (rule.verify_by) {
       case VerifyBy::configuration:
-        unverified_["their `verify_by` wants the configuration, which is not read"].push_back(rule.id);
+        if (j_.configured == nullptr)
+          unverified_["their `verify_by` wants the configuration, which is not read"].push_back(rule.id);
+        else if (!decided_by_configuration(r))
+          unverified_["their `verify_by` wants the configuration, and none decides it"].push_back(rule.id);
         return;
       case VerifyBy::witness:
         if (facts.open.empty() && facts.witnessed.empty())
@@ -375,7 +387,7 @@ class Usage {
         return;
       case VerifyBy::any: break;
     }
-    if (probed || used || !facts.unproven.empty()) return;
+    if (probed || used || !facts.unproven.empty() || decided_by_configuration(r)) return;
     bool tcp = false, udp = false, other = false;
     for (const std::uint32_t index : rule.services) {
       const Service& s = j_.rules.services[index];

@@ -70,10 +70,29 @@ void write_finding(JsonWriter& w, const Finding& f) {
     w.end_array();
   }
   write_list(w, "vantages", f.vantages);
+  w.field_unless_empty("device", f.device).field_unless_empty("list", f.list).field_unless_empty("entry", f.entry);
   w.field_unless_empty("application", f.application).field_unless_empty("owner", f.owner);
   write_list(w, "tags", f.tags);
   if (f.accepted) w.field("accepted", true).field("accepted_reason", f.accepted_reason);
   w.field_unless_empty("baseline", name(f.baseline));
+  w.end_object();
+}
+
+void write_line(JsonWriter& w, const LineRow& r) {
+  w.begin_object()
+      .field("device", r.device)
+      .field("file", r.file)
+      .field("line", r.line)
+      .field_unless_empty("list", r.list)
+      .field("action", r.action)
+      .field("text", r.text);
+  w.field_unless_empty("status", r.status);
+  write_list(w, "pairs", r.pairs);
+  write_list(w, "rules", r.rules);
+  if (r.packets) w.field("packets", *r.packets);
+  if (r.conversations) w.field("conversations", *r.conversations);
+  w.field_unless_empty("last", r.last).field_unless_empty("use", r.use);
+  write_list(w, "findings", r.findings);
   w.end_object();
 }
 
@@ -126,7 +145,8 @@ std::string verdict_json(const Verdict& v) {
     w.field("approved", c.approved)
         .field("forbidden", c.forbidden)
         .field("reachable", c.reachable)
-        .field("observed", c.observed);
+        .field("observed", c.observed)
+        .field_unless_empty("configured", c.configured);
     write_list(w, "rules", c.rules);
     write_list(w, "findings", c.findings);
     w.end_object();
@@ -142,11 +162,17 @@ std::string verdict_json(const Verdict& v) {
     write_list(w, "tags", r.tags);
     w.field("in_force", r.in_force).field("state", r.state).field_unless_empty("review_by", r.review_by);
     w.field("reachable", r.reachable).field("observed", r.observed).field("configured", r.configured);
+    write_list(w, "lines", r.lines);
     write_list(w, "findings", r.findings);
     if (!r.where.file.empty()) w.field("file", r.where.file).field("line", r.where.line);
     w.end_object();
   }
   w.end_array();
+  if (!v.lines.empty()) {
+    w.key("lines").begin_array();
+    for (const LineRow& r : v.lines) write_line(w, r);
+    w.end_array();
+  }
   w.key("vantages").begin_array();
   for (const VantageRow& r : v.vantages) {
     w.begin_object()
@@ -356,9 +382,13 @@ Finding read_finding(const Fields& in) {
     p.icmp = s.parsed<IcmpType>("icmp", "ICMP type", parse_icmp_type).value_or(IcmpType());
     f.sample = p;
   });
-  in.each("evidence",
-          [&](const Fields& e) { f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")}); });
+  in.each("evidence", [&](const Fields& e) {
+    f.evidence.push_back({e.text("file"), e.text("place"), e.text("text")});
+  });
   f.vantages = in.texts("vantages");
+  f.device = in.text("device");
+  f.list = in.text("list");
+  f.entry = in.text("entry");
   f.application = in.text("application");
   f.owner = in.text("owner");
   f.tags = in.texts("tags");
@@ -453,6 +483,7 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
     cell.forbidden = c.truth("forbidden");
     cell.reachable = c.truth("reachable");
     cell.observed = c.truth("observed");
+    cell.configured = c.text("configured");
     cell.rules = c.texts("rules");
     cell.findings = c.texts("findings");
     v.matrix.push_back(std::move(cell));
@@ -474,10 +505,29 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file) {
     row.reachable = r.text("reachable");
     row.observed = r.text("observed");
     row.configured = r.text("configured");
+    row.lines = r.texts("lines");
     row.findings = r.texts("findings");
     row.where.file = r.text("file");
     row.where.line = static_cast<std::uint32_t>(r.number("line", 0xFFFFFFFF));
     v.rules.push_back(std::move(row));
+  });
+  in.each("lines", [&](const Fields& r) {
+    LineRow row;
+    row.device = r.text("device");
+    row.file = r.text("file");
+    row.line = static_cast<std::uint32_t>(r.number("line", 0xFFFFFFFF));
+    row.list = r.text("list");
+    row.action = r.text("action");
+    row.text = r.text("text");
+    row.status = r.text("status");
+    row.pairs = r.texts("pairs");
+    row.rules = r.texts("rules");
+    if (r.has("packets")) row.packets = r.number("packets");
+    if (r.has("conversations")) row.conversations = r.number("conversations");
+    row.last = r.text("last");
+    row.use = r.text("use");
+    row.findings = r.texts("findings");
+    v.lines.push_back(std::move(row));
   });
   in.each("vantages", [&](const Fields& r) {
     VantageRow row;

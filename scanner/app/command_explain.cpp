@@ -3,6 +3,7 @@
 
 #include "rules/text/suggest.h"
 #include "rules/verdict/explain.h"
+#include "scanner/app/configuration_files.h"
 #include "scanner/app/console.h"
 #include "scanner/app/evidence_files.h"
 #include "scanner/app/outputs.h"
@@ -100,10 +101,16 @@ int run_explain(const ExplainCommand& command) {
   if (!at) return say(at.error()), kCouldNotRun;
   Result<Packet> packet = parse_packet(*loaded.rules, command);
   if (!packet) return say(packet.error()), kCouldNotRun;
-  Result<Snapshot> snapshot =
-      read_evidence({command.evidence, command.vantage, command.sensor, &*loaded.rules}, command.common);
+  std::vector<GivenConfiguration> configurations;
+  EvidenceRequest request{command.evidence, command.vantage, command.sensor, &*loaded.rules};
+  request.configurations = &configurations;
+  request.dialect = command.dialect;
+  Result<Snapshot> snapshot = read_evidence(request, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
-  Explanation explanation = explain(*loaded.rules, *snapshot, *packet, *at);
+  if (Result<void> added = add_declared_configurations(*loaded.rules, configurations); !added)
+    return say(added.error()), kCouldNotRun;
+  constexpr std::size_t kShown = 10;
+  Explanation explanation = explain(*loaded.rules, *snapshot, *packet, *at, kShown, configurations);
   Result<void> shown =
       write_stdout(format == "json" ? explanation_json(explanation) : explanation_text(explanation));
   if (!shown) return say(shown.error()), kCouldNotRun;

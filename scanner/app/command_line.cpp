@@ -356,8 +356,8 @@ int run_command_line(int argc, char** argv) {
   verify_app
       ->add_option(
           "evidence", verify.evidence,
-          "Scan journals, nmap XML, captures, flow records, witnesses' records, in any mix; VANTAGE=FILE or "
-          "SENSOR=FILE says where one was made")
+          "Scan journals, nmap XML, captures, flow records, witnesses' records, configurations, in any mix; "
+          "VANTAGE=FILE or SENSOR=FILE says where one was made, DEVICE=FILE whose configuration it is")
       ->type_name("EVIDENCE");
   verify_app->add_option("--vantage", verify.vantage, "Where scans were made that do not say so themselves")
       ->type_name("NAME");
@@ -376,6 +376,8 @@ int run_command_line(int argc, char** argv) {
       ->type_name("VERDICT");
   verify_app->add_flag("--new-only", verify.new_only, "Only new findings fail");
   verify_app->add_flag("--tunnels", verify.tunnels, tunnels);
+  verify_app->add_option("--dialect", verify.dialect, "Of configurations whose dialect their content does not tell")
+      ->type_name("NAME");
   verify_app->add_option("--require", verify.require, "passage: an undetermined passage is a gap")
       ->type_name("WHAT");
   verify_app->add_option("--by", verify.by, "Group the findings by application, zone, owner or tag")
@@ -392,10 +394,15 @@ int run_command_line(int argc, char** argv) {
   explain_app->add_option("service", explain_command.service, "tcp/443, udp/53, icmp/echo-request, esp")
       ->required()
       ->type_name("PROTO/PORT");
-  explain_app->add_option("evidence", explain_command.evidence, "What scans and captures say about it")
+  explain_app
+      ->add_option("evidence", explain_command.evidence, "What scans, captures and configurations say about it")
       ->type_name("EVIDENCE");
   explain_app
       ->add_option("--vantage", explain_command.vantage, "Where scans were made that do not say so themselves")
+      ->type_name("NAME");
+  explain_app
+      ->add_option("--dialect", explain_command.dialect,
+                   "Of configurations whose dialect their content does not tell")
       ->type_name("NAME");
   explain_app->add_option("--sensor", explain_command.sensor, "Where captures were made")->type_name("NAME");
 

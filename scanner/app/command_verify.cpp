@@ -3,6 +3,7 @@
 
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/verdict_json.h"
+#include "scanner/app/configuration_files.h"
 #include "scanner/app/console.h"
 #include "scanner/app/evidence_files.h"
 #include "scanner/app/outputs.h"
@@ -56,16 +57,21 @@ int run_verify(const VerifyCommand& command) {
     if (!read) return say(read.error()), kCouldNotRun;
     baseline = std::move(*read);
   }
-  Result<Snapshot> snapshot = read_evidence({command.evidence, command.vantage, command.sensor, &rules,
-                                             command.tunnels, command.sampling, command.memory_mib},
-                                            command.common);
+  std::vector<GivenConfiguration> configurations;
+  Result<Snapshot> snapshot =
+      read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.tunnels, command.sampling,
+                     command.memory_mib, &configurations, command.dialect},
+                    command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
+  if (Result<void> added = add_declared_configurations(rules, configurations); !added)
+    return say(added.error()), kCouldNotRun;
   if (stop_on_signals())
     return say_warning("interrupted while reading the evidence: there is no verdict"), kInconclusive;
   // From here on nothing is read or asked: the same rule set and evidence give the same verdict.
   Verdict verdict =
       judge(rules, *snapshot,
-            {.as_of = *at, .require_passage = command.require == "passage", .tool_version = DEMARC_VERSION});
+            {.as_of = *at, .require_passage = command.require == "passage", .tool_version = DEMARC_VERSION},
+            configurations);
   if (baseline) apply_baseline(verdict, *baseline);
   conclude(verdict, *fail_on);
   reports->sign_off = rules.review.approval_roles;

@@ -127,6 +127,7 @@ struct VerifyCommand {
   CommonOptions common;
   std::vector<std::string> evidence;
   std::string sensor, vantage, baseline, require, by = "none";
+  std::string dialect;           // of configurations that content does not tell
   std::uint32_t sampling = 0;    // of flow records: one packet in N
   std::uint64_t memory_mib = 0;  // for following conversations; 0: what the machine allows
   std::vector<std::string> fail_on;
@@ -137,7 +138,7 @@ struct ExplainCommand {
   CommonOptions common;
   std::string source, destination, service;
   std::vector<std::string> evidence;
-  std::string sensor, vantage;
+  std::string sensor, vantage, dialect;
 };
 
 struct ReportCommand {

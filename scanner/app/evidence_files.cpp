@@ -21,6 +21,7 @@
 #include "rules/policy/translation.h"
 #include "rules/text/number.h"
 #include "rules/text/sha256.h"
+#include "scanner/app/configuration_files.h"
 #include "scanner/app/console.h"
 #include "scanner/app/progress.h"
 #include "scanner/app/world.h"
@@ -319,11 +320,13 @@ NamedFile take_apart(const std::string& value, const RuleSet* rules) {
   std::size_t equals = value.find('=');
   if (equals == std::string::npos || rules == nullptr) return {value, {}};
   std::string name = value.substr(0, equals);
-  bool known = rules->vantage(name) != nullptr || rules->sensor(name) != nullptr;
+  const bool device = std::any_of(rules->devices.begin(), rules->devices.end(),
+                                  [&](const DeclaredDevice& d) { return d.name == name; });
+  bool known = rules->vantage(name) != nullptr || rules->sensor(name) != nullptr || device;
   return known ? NamedFile{value.substr(equals + 1), name} : NamedFile{value, {}};
 }
 
-Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules) {
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules, bool configurations) {
   EvidenceList list;
   std::size_t left_out = 0;
   std::string first_left_out;
@@ -341,7 +344,7 @@ Result<EvidenceList> list_evidence(std::span<const std::string> words, const Rul
                      "quote it, so that the shell leaves it alone; see ls");
     std::size_t found = 0;
     for (std::string& file : files) {
-      if (!evidence_kind(file)) {
+      if (!evidence_kind(file) && !(configurations && is_configuration(file))) {
         if (left_out++ == 0) first_left_out = file;
         continue;
       }
@@ -433,16 +436,40 @@ Result<void> CaptureDigests::fill(std::vector<EvidenceFile>& rows) {
   return {};
 }
 
+namespace {
+
+bool is_device(const std::string& name, const RuleSet* rules) {
+  return rules != nullptr && !name.empty() &&
+         std::any_of(rules->devices.begin(), rules->devices.end(),
+                     [&](const DeclaredDevice& d) { return d.name == name; });
+}
+
+/// What is no other evidence and is said to be a device's, has its dialect said, or looks like a configuration.
+bool is_given_configuration(const NamedFile& named, const RuleSet* rules, std::optional<Dialect> dialect) {
+  if (named.file == "-" || evidence_kind(named.file)) return false;
+  return dialect || is_device(named.place, rules) || is_configuration(named.file);
+}
+
+}  // namespace
+
 Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptions& options) {
   Snapshot snapshot;
   ObserveRequest observe_request;
   std::vector<std::size_t> capture_rows;
   CaptureDigests digests;
   std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
-  EvidenceList list = DEMARC_TRY(list_evidence(request.files, request.rules));
+  const bool configurations = request.configurations != nullptr;
+  const std::optional<Dialect> dialect = DEMARC_TRY(parse_dialect_option(request.dialect));
+  EvidenceList list = DEMARC_TRY(list_evidence(request.files, request.rules, configurations));
   for (NamedFile& named : list.files) {
     EvidenceFile row;
     row.name = named.file;
+    if (configurations && is_given_configuration(named, request.rules, dialect)) {
+      GivenConfiguration given = DEMARC_TRY(read_configuration_file(
+          named.file, is_device(named.place, request.rules) ? named.place : std::string(), dialect));
+      request.configurations->push_back(std::move(given));
+      continue;
+    }
     row.kind = DEMARC_TRY(evidence_kind(named.file));
     switch (row.kind) {
       case EvidenceKind::scan_journal: {

@@ -10,6 +10,7 @@
 #include "rules/evidence/snapshot.h"
 #include "rules/policy/rule_set.h"
 #include "rules/text/result.h"
+#include "rules/verdict/given_configuration.h"
 #include "scanner/app/commands.h"
 #include "scanner/files/file.h"
 #include "scanner/passive/flow_table.h"
@@ -25,6 +26,10 @@ struct EvidenceRequest {
   bool open_tunnels = false;     // in captures
   std::uint32_t sampling = 0;    // of flow records whose sensor saw one packet in N and does not say so
   std::uint64_t memory_mib = 0;  // for following conversations; 0: what this machine allows
+  /// Where configurations go that stand among the files ("DEVICE=FILE" says whose one is); none: they are no
+  /// evidence.
+  std::vector<GivenConfiguration>* configurations = nullptr;
+  std::string dialect = {};  // of those that content does not tell
 };
 
 /// The digests of captures, in a thread of their own while the captures are read.
@@ -50,8 +55,8 @@ std::string tunnels_note(const FlowSource& source);
 /// What a file is, by its first bytes. The error says that it is none of ours.
 Result<EvidenceKind> evidence_kind(const std::string& file);
 
-/// A file and where it was made: "NAME=FILE" where NAME is a vantage point or a sensor of the rule set. Anything
-/// else is a file, even with '=' in its name.
+/// A file and where it was made: "NAME=FILE" where NAME is a vantage point, a sensor or a device of the rule set.
+/// Anything else is a file, even with '=' in its name.
 struct NamedFile {
   std::string file, place;
 };
@@ -63,7 +68,8 @@ NamedFile take_apart(const std::string& value, const RuleSet* rules);
 struct EvidenceList {
   std::vector<NamedFile> files;
 };
-Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules);
+Result<EvidenceList> list_evidence(std::span<const std::string> words, const RuleSet* rules,
+                                   bool configurations = false);
 
 /// Reads flow records, demarc's own and other sensors', and appends to `flows`. What one sensor wrote in another's
 /// format, in however many files, is one FlowEvidence: a conversation may begin in one file and end in the next.

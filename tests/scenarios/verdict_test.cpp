@@ -25,6 +25,8 @@
 //   The marker's words sampling=, dropped=, truncated=, one-sided=, two-sided= say how much the sensor saw.
 //   =WITNESS= on-web1 192.0.2.11           what arrived at the far end: its name and address; the scan says marked=yes
 //   203.0.113.77 > 192.0.2.11 udp/53 2026-11-23T10:00:05Z
+//   =CONFIG= cisco-ios edge-rtr            a configuration: its dialect and the file's name without .cfg; said=NAME:
+//                                            the device it is said to be
 //   =OPTIONS= require-passage fail-on=high     (optional)
 //   =AS-OF= 2026-11-23T12:00:00Z
 //   =FINDINGS=
@@ -37,6 +39,7 @@
 // clang-format on
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -48,10 +51,12 @@
 #include <string>
 #include <vector>
 
+#include "rules/acl/readers/reader.h"
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/journal.h"
 #include "rules/evidence/witnessed.h"
 #include "rules/policy/yaml_reader.h"
+#include "rules/text/sha256.h"
 #include "rules/verdict/flow_list.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/verdict_json.h"
@@ -64,7 +69,7 @@ struct Part {
 };
 struct Scenario {
   std::string file, title, base, rules, options, as_of = "2026-11-23T12:00:00Z", findings, exit;
-  std::vector<Part> scans, flows, witnesses;
+  std::vector<Part> scans, flows, witnesses, configurations;
   std::vector<std::string> says, list;
 };
 
@@ -112,6 +117,8 @@ std::vector<Scenario> read_scenarios(const std::filesystem::path& path) {
       into = &out.back().scans.emplace_back(Part{after("=SCAN="), {}}).body;
     else if (is("=WITNESS="))
       into = &out.back().witnesses.emplace_back(Part{after("=WITNESS="), {}}).body;
+    else if (is("=CONFIG="))
+      into = &out.back().configurations.emplace_back(Part{after("=CONFIG="), {}}).body;
     else if (is("=FLOWS="))
       into = &out.back().flows.emplace_back(Part{after("=FLOWS="), {}}).body;
     else if (into != nullptr && (!line.empty() || into == &out.back().rules))
@@ -383,6 +390,25 @@ Snapshot evidence_of(const Scenario& s) {
   return snapshot;
 }
 
+std::vector<GivenConfiguration> configurations_of(const Scenario& s) {
+  std::vector<GivenConfiguration> out;
+  for (const Part& part : s.configurations) {
+    const std::vector<std::string> w = words_of(part.words);
+    REQUIRE(w.size() >= 2);
+    const std::optional<Dialect> dialect = parse_dialect(w[0]);
+    REQUIRE_MESSAGE(dialect.has_value(), w[0]);
+    Result<Device> device = read_configuration(Source(w[1] + ".cfg", part.body), dialect);
+    REQUIRE_MESSAGE(device.has_value(), (device ? "" : render(device.error())));
+    GivenConfiguration given;
+    given.device = std::make_shared<const Device>(std::move(*device));
+    given.said = option(w, "said", "");
+    given.sha256 = sha256_hex(part.body);
+    given.size = part.body.size();
+    out.push_back(std::move(given));
+  }
+  return out;
+}
+
 JudgeOptions options_of(const Scenario& s, FailOn& fail_on) {
   JudgeOptions options;
   const Result<Timestamp> as_of = parse_timestamp(s.as_of);
@@ -401,6 +427,13 @@ JudgeOptions options_of(const Scenario& s, FailOn& fail_on) {
   return options;
 }
 
+/// The number of the line that a finding about a configuration is about.
+std::string place_of(const Finding& f) {
+  if (f.evidence.empty()) return "-";
+  const std::string& place = f.evidence.front().place;
+  return place.starts_with("line ") ? place.substr(5) : "-";
+}
+
 std::string line_of(const Finding& f) {
   if (f.kind == FindingKind::not_measured) return fmt::format("not-measured: {}\n", f.title);
   const auto dash = [](const std::string& t) { return t.empty() ? std::string("-") : t; };
@@ -410,7 +443,7 @@ std::string line_of(const Finding& f) {
     if (!f.ports.empty()) what += "/" + to_string(f.ports);
     for (const IcmpType& t : f.icmp) what += "/" + to_string(t);
   }
-  std::string target = dash(f.target);
+  std::string target = dash(!f.device.empty() ? f.device + ":" + place_of(f) : f.target);
   if (f.kind == FindingKind::outbound_undocumented || f.kind == FindingKind::attempt_undocumented)
     target = f.source + "->" + target;
   return fmt::format("{} {} {} {}>{} {} {}{}\n", name(f.kind), name(f.severity), dash(f.rule), f.from_zone,
@@ -434,9 +467,14 @@ std::string all_words(const Verdict& v) {
     out += fmt::format("coverage {}: {} of {}{}\n", row.what, row.asked, row.required,
                        row.gap.empty() ? "" : ", " + row.gap);
   for (const RuleRow& row : v.rules)
-    out += fmt::format("rule {}: {}\nused {}: {}\n", row.id, row.reachable, row.id, row.observed);
+    out += fmt::format("rule {}: {}\nused {}: {}\nconfigured {}: {}\n", row.id, row.reachable, row.id, row.observed,
+                       row.id, row.configured);
+  for (const LineRow& row : v.lines)
+    out += fmt::format("line {}:{} {}: for {}; {}\n", row.device, row.line, row.action, fmt::join(row.rules, ","),
+                       row.use);
   for (const MatrixCell& c : v.matrix)
-    out += fmt::format("cell {}>{} {}: {}\n", c.from_zone, c.to_zone, c.service, name(c.state));
+    out += fmt::format("cell {}>{} {}: {}{}{}\n", c.from_zone, c.to_zone, c.service, name(c.state),
+                       c.configured.empty() ? "" : ", ", c.configured);
   for (const std::string& n : v.notes) out += n + "\n";
   return out;
 }
@@ -449,7 +487,7 @@ TEST_CASE("every verdict scenario finds exactly what it is expected to find") {
     const RuleSet rules = rules_of(s);
     FailOn fail_on;
     const JudgeOptions options = options_of(s, fail_on);
-    const Verdict verdict = judge(rules, evidence_of(s), options);
+    const Verdict verdict = judge(rules, evidence_of(s), options, configurations_of(s));
     CHECK(lines_of(verdict) == s.findings);
     const ExitDecision decision = exit_code(verdict, fail_on);
     CHECK_MESSAGE(std::to_string(decision.code) == s.exit, decision.why);
@@ -477,7 +515,7 @@ TEST_CASE("ids are unique within a verdict") {
   for (const Scenario& s : all_scenarios()) {
     INFO(s.file << ": " << s.title);
     FailOn fail_on;
-    const Verdict verdict = judge(rules_of(s), evidence_of(s), options_of(s, fail_on));
+    const Verdict verdict = judge(rules_of(s), evidence_of(s), options_of(s, fail_on), configurations_of(s));
     std::map<std::string, std::string> seen;
     for (const Finding& f : verdict.findings)
       CHECK_MESSAGE(seen.emplace(f.id, f.title).second, f.title << " and " << seen[f.id]);
@@ -492,7 +530,8 @@ TEST_CASE("the order of evidence and repetitions change no byte") {
     FailOn fail_on;
     const JudgeOptions options = options_of(s, fail_on);
     Snapshot evidence = evidence_of(s);
-    const std::string expected = verdict_json(judge(rules, evidence, options));
+    std::vector<GivenConfiguration> configurations = configurations_of(s);
+    const std::string expected = verdict_json(judge(rules, evidence, options, configurations));
     for (int round = 0; round < 3; ++round) {
       Snapshot other = evidence;
       if (round != 0) {  // every file twice, the second time under a name of its own
@@ -518,7 +557,10 @@ TEST_CASE("the order of evidence and repetitions change no byte") {
         std::shuffle(flows.noise.begin(), flows.noise.end(), random);
       }
       for (ScanRun& run : other.scans) std::shuffle(run.outcomes.begin(), run.outcomes.end(), random);
-      CHECK(verdict_json(judge(rules, other, options)) == expected);
+      std::vector<GivenConfiguration> others = configurations;
+      if (round != 0) others.insert(others.end(), configurations.begin(), configurations.end());
+      std::shuffle(others.begin(), others.end(), random);
+      CHECK(verdict_json(judge(rules, other, options, others)) == expected);
     }
   }
 }
@@ -527,7 +569,8 @@ TEST_CASE("a verdict that is written and read again is the same verdict") {
   for (const Scenario& s : all_scenarios()) {
     INFO(s.file << ": " << s.title);
     FailOn fail_on;
-    const std::string text = verdict_json(judge(rules_of(s), evidence_of(s), options_of(s, fail_on)));
+    const std::string text =
+        verdict_json(judge(rules_of(s), evidence_of(s), options_of(s, fail_on), configurations_of(s)));
     const Result<Verdict> again = read_verdict(text, "verdict.json");
     REQUIRE_MESSAGE(again.has_value(), (again ? "" : render(again.error())));
     CHECK(verdict_json(*again) == text);

@@ -1,0 +1,182 @@
+#include "rules/verdict/configured_nat.h"
+
+#include <algorithm>
+
+namespace demarc {
+
+namespace {
+
+/// More would be a provider's table, and every one costs a few set operations at each stage.
+constexpr std::size_t kFacesMax = 4000;
+
+AddressSet set_of(const std::vector<Address>& addresses) {
+  std::vector<AddressRange> ranges;
+  for (const Address& a : addresses) ranges.push_back({a, a});
+  return AddressSet::of_ranges(std::move(ranges));
+}
+
+AddressSet of_family(const AddressSet& set, Family family) {
+  return set.intersect(AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)});
+}
+
+/// A device states this translation itself.
+bool states(const Device& device, const Face& face) {
+  return std::any_of(device.nats.begin(), device.nats.end(), [&](const Nat& nat) {
+    const bool source = nat.kind == Nat::Kind::source;
+    if (source != face.of_source) {
+      // A static translation is one statement for both directions.
+      const AddressSet& inside = source ? nat.match.box.sources : nat.match.box.destinations;
+      return source && nat.to == face.seen && face.seen.has_value() && inside.contains(face.real);
+    }
+    if (source)
+      return nat.match.box.sources.overlaps(face.real) && (!nat.to || !face.seen || *nat.to == *face.seen);
+    return face.seen && nat.match.box.destinations.contains(*face.seen) && (!nat.to || face.real.contains(*nat.to));
+  });
+}
+
+}  // namespace
+
+std::vector<Face> faces_on(const Binding& binding, const ZonePath& path) {
+  const RuleSet& rules = *binding.rules;
+  const AddressSet &from = rules.zones[path.from].addresses, &to = rules.zones[path.to].addresses;
+  std::vector<Face> faces;
+  const auto add = [&](bool of_source, const AddressSet& real, std::optional<Address> seen,
+                       std::vector<std::pair<Port, Port>> ports, const AddressSet& others) {
+    if (faces.size() >= kFacesMax) return;
+    Face f;
+    f.of_source = of_source;
+    f.real = real.intersect(of_source ? from : to);
+    if (seen) f.real = of_family(f.real, seen->family());
+    f.others = others.intersect(of_source ? to : from);
+    if (f.real.empty() || f.others.empty()) return;
+    f.seen = seen;
+    f.ports = std::move(ports);
+    const bool known = std::any_of(faces.begin(), faces.end(), [&](const Face& g) {
+      return g.of_source == f.of_source && (g.seen == f.seen || !f.seen) && g.real.contains(f.real) &&
+             g.others.contains(f.others);
+    });
+    if (!known) faces.push_back(std::move(f));
+  };
+  for (const Translation& t : rules.translations) {
+    add(false, set_of(t.real), t.seen_as, t.ports, t.from.addresses);
+    if (t.ports.empty()) add(true, set_of(t.real), t.seen_as, {}, t.from.addresses);
+  }
+  for (const SourceTranslation& t : rules.source_translations)
+    add(true, t.real.addresses, t.seen_as, {}, t.to.addresses);
+  for (Face& f : faces)
+    for (std::uint32_t h = 0; h < path.hops.size() && !f.hop; ++h)
+      for (const Alternative& a : path.hops[h].alternatives) {
+        const BoundDevice& d = binding.devices[a.device];
+        if (d.device != nullptr && states(*d.device, f)) f.hop = h;
+      }
+  for (std::uint32_t h = 0; h < path.hops.size(); ++h) {
+    for (const Alternative& a : path.hops[h].alternatives) {
+      const BoundDevice& d = binding.devices[a.device];
+      if (d.device == nullptr) continue;
+      for (const Nat& nat : d.device->nats) {
+        const std::size_t before = faces.size();
+        if (nat.kind == Nat::Kind::source) {
+          add(true, nat.match.box.sources, nat.to, {}, nat.match.box.destinations);
+        } else if (nat.to && nat.match.box.destinations.size() == 1) {
+          std::vector<std::pair<Port, Port>> ports;
+          const std::vector<PortRange>& seen = nat.match.box.ports.ranges();
+          if (seen.size() == 1 && seen[0].size() == 1)
+            ports.emplace_back(seen[0].first, nat.to_ports ? nat.to_ports->first : seen[0].first);
+          add(false, AddressSet::single(*nat.to), nat.match.box.destinations.ranges()[0].first, std::move(ports),
+              nat.match.box.sources);
+        }
+        if (faces.size() != before) faces.back().hop = h;
+      }
+    }
+  }
+  return faces;
+}
+
+FaceMap::FaceMap(const std::vector<Face>& faces, std::uint32_t hop, const Stage& stage, PacketSpace& space)
+    : space_(space) {
+  for (const Face& f : faces) {
+    bool sees_face = false;
+    if (f.hop && *f.hop != hop)
+      sees_face = f.of_source ? hop > *f.hop : hop < *f.hop;
+    else if (f.hop)
+      sees_face = f.of_source ? !stage.real_source : !stage.real_destination;
+    if (f.hop && !sees_face) continue;
+    Box box;
+    (f.of_source ? box.sources : box.destinations) = f.real;
+    (f.of_source ? box.destinations : box.sources) = f.others;
+    parts_.push_back({&f, !f.hop, space.of(box)});
+  }
+}
+
+/// The real packets of the part that look like one of `seen`.
+PacketSet FaceMap::image(const PacketSet& seen, const Part& part) const {
+  const Face& f = *part.face;
+  Box face;
+  (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
+  const Field hidden = f.of_source ? Field::source : Field::destination;
+  if (f.ports.empty()) return (seen & space_.of(face)).forget({hidden}) & part.affected;
+  PacketSet out = space_.empty();
+  for (const auto& [outside, inside] : f.ports) {
+    Box at = face, behind;
+    at.ports = PortSet::single(outside);
+    behind.ports = PortSet::single(inside);
+    out |= (seen & space_.of(at)).forget({hidden, Field::port_or_icmp}) & part.affected & space_.of(behind);
+  }
+  return out;
+}
+
+Bounds FaceMap::to_real(const Bounds& seen) const {
+  Bounds out = seen;
+  for (const Part& part : parts_) {
+    if (!part.face->seen) {
+      out.certain -= part.affected;
+      out.possible |= part.affected;
+      continue;
+    }
+    // One after the other: where both ends are hidden, each in its turn.
+    PacketSet certain = image(out.certain, part), possible = image(out.possible, part);
+    if (part.unknown) {
+      certain &= out.certain;
+      possible |= out.possible & part.affected;
+    }
+    out.certain = (out.certain - part.affected) | certain;
+    out.possible = (out.possible - part.affected) | possible;
+  }
+  return out;
+}
+
+PacketSet FaceMap::to_real(const PacketSet& seen) const {
+  PacketSet out = seen;
+  for (const Part& part : parts_) {
+    if (part.unknown || !part.face->seen) continue;
+    out = (out - part.affected) | image(out, part);
+  }
+  return out;
+}
+
+PacketSet FaceMap::to_seen(const PacketSet& real) const {
+  PacketSet out = real;
+  for (const Part& part : parts_) {
+    const Face& f = *part.face;
+    if (part.unknown || !f.seen) continue;
+    const PacketSet moved = out & part.affected;
+    if (moved.is_empty()) continue;
+    Box face;
+    (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
+    const Field hidden = f.of_source ? Field::source : Field::destination;
+    out -= part.affected;
+    if (f.ports.empty()) {
+      out |= moved.forget({hidden}) & space_.of(face);
+      continue;
+    }
+    for (const auto& [outside, inside] : f.ports) {
+      Box behind, at = face;
+      behind.ports = PortSet::single(inside);
+      at.ports = PortSet::single(outside);
+      out |= (moved & space_.of(behind)).forget({hidden, Field::port_or_icmp}) & space_.of(at);
+    }
+  }
+  return out;
+}
+
+}  // namespace demarc
