@@ -78,9 +78,9 @@ class Rows {
     std::size_t operator()(const Key& k) const noexcept {
       const std::hash<Address> address;
       std::uint64_t h = address(k.initiator) * 0x9E3779B97F4A7C15ULL ^ address(k.responder);
-      h = (h ^ (h >> 31) ^ (std::uint64_t{k.port.number()} << 24 | k.protocol.number() << 8 | k.icmp.type)) *
+      h = (h ^ (h >> 31) ^ (std::uint64_t{k.port.number()} << 24 | std::uint64_t{k.protocol.number()} << 8 | k.icmp.type)) *
           0xD6E8FEB86659FD93ULL;
-      return static_cast<std::size_t>((h ^ (h >> 32) ^ k.entry ^ (k.list << 5)) * 0x9E3779B97F4A7C15ULL);
+      return static_cast<std::size_t>((h ^ (h >> 32) ^ k.entry ^ (std::uint64_t{k.list} << 5)) * 0x9E3779B97F4A7C15ULL);
     }
   };
   std::vector<ReplayedFlow>& rows_;
