@@ -122,10 +122,10 @@ struct MatrixCell {
     not_measured
   } state = State::not_measured;
   bool approved = false, forbidden = false, reachable = false, observed = false;
+  std::vector<std::string> rules, findings;  // ids
   /// What the configurations say: "permits", "denies", "partly", "undetermined", "not measured"; empty: none was
   /// given.
-  std::string configured;
-  std::vector<std::string> rules, findings;  // ids
+  std::string configured = {};
 };
 std::string_view name(MatrixCell::State state);
 
