@@ -22,6 +22,15 @@ tour_rules() {
   $LAB_PYTHON "$DMZ_HERE/shift_dates.py" "$DMZ_HERE/demarc.yaml" "$TOUR_RULES"
 }
 
+# What the firewalls really filter by, and their addresses: the rule set's enforcement names these files.
+tour_configurations() {
+  local name
+  for name in edge-fw:edge fw-inner:inner; do
+    { inside "${name#*:}" ip -o addr show && inside "${name#*:}" nft list ruleset; } >"$TOUR_OUT/${name%%:*}.nft"
+    printf '   %-10s %s lines\n' "${name%%:*}" "$(wc -l <"$TOUR_OUT/${name%%:*}.nft")"
+  done
+}
+
 # The sensors listen on both switches while the laboratory's clients do their ordinary work.
 tour_observe() {
   local pair sensor status

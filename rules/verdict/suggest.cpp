@@ -56,16 +56,26 @@ class Widening {
   }
 
   IntendedList run(IntendedList list) {
-    std::vector<IntendedEntry> entries;
+    std::vector<IntendedEntry> entries, wide;
     bool first_is_neighbours = false;
+    for (const IntendedEntry& e : list.entries)
+      for (const Match& m : e.match)
+        for (const Family f : {Family::ipv4, Family::ipv6}) {
+          Box one = m.box;
+          if (list.family.value_or(f) != f || one.family.value_or(f) != f) continue;
+          if (prefixes_in(one.sources, f) * prefixes_in(one.destinations, f) > kPlainPrefixes) continue;
+          one.family = f;
+          permitted_ |= space_.of(one);
+        }
     for (IntendedEntry& e : list.entries) {
       IntendedEntry kept = e;
       kept.match.clear();
       std::vector<IntendedEntry> widened;
       for (const Match& m : e.match) widen(m.box, list, e, kept, widened);
-      for (IntendedEntry& w : widened) entries.push_back(std::move(w));
+      for (IntendedEntry& w : widened) wide.push_back(std::move(w));
       if (!kept.match.empty()) entries.push_back(std::move(kept));
     }
+    std::move(wide.begin(), wide.end(), std::back_inserter(entries));
     first_is_neighbours = !entries.empty() && entries.front().comment.starts_with("neighbour discovery");
     std::vector<IntendedEntry> front;
     for (const Side& s : sides_) {
@@ -122,7 +132,14 @@ class Widening {
     const PacketSet later_box = space_.of(Box{.fragments = kLaterFragments});
     const PacketSet w = space_.of(wide);
     const PacketSet lets = w | (w.forget({Field::port_or_icmp, Field::source_port, Field::flags}) & later_box);
-    const PacketSet too_much = lets - wish_.may - behind;
+    PacketSet too_much = lets - wish_.may - behind;
+    // One deny for all who have business here, but not this: what of theirs is wished stands before it.
+    Box other = box;
+    (sources ? other.sources : other.destinations) =
+        whole(*box.family).minus(none).minus(sources ? box.sources : box.destinations);
+    const PacketSet others_set = space_.of(other);
+    const bool said_before = !too_much.is_empty() && permitted_.contains(others_set & wish_.must);
+    if (said_before) too_much -= others_set - later_box;
     const PacketSet now = ::demarc::plain(too_much - later_box), later = too_much & later_box;
     const Cover denies = now.cover(kDeniesMax * 4), fragments = later.cover(kDeniesMax * 4);
     if (!denies.complete() || !fragments.complete()) return false;
@@ -130,7 +147,11 @@ class Widening {
     for (const Cover* c : {&denies, &fragments})
       for (const Box& b : c->boxes)
         lines += prefixes_in(b.sources, *box.family) * prefixes_in(b.destinations, *box.family);
+    if (said_before)
+      lines += prefixes_in(other.sources, *box.family) * prefixes_in(other.destinations, *box.family);
     if (lines >= plain_lines) return false;
+    if (said_before) out.push_back(deny(other, "these have business here, but not this"));
+    permitted_ |= space_.of(box);
     denied = denied || !none.empty();
     for (const Cover* c : {&denies, &fragments})
       for (const Box& b : c->boxes)
@@ -144,6 +165,7 @@ class Widening {
   PacketSpace& space_;
   const Wish& wish_;
   Side sides_[2];
+  PacketSet permitted_ = space_.empty();  // by entries that stand before the wide ones, and by these
 };
 
 VariableOrder order_of(const RuleSet& rules) {
@@ -375,15 +397,19 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
         add(ListEdit::Kind::remove, i, false, {}, why_not(*extra.sample()), extra);
       } else {
         std::vector<IntendedEntry> instead = permits(useful);
-        const Cover denies = plain(extra).cover(kDeniesMax);
+        // A deny that names ports leaves later fragments to the entry: they are denied by addresses alone.
+        const PacketSet later = space.of(Box{.fragments = kLaterFragments});
+        const Cover denies = plain(extra - later).cover(kDeniesMax), fragments = (extra & later).cover(kDeniesMax);
         std::size_t boxes = 0;
         for (const IntendedEntry& n : instead) boxes += n.match.size();
         const bool sayable = (plain(extra) & must).is_empty();
-        if (match.is_exact() && denies.complete() && sayable && denies.boxes.size() * 3 < boxes) {
+        if (match.is_exact() && denies.complete() && fragments.complete() && sayable &&
+            denies.boxes.size() * 3 < boxes) {
           IntendedEntry deny;
           deny.action = Action::deny;
           deny.comment = "nothing approves it";
           deny.match = matches_of(denies.boxes);
+          for (const Box& b : fragments.boxes) deny.match.push_back({.box = b});
           add(ListEdit::Kind::narrow, i, true, {std::move(deny)}, why_not(*extra.sample()), extra);
           left -= match.certain | extra;
         } else {

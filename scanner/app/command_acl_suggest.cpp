@@ -286,6 +286,7 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
   Suggester suggester(rules, *at);
   Suggested all;
   std::optional<RoutedDevice> routed;
+  std::optional<Snapshot> snapshot;
   if (command.words.empty()) {
     if (Result<void> done = generate(command, rules, suggester, all); !done) return say(done.error()), kCouldNotRun;
   } else {
@@ -312,7 +313,6 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
     all.suggestions = suggester.suggest(*routed->binding, routed->bound);
     if (!wanted.empty() && d.find_list(wanted) == kNoList)
       return say(Error{{}, fmt::format("{} has no list '{}'", source.name(), wanted), ""}), kCouldNotRun;
-    std::optional<Snapshot> snapshot;
     if (command.words.size() > 1) {
       Result<Snapshot> read = read_flows({{command.words.begin() + 1, command.words.end()},
                                           command.sensor,

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "rules/acl/readers/reader.h"
 #include "tests/rules/acl/readers/cloud_samples.h"
 #include "tests/rules/acl/readers/junos_samples.h"
@@ -27,9 +29,12 @@ TEST_CASE("a configuration is told by its content") {
     const std::optional<Dialect> dialect = recognise_dialect(row.text);
     REQUIRE(dialect);
     CHECK(name(*dialect) == name(row.dialect));
-    // No other reader takes it for its own.
+    // Every other reader sees less of its own in it (a version line is IOS's, too).
+    unsigned own = 0, others = 0;
     for (const DialectReader& reader : dialect_readers())
-      if (reader.dialect != row.dialect) CHECK(reader.likeness(row.text) == 0);
+      (reader.dialect == row.dialect ? own : others) =
+          std::max(reader.dialect == row.dialect ? own : others, reader.likeness(row.text));
+    CHECK(others < own);
   }
 }
 
