@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 5> kStatuses{"live", "shadowed", "redunda
 /// Bounds of the work on one device, far above what lists that people write need: pairs of entries held against
 /// each other by their outer bounds, and by sets.
 constexpr std::uint64_t kPairsMax = 40'000'000'000;
-constexpr std::uint64_t kSetPairsMax = 20'000'000;
+constexpr std::uint64_t kSetPairsMax = 100'000'000;
 constexpr std::uint32_t kNoEntry = 0xFFFFFFFF;
 constexpr std::size_t kNodesShared = 4'000'000;
 
