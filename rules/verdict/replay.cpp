@@ -143,7 +143,7 @@ Routing routing_by_networks(const Device& device) {
     return usable;
   };
   routing.route = [own_set, side](const Address& source, const Address& destination, bool) {
-    Route r;
+    ReplayRoute r;
     r.ingress = side(source), r.egress = side(destination);
     if (own_set->contains(destination))
       r.way = Way::to_device, r.egress = ByteSet::all();
@@ -173,7 +173,7 @@ Routing routing_said(const Device& device, std::optional<InterfaceId> in, std::o
     routing.assumed.push_back(
         fmt::format("openings are asked of {} alone; what else they meet, and what comes back, is not asked",
                     device.lists[list].name));
-    routing.route = [](const Address&, const Address&, bool) { return Route{}; };
+    routing.route = [](const Address&, const Address&, bool) { return ReplayRoute{}; };
     return routing;
   }
   routing.assumed.push_back(fmt::format("openings enter by {} and leave by {}, and replies the other way round",
@@ -182,7 +182,7 @@ Routing routing_said(const Device& device, std::optional<InterfaceId> in, std::o
   const auto networks = routing.route;
   const ByteSet entering = in ? ByteSet{*in} : ByteSet::all(), leaving = out ? ByteSet{*out} : ByteSet::all();
   routing.route = [entering, leaving, networks](const Address& source, const Address& destination, bool reply) {
-    Route r = networks(source, destination, reply);
+    ReplayRoute r = networks(source, destination, reply);
     r.meets = true;
     r.ingress = reply ? leaving : entering, r.egress = reply ? entering : leaving;
     return r;

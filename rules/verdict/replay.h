@@ -20,18 +20,18 @@
 namespace demarc {
 
 /// Where a packet between two addresses meets a device.
-struct Route {
+struct ReplayRoute {
   bool meets = true;  // false: it does not come here
   Way way = Way::through;
   ByteSet ingress = ByteSet::all(), egress = ByteSet::all();  // by one of these
-  bool operator==(const Route&) const = default;
+  bool operator==(const ReplayRoute&) const = default;
 };
 
 /// How packets are led through a device.
 struct Routing {
   std::vector<Address> cuts = {};  // from one of these to the next, addresses are led alike
   /// `reply`: of a conversation that the destination opened.
-  std::function<Route(const Address& source, const Address& destination, bool reply)> route = {};
+  std::function<ReplayRoute(const Address& source, const Address& destination, bool reply)> route = {};
   ListIndex list = kNoList;               // openings are asked of this list alone
   std::vector<std::string> assumed = {};  // sentences for people
 };

@@ -106,7 +106,7 @@ const ConversationQuestions::Answer& ConversationQuestions::ask(const Address& i
 ConversationQuestions::Answer ConversationQuestions::decide(const Address& initiator, const Address& responder,
                                                             const ObservedFlow& flow, Port port, bool answered) {
   Answer out;
-  const Route there = routing_.route(initiator, responder, false);
+  const ReplayRoute there = routing_.route(initiator, responder, false);
   out.meets = there.meets;
   if (!out.meets) return out;
   const bool port_open = flow.protocol.has_ports() && flow.initiator_port.number() == 0;
@@ -134,7 +134,7 @@ ConversationQuestions::Answer ConversationQuestions::decide(const Address& initi
     if (!reply) return out;
     back.packet.icmp = *reply;
   }
-  const Route home = routing_.route(responder, initiator, true);
+  const ReplayRoute home = routing_.route(responder, initiator, true);
   if (home.meets) also(decide_leg(Leg::reply, back, home, port_open, false));
   return out;
 }
@@ -151,7 +151,7 @@ std::vector<InterfaceId> ConversationQuestions::one_of_each(const ByteSet& allow
   return out;
 }
 
-ConversationFate ConversationQuestions::decide_leg(Leg leg, const ConcretePacket& asked, const Route& route,
+ConversationFate ConversationQuestions::decide_leg(Leg leg, const ConcretePacket& asked, const ReplayRoute& route,
                                                    bool port_open, bool related) {
   std::vector<InterfaceId> in = one_of_each(route.ingress, ingress_), out = one_of_each(route.egress, egress_);
   if (in.empty()) in.push_back(0);

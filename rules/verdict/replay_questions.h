@@ -43,7 +43,7 @@ class ConversationQuestions {
   std::uint32_t place_of(const Address& address);
   Answer decide(const Address& initiator, const Address& responder, const ObservedFlow& flow, Port port,
                 bool answered);
-  ConversationFate decide_leg(Leg leg, const ConcretePacket& packet, const Route& route, bool port_open,
+  ConversationFate decide_leg(Leg leg, const ConcretePacket& packet, const ReplayRoute& route, bool port_open,
                               bool related);
   std::vector<InterfaceId> one_of_each(const ByteSet& allowed, const Classes& classes) const;
 

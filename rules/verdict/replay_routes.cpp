@@ -54,8 +54,8 @@ Routing routing_by_paths(const Binding& binding, std::uint32_t device) {
                                           static_cast<std::uint32_t>(to - rules.zones.data()));
     if (path.state == ZonePath::State::undeclared) return by_networks(source, destination, reply);
     for (const PacketCrossing& c : crossings_of(path, source, destination))
-      if (c.device == device) return Route{true, c.way, c.ingress, c.egress};
-    return Route{.meets = false};
+      if (c.device == device) return ReplayRoute{true, c.way, c.ingress, c.egress};
+    return ReplayRoute{.meets = false};
   };
   return routing;
 }

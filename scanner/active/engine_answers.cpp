@@ -34,13 +34,13 @@ void Engine::drain_sockets() {
       const InFlight::Question* asked = in_flight_.find(key);
       if (asked == nullptr) continue;
       Look look = look_at(asked->fd, asked->ask.target, ours_);
-      if (look.stage == Stage::pending) {
+      if (look.stage == AttemptStage::pending) {
         // Woken without news, and it would wake us again and again: its deadline decides.
         epoll_ctl(epoll_, EPOLL_CTL_DEL, asked->fd, nullptr);
         continue;
       }
       auto [ask, fd, sent] = in_flight_.take(key);
-      if (look.stage == Stage::connected) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+      if (look.stage == AttemptStage::connected) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
       settle(ask, look, fd, sent, now);
     }
     if (count < 256) return;
@@ -52,15 +52,15 @@ void Engine::expire(Instant now) {
     auto [ask, fd, sent] = in_flight_.take(*key);
     // The last word is the socket's: an answer may have come while we were busy.
     Look look = look_at(fd, ask.target, ours_);
-    if (look.stage == Stage::pending) look = {Stage::replied, {Answer::silence, std::nullopt}, false, 0};
-    if (look.stage == Stage::connected) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    if (look.stage == AttemptStage::pending) look = {AttemptStage::replied, {Answer::silence, std::nullopt}, false, 0};
+    if (look.stage == AttemptStage::connected) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
     settle(ask, look, fd, sent, now);
   }
 }
 
 void Engine::settle(const Ask& ask, const Look& look, int fd, Instant sent, Instant now) {
   TargetState& state = states_[ask.state];
-  Answer answer = look.stage == Stage::connected ? Answer::syn_ack : look.reply.answer;
+  Answer answer = look.stage == AttemptStage::connected ? Answer::syn_ack : look.reply.answer;
   bool silent = answer == Answer::silence;
   if (silent) {
     path_of(state).unanswered(sent);
@@ -71,12 +71,12 @@ void Engine::settle(const Ask& ask, const Look& look, int fd, Instant sent, Inst
   }
   if (answer == Answer::syn_ack || answer == Answer::rst) state.round_trip.sample(now - sent);
 
-  if (look.stage == Stage::connected && !look.gone && is_self_connect(fd)) {
+  if (look.stage == AttemptStage::connected && !look.gone && is_self_connect(fd)) {
     close_by_reset(fd);
     on_self_connect(ask, now);
     return;
   }
-  if (fd >= 0 && look.stage != Stage::connected) {
+  if (fd >= 0 && look.stage != AttemptStage::connected) {
     close(fd);
     fd = -1;
   }
@@ -146,7 +146,7 @@ void Engine::on_work_answer(const Ask& ask, const Look& look, Answer answer, Ins
   // Answered only when asked again: the first question or its answer was lost, or somebody limits how fast it
   // answers.
   if (pass_ > 1 && (answer == Answer::syn_ack || answer == Answer::rst)) slow_down(now);
-  Reply reply = look.stage == Stage::connected ? Reply{Answer::syn_ack, std::nullopt} : look.reply;
+  Reply reply = look.stage == AttemptStage::connected ? Reply{Answer::syn_ack, std::nullopt} : look.reply;
   ScanFound found{
       ask.index,
       outcome_of(ask, reply, look.rtt_us != 0 ? Span(std::chrono::microseconds(look.rtt_us)) : now - sent),

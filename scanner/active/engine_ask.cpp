@@ -161,7 +161,7 @@ bool Engine::launch(const Ask& ask, Instant now) {
   state.bucket.take(now);
   path_of(state).opened();
   if (attempt.started == Started::replied) {
-    settle(ask, {Stage::replied, attempt.reply, false, 0}, -1, now, now);
+    settle(ask, {AttemptStage::replied, attempt.reply, false, 0}, -1, now, now);
     return true;
   }
   int error = 0;
@@ -230,7 +230,7 @@ void Engine::give_up_unsendable(Instant now) {
     state.parked.pop_front();
     --parked_;
     path_of(state).opened();
-    settle(ask, {Stage::replied, {Answer::local_refusal, std::nullopt}, false, 0}, -1, now, now);
+    settle(ask, {AttemptStage::replied, {Answer::local_refusal, std::nullopt}, false, 0}, -1, now, now);
   }
 }
 

@@ -120,7 +120,7 @@ void Engine::ask_again(Recheck& recheck) {
 }
 
 void Engine::on_recheck_answer(const Ask& ask, const Look& look, Answer answer, Span rtt) {
-  recheck_answer_ = look.stage == Stage::connected ? Reply{Answer::syn_ack, std::nullopt} : look.reply;
+  recheck_answer_ = look.stage == AttemptStage::connected ? Reply{Answer::syn_ack, std::nullopt} : look.reply;
   recheck_answer_->answer = answer;
   if (answer == Answer::silence) return;
   silent_.clear(ask.index);

@@ -123,19 +123,19 @@ bool failed_already(int fd, int& error) {
 Look read_failure(int fd, int error, const Target& target, const OwnAddresses& ours) {
   // The handshake was complete when the peer, or something in its name, took it back: ECONNRESET belongs to
   // connections, ECONNREFUSED to attempts.
-  if (error == ECONNRESET || error == EPIPE) return {Stage::connected, {}, true, 0};
+  if (error == ECONNRESET || error == EPIPE) return {AttemptStage::connected, {}, true, 0};
   QueuedError queued = read_error_queue(fd);
-  if (queued.found && queued.local) return {Stage::replied, local_refusal(), false, 0};
+  if (queued.found && queued.local) return {AttemptStage::replied, local_refusal(), false, 0};
   if (queued.found && queued.offender)
-    return {Stage::replied,
+    return {AttemptStage::replied,
             reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender,
                           ours.contains(*queued.offender), target.address()),
             false, 0};
   switch (error) {
-    case ECONNREFUSED: return {Stage::replied, {Answer::rst, std::nullopt}, false, 0};
-    case ETIMEDOUT: return {Stage::replied, {Answer::silence, std::nullopt}, false, 0};
-    case EHOSTUNREACH: return {Stage::replied, {Answer::no_neighbour, std::nullopt}, false, 0};
-    default: return {Stage::replied, local_refusal(), false, 0};
+    case ECONNREFUSED: return {AttemptStage::replied, {Answer::rst, std::nullopt}, false, 0};
+    case ETIMEDOUT: return {AttemptStage::replied, {Answer::silence, std::nullopt}, false, 0};
+    case EHOSTUNREACH: return {AttemptStage::replied, {Answer::no_neighbour, std::nullopt}, false, 0};
+    default: return {AttemptStage::replied, local_refusal(), false, 0};
   }
 }
 
@@ -148,14 +148,14 @@ Look look_at(int fd, const Target& target, const OwnAddresses& ours) {
   if (info.tcpi_state == kSynSent) {
     QueuedError queued = read_error_queue(fd);
     if (!queued.found || queued.local || !queued.offender) return {};
-    return {Stage::replied,
+    return {AttemptStage::replied,
             reply_of_icmp(target.address().family(), queued.type, queued.code, *queued.offender,
                           ours.contains(*queued.offender), target.address()),
             false, 0};
   }
   // Closed without an error: it was refused between two looks at it, and the error went with the first.
-  if (info.tcpi_state == kClosed) return {Stage::replied, {Answer::silence, std::nullopt}, false, 0};
-  return {Stage::connected, {}, false, info.tcpi_rtt};
+  if (info.tcpi_state == kClosed) return {AttemptStage::replied, {Answer::silence, std::nullopt}, false, 0};
+  return {AttemptStage::connected, {}, false, info.tcpi_rtt};
 }
 
 bool is_self_connect(int fd) {

@@ -34,9 +34,9 @@ struct Attempt {
 /// Starts to connect without waiting. A source port is chosen by the kernel unless one is given.
 Attempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours);
 
-enum class Stage : std::uint8_t { pending, connected, replied };
+enum class AttemptStage : std::uint8_t { pending, connected, replied };
 struct Look {
-  Stage stage = Stage::pending;
+  AttemptStage stage = AttemptStage::pending;
   Reply reply;               // replied
   bool gone = false;         // connected, and reset already
   std::uint32_t rtt_us = 0;  // connected: as TCP measured it

@@ -44,7 +44,7 @@ double seconds(clockid_t clock) {
 }
 
 struct Ends {
-  Interface interface;
+  NetworkInterface interface;
   LinkAddress to;
 };
 

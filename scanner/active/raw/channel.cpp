@@ -56,7 +56,7 @@ bool wanted(const sockaddr_ll& from) {
 /// What is on its way out: packets behind each other in one buffer, and what sendmmsg wants to know of each.
 class Queue {
  public:
-  Queue(const Interface& interface, std::uint32_t batch)
+  Queue(const NetworkInterface& interface, std::uint32_t batch)
       : header_(interface.header == LinkHeader::ethernet ? kEthernetHeader : 0),
         room_(std::min<std::size_t>(interface.mtu, kPacketMax)),
         bytes_(batch * aligned(header_ + room_)),
@@ -78,7 +78,7 @@ class Queue {
     return {bytes_.data() + used_ + header_, room_};
   }
 
-  void add(std::size_t length, const LinkAddress& to, bool ip, const Interface& from) {
+  void add(std::size_t length, const LinkAddress& to, bool ip, const NetworkInterface& from) {
     assert(!full() && length > 0 && length <= room_);
     if (full() || length == 0 || length > room_) return;
     std::uint8_t* frame = bytes_.data() + used_;
@@ -339,7 +339,7 @@ struct Channel::State {
     if (loopback_ipv4_fd >= 0) close(loopback_ipv4_fd);
   }
 
-  Interface interface;
+  NetworkInterface interface;
   int send_fd, receive_fd, loopback_ipv4_fd;
   Queue queue;
   Ring ring;
@@ -387,7 +387,7 @@ Result<Channel> Channel::adopt(const ChannelOptions& options, int send_fd, int r
   return Channel(std::move(state));
 }
 
-const Interface& Channel::interface() const { return state_->interface; }
+const NetworkInterface& Channel::interface() const { return state_->interface; }
 std::span<std::uint8_t> Channel::room() { return state_->queue.room(); }
 void Channel::commit(std::size_t length, const LinkAddress& to, bool ip) {
   state_->queue.add(length, to, ip, state_->interface);

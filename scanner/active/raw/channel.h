@@ -31,7 +31,7 @@ struct ChannelFilter {
 };
 
 struct ChannelOptions {
-  Interface interface;
+  NetworkInterface interface;
   ChannelFilter filter;
   std::size_t ring_bytes = 32U << 20;  // less where memory is scarce; 0: no ring, a system call for a few packets
   std::uint32_t batch = 128;           // packets given to the kernel at once
@@ -58,7 +58,7 @@ class Channel {
   Channel(Channel&&) noexcept;
   Channel& operator=(Channel&&) noexcept;
 
-  const Interface& interface() const;
+  const NetworkInterface& interface() const;
 
   /// Room for the next packet, from its IP header on: interface().mtu bytes (at most 9000), to be filled and then
   /// committed. The bytes of an earlier packet may still be in it. Valid until commit() or flush().

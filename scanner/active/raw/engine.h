@@ -314,7 +314,7 @@ class Engine {
   OwnAddresses ours_{{}};
 
   std::optional<Routes> routes_;
-  std::vector<Interface> interfaces_;  // one for each channel
+  std::vector<NetworkInterface> interfaces_;  // one for each channel
   std::vector<Channel> channels_;
   std::vector<NextHop> hops_;
   std::optional<QuietPorts> tcp_ports_, udp_ports_;

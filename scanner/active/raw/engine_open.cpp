@@ -158,7 +158,7 @@ Result<void> Engine::open_channels() {
   cookies_.emplace(key, tcp_ports_->ports(), udp_ports_->ports());
   roll_epoch();
 
-  for (const Interface& interface : interfaces_) {
+  for (const NetworkInterface& interface : interfaces_) {
     ChannelOptions options;
     options.interface = interface;
     options.filter.addresses = sources;
@@ -190,7 +190,7 @@ void Engine::meet_neighbours() {
 
 void Engine::ask_neighbour(const NextHop& hop) {
   Channel& channel = channels_[hop.channel];
-  const Interface& interface = interfaces_[hop.channel];
+  const NetworkInterface& interface = interfaces_[hop.channel];
   EthernetAddress own{};
   std::copy_n(interface.address.bytes.begin(), 6, own.begin());
   // Any of our addresses of that family will do as the one who asks.
@@ -238,8 +238,8 @@ void Engine::on_interface_down() {
   }
   if (now < next_up_check_) return;
   next_up_check_ = now + 200ms;
-  for (const Interface& interface : interfaces_) {
-    Result<Interface> current = routes_->interface(interface.index);
+  for (const NetworkInterface& interface : interfaces_) {
+    Result<NetworkInterface> current = routes_->interface(interface.index);
     if (current && current->up) continue;
     if (now - *down_since_ > pace_.canary_patience)
       finish(ScanEnd::vantage_lost, fmt::format("the interface {} is down and did not come back", interface.name));

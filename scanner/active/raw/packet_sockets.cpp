@@ -32,7 +32,7 @@ bool bind_to(int fd, int interface_index, std::uint16_t protocol) {
 }  // namespace
 
 Result<PacketSockets> open_packet_sockets(const ChannelOptions& options) {
-  const Interface& interface = options.interface;
+  const NetworkInterface& interface = options.interface;
   std::vector<sock_filter> filter =
       DEMARC_TRY(packet_filter(options.filter, interface.header == LinkHeader::ethernet && !interface.loopback));
   PacketSockets opened;

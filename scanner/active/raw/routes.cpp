@@ -85,10 +85,10 @@ std::string_view unusable(std::uint8_t route_type) {
 
 std::string cause(int error) { return std::strerror(error); }
 
-Result<Interface> read_interface(const Message& message) {
+Result<NetworkInterface> read_interface(const Message& message) {
   std::optional<ifinfomsg> info = message.fixed<ifinfomsg>();
   if (!info) return failure("the kernel's answer about an interface is cut short");
-  Interface found;
+  NetworkInterface found;
   found.index = info->ifi_index;
   found.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
   found.up = (info->ifi_flags & IFF_UP) != 0;
@@ -172,13 +172,13 @@ struct Routes::State {
     }
   }
 
-  Result<Interface> link(int index, const std::string& link_name) {
+  Result<NetworkInterface> link(int index, const std::string& link_name) {
     ifinfomsg info{};
     info.ifi_index = index;
     Request request(RTM_GETLINK, 0, ++sequence, info);
     if (index == 0) request.attribute(IFLA_IFNAME, link_name.c_str(), link_name.size() + 1);
     request.attribute(IFLA_EXT_MASK, std::uint32_t{RTEXT_FILTER_SKIP_STATS});
-    std::optional<Result<Interface>> found;
+    std::optional<Result<NetworkInterface>> found;
     int error = DEMARC_TRY(ask(request, [&](const Message& message) {
       if (message.type == RTM_NEWLINK) found = read_interface(message);
       return found.has_value();
@@ -191,13 +191,13 @@ struct Routes::State {
   }
 
   /// Of all interfaces, the one that loops back.
-  Result<Interface> loopback() {
+  Result<NetworkInterface> loopback() {
     ifinfomsg info{};
     Request request(RTM_GETLINK, NLM_F_DUMP, ++sequence, info);
     request.attribute(IFLA_EXT_MASK, std::uint32_t{RTEXT_FILTER_SKIP_STATS});
-    std::optional<Interface> found;
+    std::optional<NetworkInterface> found;
     int error = DEMARC_TRY(ask(request, [&](const Message& message) {
-      Result<Interface> one = read_interface(message);
+      Result<NetworkInterface> one = read_interface(message);
       if (message.type == RTM_NEWLINK && one && one->loopback) found = std::move(*one);
       return found.has_value();
     }));
@@ -240,20 +240,20 @@ Result<Routes> Routes::open() {
   return Routes(std::move(state));
 }
 
-Result<Interface> Routes::interface(const std::string& name) {
+Result<NetworkInterface> Routes::interface(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ)
     return failure(fmt::format("'{}' cannot be the name of an interface", terminal_safe(name)));
   return state_->link(0, name);
 }
 
-Result<Interface> Routes::interface(int index) {
+Result<NetworkInterface> Routes::interface(int index) {
   if (index <= 0) return failure(fmt::format("{} cannot be the number of an interface", index));
   return state_->link(index, {});
 }
 
 Result<Route> Routes::to(const Address& destination, const RouteWish& wish) {
   std::string target = to_string(destination);
-  std::optional<Interface> wished;
+  std::optional<NetworkInterface> wished;
   if (wish.interface_name) wished = DEMARC_TRY(interface(*wish.interface_name));
   if (wish.source) {
     if (wish.source->family() != destination.family())

@@ -27,7 +27,7 @@ enum class LinkHeader : std::uint8_t {
 };
 
 /// One of our interfaces.
-struct Interface {
+struct NetworkInterface {
   int index = 0;
   std::string name;
   LinkHeader header = LinkHeader::ethernet;
@@ -38,7 +38,7 @@ struct Interface {
 
 /// The way to one destination.
 struct Route {
-  Interface interface;
+  NetworkInterface interface;
   Address source;                  // what the kernel would send from
   std::optional<Address> gateway;  // none: the destination is on the link itself
   /// Whose link address the frame needs.
@@ -61,8 +61,8 @@ class Routes {
 
   /// Fails if the kernel has no route (unreachable, prohibit, blackhole are named), or no interface as wished.
   Result<Route> to(const Address& destination, const RouteWish& wish = {});
-  Result<Interface> interface(const std::string& name);
-  Result<Interface> interface(int index);
+  Result<NetworkInterface> interface(const std::string& name);
+  Result<NetworkInterface> interface(int index);
   /// What the kernel's neighbour table already knows (ARP or ND), if it is not stale beyond use; asks nobody.
   std::optional<LinkAddress> neighbour(int interface_index, const Address& next_hop);
 

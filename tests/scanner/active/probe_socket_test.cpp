@@ -18,7 +18,7 @@ const OwnAddresses kOurs{{}};
 Look wait_for(const Attempt& attempt, const Target& target) {
   for (int i = 0; i < 200; ++i) {
     Look look = look_at(attempt.fd, target, kOurs);
-    if (look.stage != Stage::pending) return look;
+    if (look.stage != AttemptStage::pending) return look;
     pollfd wait{attempt.fd, POLLOUT, 0};
     poll(&wait, 1, 10);
   }
@@ -35,16 +35,16 @@ TEST_CASE("a listener connects, a closed port refuses") {
     Target target = loopback(address);
     Attempt open = start_connect(target, server.port(), std::nullopt, true);
     REQUIRE(open.started == Started::pending);
-    CHECK(wait_for(open, target).stage == Stage::connected);
+    CHECK(wait_for(open, target).stage == AttemptStage::connected);
     CHECK_FALSE(is_self_connect(open.fd));
     close_by_reset(open.fd);
 
     Port port = server.port();
     server.stop();
     Attempt closed = start_connect(target, port, std::nullopt, true);
-    Look look = closed.started == Started::replied ? Look{Stage::replied, closed.reply, false, 0}
+    Look look = closed.started == Started::replied ? Look{AttemptStage::replied, closed.reply, false, 0}
                                                    : wait_for(closed, target);
-    CHECK(look.stage == Stage::replied);
+    CHECK(look.stage == AttemptStage::replied);
     CHECK(name(look.reply.answer) == "rst");
     CHECK_FALSE(look.reply.sender.has_value());
     if (closed.fd >= 0) close(closed.fd);
@@ -58,7 +58,7 @@ TEST_CASE("a look at a refused socket does not turn into an open port when it is
   CHECK(wait_for(attempt, target).reply.answer == Answer::rst);
   // The error is taken now; the socket has none any more, and is still not connected.
   Look again = look_at(attempt.fd, target, kOurs);
-  CHECK(again.stage != Stage::connected);
+  CHECK(again.stage != AttemptStage::connected);
   close(attempt.fd);
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("a socket that the kernel connected to itself is seen as such") {
   Attempt attempt = start_connect(target, port, port, true);
   REQUIRE(attempt.started == Started::pending);
   Look look = wait_for(attempt, target);
-  REQUIRE(look.stage == Stage::connected);  // this is what makes it a trap
+  REQUIRE(look.stage == AttemptStage::connected);  // this is what makes it a trap
   CHECK(is_self_connect(attempt.fd));
   close_by_reset(attempt.fd);
 }

@@ -499,7 +499,7 @@ TEST_CASE("an interface may be taken away and come back as another one") {
   };
   REQUIRE(make());
   Channel channel = Channel::open(options_for("gone")).value();
-  Interface before = channel.interface();
+  NetworkInterface before = channel.interface();
   REQUIRE(run("ip link delete gone"));
   queue(channel, craft_udp(kNear, kFar, 50000, 4000, "kept"), before.address);
   CHECK(channel.flush().down);

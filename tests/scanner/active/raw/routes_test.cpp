@@ -96,18 +96,18 @@ TEST_CASE("an interface says what stands in front of its packets") {
       run("ip link set near address 02:00:00:00:00:11 mtu 1400 && ip tuntap add tun0 mode tun && "
           "ip tuntap add tap0 mode tap"));
   Routes routes = Routes::open().value();
-  Interface near = routes.interface("near").value();
+  NetworkInterface near = routes.interface("near").value();
   CHECK(near.header == LinkHeader::ethernet);
   CHECK(near.mtu == 1400);
   CHECK(near.up);
   CHECK_FALSE(near.loopback);
   CHECK(near.address == LinkAddress{{2, 0, 0, 0, 0, 0x11}, 6});
   CHECK(routes.interface(near.index).value().name == "near");
-  Interface lo = routes.interface("lo").value();
+  NetworkInterface lo = routes.interface("lo").value();
   CHECK(lo.loopback);
   CHECK(lo.header == LinkHeader::ethernet);
   CHECK(lo.address == LinkAddress{{}, 6});
-  Interface tun = routes.interface("tun0").value();
+  NetworkInterface tun = routes.interface("tun0").value();
   CHECK(tun.header == LinkHeader::none);
   CHECK(tun.address.size == 0);
   CHECK_FALSE(tun.up);

@@ -58,7 +58,7 @@ class TwoNetworks {
     if (setns(ours_, CLONE_NEWNET) != 0) std::abort();
   }
 
-  static Interface interface(const std::string& name) { return Routes::open().value().interface(name).value(); }
+  static NetworkInterface interface(const std::string& name) { return Routes::open().value().interface(name).value(); }
 
  private:
   /// No link-local addresses on new interfaces, so that no kernel announces itself amid what a test counts.
