@@ -57,15 +57,19 @@ std::string_view comment_sign(Dialect dialect) {
   return dialect == Dialect::iptables || dialect == Dialect::nftables ? "#" : "!";
 }
 
+/// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
+std::string safe_line(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return std::string(terminal_safe(text));
+}
+
 /// The place that an edit is about: "line 12: permit tcp any any".
 std::string about(const Device& device, const Told& t, const ListEdit& e) {
   const List& list = device.lists[t.list];
   if (e.entry >= list.entries.size() || list.entries[e.entry].line == 0) return "at the end";
   const Entry& entry = list.entries[e.entry];
-  std::string_view text = entry.text;
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   return fmt::format("{}line {}: {}", e.keeps || e.kind == ListEdit::Kind::add ? "before " : "", entry.line,
-                     terminal_safe(text));
+                     safe_line(entry.text));
 }
 
 void write_edits(std::string& out, const Device& device, const Told& t) {
@@ -79,9 +83,9 @@ void write_edits(std::string& out, const Device& device, const Told& t) {
     if (e.sample) out += fmt::format("; for example {}", to_string(e.sample->packet));
     out += '\n';
     for (const std::string& line : t.edits.edits[n].out)
-      out += fmt::format("{}{}\n", commands ? "" : "- ", terminal_safe(line));
+      out += fmt::format("{}{}\n", commands ? "" : "- ", safe_line(line));
     for (const std::string& line : t.edits.edits[n].in)
-      out += fmt::format("{}{}\n", commands ? "" : "+ ", terminal_safe(line));
+      out += fmt::format("{}{}\n", commands ? "" : "+ ", safe_line(line));
   }
 }
 
