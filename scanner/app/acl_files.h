@@ -15,7 +15,9 @@
 
 namespace demarc {
 
-inline constexpr std::uint64_t kConfigBytesMax = std::uint64_t{1} << 30;
+/// A hundred thousand lines are 6 MB. What is read takes up to a hundred times the text, so a larger file is refused
+/// instead of filling the machine.
+inline constexpr std::uint64_t kConfigBytesMax = std::uint64_t{64} << 20;
 
 /// --dialect; none where nothing was said.
 Result<std::optional<Dialect>> parse_dialect_word(const std::string& word);

@@ -209,7 +209,7 @@ int exit_of(Fate fate, const std::string& expect) {
 
 /// Packets as JSON Lines on standard input, each answered on a line of its own.
 int test_many(const AclCommand& command, const Device& device) {
-  Result<std::string> input = read_whole_file("-", kConfigBytesMax);
+  Result<std::string> input = read_whole_file("-", std::uint64_t{1} << 30);
   if (!input) return say(input.error()), kCouldNotRun;
   Decider decider(device);
   std::string out;

@@ -13,16 +13,11 @@
 #include "rules/text/sha256.h"
 #include "rules/text/suggest.h"
 #include "rules/verdict/binding.h"
+#include "scanner/app/acl_files.h"
 #include "scanner/app/console.h"
 #include "scanner/files/file.h"
 
 namespace demarc {
-
-namespace {
-
-constexpr std::uint64_t kConfigBytesMax = std::uint64_t{1} << 30;
-
-}  // namespace
 
 bool is_configuration(const std::string& file) {
   const Result<std::string> text = read_whole_file(file, kConfigBytesMax);
