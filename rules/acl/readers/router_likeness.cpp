@@ -174,8 +174,8 @@ class Shapes {
         word(rest).empty())
       named_ = true;
     if (margin && first == "version") {
-      old_version_ =
-          old_version_ || (second.find('(') == std::string_view::npos && decimal(second.substr(0, 2), 99));
+      // "15.7"; Junos writes "21.4R3;".
+      old_version_ = old_version_ || (!second.empty() && second.find_first_not_of("0123456789.") == second.npos);
       nexus_version_ = nexus_version_ || second.find('(') != std::string_view::npos;
     }
     const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
