@@ -224,4 +224,94 @@ std::string_view verdict_json_schema() {
 )json";
 }
 
+std::string_view acl_json_schema() {
+  return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "$id": "https://demarc.example/schema/acl-1.json",
+  "title": "demarc acl check --format json",
+  "type": "object",
+  "required": ["demarc", "version", "devices"],
+  "properties": {
+    "demarc": { "const": "acl" },
+    "version": { "const": 1 },
+    "devices": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "required": ["name", "file", "dialect", "lines", "unread", "lists", "unused"],
+        "properties": {
+          "name": { "type": "string" }, "file": { "type": "string" },
+          "dialect": { "enum": ["cisco-ios", "cisco-xr", "cisco-nxos", "cisco-asa", "arista-eos", "junos", "iptables", "nftables", "aws", "azure", "gcp"] },
+          "lines": {
+            "type": "object", "description": "how many lines were understood",
+            "required": ["understood", "in_part", "not_filtering", "not_understood"],
+            "additionalProperties": { "type": "integer", "minimum": 0 }
+          },
+          "unread": {
+            "type": "array",
+            "items": {
+              "type": "object", "required": ["line", "state", "text", "why"],
+              "properties": {
+                "line": { "type": "integer", "minimum": 1 }, "state": { "enum": ["in-part", "not-understood"] },
+                "text": { "type": "string" }, "why": { "type": "string" }
+              }
+            }
+          },
+          "lists": {
+            "type": "array",
+            "items": {
+              "type": "object", "required": ["name", "line", "defined", "bound", "decided", "entries", "conflicts"],
+              "properties": {
+                "name": { "type": "string" }, "line": { "type": "integer", "minimum": 0 },
+                "defined": { "type": "boolean" }, "bound": { "type": "boolean" },
+                "decided": { "type": "boolean", "description": "false: too complicated, nothing is said of its entries" },
+                "entries": {
+                  "type": "array",
+                  "items": {
+                    "type": "object", "required": ["line", "text", "status"],
+                    "properties": {
+                      "line": { "type": "integer", "minimum": 0, "description": "0: implied by the dialect" },
+                      "text": { "type": "string" },
+                      "status": { "enum": ["live", "shadowed", "redundant", "unread", "partial"] },
+                      "by": { "type": "array", "items": { "type": "integer", "minimum": 0 }, "description": "lines" },
+                      "by_list": { "type": "string" }, "by_more": { "type": "boolean" },
+                      "otherwise": { "type": "boolean", "description": "one of them decides the other way" },
+                      "duplicate": { "type": "boolean" }, "matches_nothing": { "type": "boolean" },
+                      "but_later_fragments": { "type": "boolean" }, "undecided": { "type": "string" },
+                      "packets": { "type": "integer", "minimum": 0, "description": "its counter" },
+                      "sample": { "type": "string" }
+                    }
+                  }
+                },
+                "conflicts": {
+                  "type": "array",
+                  "items": {
+                    "type": "object", "required": ["first", "second"],
+                    "properties": {
+                      "first": { "type": "integer", "minimum": 0 }, "second": { "type": "integer", "minimum": 0 },
+                      "sample": { "type": "string" }
+                    }
+                  }
+                },
+                "conflicts_left_out": { "type": "integer", "minimum": 1 }
+              }
+            }
+          },
+          "unused": {
+            "type": "array",
+            "items": {
+              "type": "object", "required": ["name", "kind", "line"],
+              "properties": {
+                "name": { "type": "string" }, "kind": { "type": "string" }, "line": { "type": "integer", "minimum": 0 }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+)json";
+}
+
 }  // namespace demarc

@@ -111,6 +111,7 @@ int run_schema(const std::string& what) {
                               {"scan", scan_json_schema},
                               {"flows", flows_json_schema},
                               {"witness", witness_json_schema},
+                              {"acl", [] { return std::string(acl_json_schema()); }},
                               {"verdict", [] { return std::string(verdict_json_schema()); }}};
   std::vector<std::string_view> names;
   for (const Row& row : kSchemas) {
