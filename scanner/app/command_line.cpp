@@ -501,7 +501,7 @@ int run_command_line(int argc, char** argv) {
 
   std::string schema;
   CLI::App* schema_app = app.add_subcommand("schema", "The JSON Schema (draft-07) of the rule set or of an output");
-  schema_app->add_option("what", schema, "rules, scan, flows, witness or verdict")->required()->type_name("WHAT");
+  schema_app->add_option("what", schema, "rules, scan, flows, witness, acl or verdict")->required()->type_name("WHAT");
   CommonOptions doctor;
   CLI::App* doctor_app =
       app.add_subcommand("doctor", "What this machine allows: privileges, descriptors, clock, addresses");

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/verdict/verdict_json.h"
 #include "tests/rules/acl/random_device.h"
 
 namespace demarc {
@@ -184,6 +185,14 @@ TEST_CASE("lists that nothing uses, and groups that nothing names") {
   CHECK_FALSE(report.lists[1].bound);
   REQUIRE(report.unused_objects.size() == 1);
   CHECK(d.objects[report.unused_objects[0]].name == "N");
+}
+
+TEST_CASE("the schema of the answer names every dialect and every status") {
+  for (const DialectReader& reader : dialect_readers())
+    CHECK(acl_json_schema().find(fmt::format("\"{}\"", name(reader.dialect))) != std::string_view::npos);
+  for (const EntryStatus status : {EntryStatus::live, EntryStatus::shadowed, EntryStatus::redundant,
+                                   EntryStatus::unread, EntryStatus::partial})
+    CHECK(acl_json_schema().find(fmt::format("\"{}\"", name(status))) != std::string_view::npos);
 }
 
 }  // namespace
