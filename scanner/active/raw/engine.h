@@ -112,7 +112,7 @@ struct TargetState {
   bool decoys_again = false, decoys_over = false, answers_everything = false;
   std::uint8_t decoy_ttl = 0;
   // Opens are taken one step beyond the handshake: all of the first few, and all where any of those was none.
-  std::uint32_t steps_begun = 0, steps_pending = 0, steps_live = 0;
+  std::uint32_t steps_begun = 0, steps_pending = 0;
   std::set<AfterHandshake> decoy_steps;  // what random ports did
   bool steps_failed = false;             // an open was none, or did what random ports do
   bool syn_proxy_seen = false;           // a window opened only when the far end was reached
@@ -146,7 +146,8 @@ struct Handshake {
   std::uint8_t label = kHandshake;  // the next one after a first reset
   std::uint16_t window = 0;
   std::uint32_t seq = 0, ack = 0;  // ours next, theirs next
-  Instant first{}, sent{};
+  unsigned tries = 0;              // of the SYN, or since it was answered of what follows
+  Instant sent{};
 };
 inline constexpr std::uint64_t kNoIndex = ~std::uint64_t{0};
 
@@ -163,6 +164,10 @@ struct Unproven {
   std::size_t question = 0;          // which of the port's questions
   std::vector<std::uint8_t> labels;  // that were answered
 };
+
+/// How often has something to be asked that answers, so that less than once in a million all tries are lost, where
+/// this share of them brings no answer?
+unsigned tries_against(double loss);
 
 class Engine {
  public:
@@ -260,6 +265,8 @@ class Engine {
   void on_canary_answer(std::size_t canary, std::uint8_t label);
   void judge_loss(Instant now);
   double loss() const;
+  /// What the way may lose, as far as the canaries asked so far tell (two standard deviations above what they lost).
+  double loss_at_most() const;
   double miss_probability() const;
   bool another_pass() const;
   bool any_silent() const;

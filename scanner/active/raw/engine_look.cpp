@@ -17,7 +17,8 @@ namespace {
 constexpr Span kLookInterval = 1s;  // what a kill may cost
 constexpr Span kFlushInterval = 500ms;
 constexpr unsigned kOpeningProbes = 5;     // for each canary, so that there is a first idea of loss
-constexpr double kMissProbability = 1e-6;  // that a good canary is taken for a lost one
+constexpr double kMissProbability = 1e-6;  // that what answers is taken for silent
+constexpr double kLossLeast = 0.05, kLossMost = 0.7;
 constexpr std::uint32_t kLossWindow = 10;  // canary probes that a judgement of loss is based on
 constexpr double kLossRise = 0.3;          // above what the way always loses: then it is our doing
 constexpr std::uint64_t kLossSample = 20;  // answers needed before a share of them means something
@@ -26,6 +27,11 @@ constexpr std::uint64_t kLossSample = 20;  // answers needed before a share of t
 
 bool Engine::any_canary() const {
   return std::any_of(canaries_.begin(), canaries_.end(), [](const CanaryState& c) { return c.alive; });
+}
+
+unsigned tries_against(double loss) {
+  const double p = std::clamp(loss, kLossLeast, kLossMost);
+  return static_cast<unsigned>(std::clamp(std::ceil(std::log(kMissProbability) / std::log(p)), 4.0, 30.0));
 }
 
 void Engine::ask_canaries(Instant now) {
@@ -98,9 +104,7 @@ void Engine::begin_look(Instant now) {
   look_tries_ = 0;
   // So many tries that a good canary is not taken for a lost one by chance. As the loss was before: a way that
   // breaks now must not look like one that loses much.
-  const double p = std::clamp(std::max(loss(), loss_base_), 0.05, 0.7);
-  look_tries_max_ =
-      static_cast<unsigned>(std::clamp(std::ceil(std::log(kMissProbability) / std::log(p)), 4.0, 30.0));
+  look_tries_max_ = tries_against(std::max(loss(), loss_base_));
   held_mark_ = held_.size();
   marked_ = cursor_;
   for (const TargetState& state : states_)
@@ -218,7 +222,7 @@ void Engine::judge_loss(Instant now) {
   window_asked_ = window_lost_ = 0;
   if (lost > loss_base_ + kLossRise) {
     if (backoff_.trouble(now) && pace_.rate_max != 0) bucket_.set_rate(pace_.rate_max * backoff_.factor());
-    loss_base_ = std::min(0.7, loss_base_ + kLossRise / 3);
+    loss_base_ = std::min(kLossMost, loss_base_ + kLossRise / 3);
   } else {
     loss_base_ = 0.7 * loss_base_ + 0.3 * lost;
   }
@@ -240,6 +244,12 @@ double Engine::loss() const {
   if (canary_asked_ >= kLossSample || (canary_asked_ > 0 && canary_silent_ == 0))
     return static_cast<double>(canary_silent_) / static_cast<double>(canary_asked_);
   return canary_asked_ == 0 ? -1 : static_cast<double>(canary_silent_) / static_cast<double>(canary_asked_);
+}
+
+double Engine::loss_at_most() const {
+  const double p = std::clamp(std::max(loss(), loss_base_), kLossLeast, kLossMost);
+  const double asked = static_cast<double>(std::max<std::uint64_t>(canary_asked_, 10));
+  return std::min(kLossMost, p + 2 * std::sqrt(p * (1 - p) / asked));
 }
 
 double Engine::miss_probability() const {

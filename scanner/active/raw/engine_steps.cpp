@@ -18,8 +18,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr Span kDecoyTime = 700ms;  // for each of two tries
-// Ten tries, so that loss is not taken for a proxy.
-constexpr Span kStepInterval = 220ms, kStepTime = 2300ms;
+// Linux answers what repeats a SYN or lies outside of the window at most every 500 ms for each connection (sysctl
+// net.ipv4.tcp_invalid_ratelimit): asking more often is no further try.
+constexpr Span kStepInterval = 520ms;
 constexpr std::uint32_t kStepsMax = 512;    // at a time
 constexpr std::uint32_t kStepsSample = 24;  // opens of a host that are tried before the others are believed
 
@@ -104,15 +105,19 @@ void Engine::step_handshakes(Instant now) {
     Handshake& h = handshakes_.at(handshakes_waiting_.front());
     handshakes_waiting_.pop_front();
     h.begun = true;
-    h.first = now;
     ++handshakes_begun_;
     step(h, now);
   }
+  const unsigned enough = tries_against(loss_at_most());
   for (auto at = handshakes_.begin(); at != handshakes_.end();) {
     Handshake& h = at->second;
-    if (h.begun && h.outcome == AfterHandshake::pending && now - h.first >= kStepTime)
-      settle_handshake(h, AfterHandshake::silence);
-    if (h.begun && h.outcome == AfterHandshake::pending && now - h.sent >= kStepInterval) step(h, now);
+    if (h.begun && h.outcome == AfterHandshake::pending && now - h.sent >= kStepInterval) {
+      // Silence must not be loss.
+      if (h.tries >= enough)
+        settle_handshake(h, AfterHandshake::silence);
+      else
+        step(h, now);
+    }
     if (h.outcome == AfterHandshake::pending) {
       ++at;
       continue;
@@ -127,6 +132,7 @@ void Engine::step_handshakes(Instant now) {
 void Engine::step(Handshake& h, Instant now) {
   TargetState& state = states_[h.state];
   h.sent = now;
+  ++h.tries;
   if (!h.acknowledged) return ask_tcp(state, {.port = h.port, .label = h.label}, now);
   TcpAsk ack{.port = h.port, .label = h.label, .flags = tcp_flag::ack, .seq = h.seq, .ack = h.ack};
   ask_tcp(state, ack, now);
@@ -144,11 +150,13 @@ void Engine::on_handshake(std::uint32_t number, const PacketView& view) {
     if (h.label != kHandshake) return settle_handshake(h, AfterHandshake::reset);
     h.label = kHandshake + 1;
     h.acknowledged = false;
+    h.tries = 0;
     return step(h, now);
   }
   if ((view.tcp_flags & tcp_flag::syn) != 0) {
     if (!h.acknowledged) {
       h.acknowledged = true;
+      h.tries = 0;
       h.window = view.tcp_window;
       h.seq = view.tcp_ack;
       h.ack = view.tcp_seq + 1;

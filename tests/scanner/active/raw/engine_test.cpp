@@ -185,6 +185,22 @@ TEST_CASE("where everything opens, that is said, and no open counts") {
   CHECK(sink.noted("198.51.100.2"));
 }
 
+TEST_CASE("an open port whose answers beyond the handshake are lost five times is no proxy") {
+  FilteredHost lab;
+  DEMARC_NEEDS(lab);
+  lab.open_tcp(10);
+  // Linux says no more than two of them a second: five that are lost take more than two seconds.
+  lab.filter({"ip saddr 198.51.100.2 tcp flags & (syn | rst | ack) == ack quota until 220 bytes counter drop"});
+  LabRequest request(tcp_ports(kHost, 10, 10));
+  ToldSink sink;
+  auto result = run_raw_scan(request, raw_options(), sink);
+  REQUIRE(result.has_value());
+  lab.at_filter([] { CHECK(run("nft list chain inet guard forward | grep 'packets 5 bytes 200'")); });
+  CHECK(sink.found.at(0).outcome.state == PortState::open);
+  CHECK(sink.found.at(0).outcome.doubt == Doubt::none);
+  CHECK(sink.notes == std::vector<std::string>{});
+}
+
 TEST_CASE("two tries that are answered in two ways leave a doubt") {
   FilteredHost lab;
   DEMARC_NEEDS(lab);
