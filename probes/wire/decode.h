@@ -10,6 +10,7 @@
 #include "probes/wire/link_type.h"
 #include "rules/net/address.h"
 #include "rules/net/protocol.h"
+#include "rules/net/tcp_flag.h"
 
 namespace demarc {
 
@@ -23,11 +24,6 @@ enum class DecodeProblem : std::uint8_t {
   tiny_fragment,  // a first fragment too short for the ports (RFC 1858 §3)
 };
 std::string_view name(DecodeProblem problem);
-
-/// TCP control bits (RFC 9293 §3.1).
-namespace tcp_flag {
-inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
-}
 
 /// A packet of the IP layer; also what an ICMP error quotes. Numbers in host byte order.
 struct IpView {

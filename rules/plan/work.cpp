@@ -345,12 +345,12 @@ class Planner {
  private:
   /// One enumerated address: a host's own, or the face of one.
   void consider(const Address& address) {
-    switch (standing_.left_out(address)) {
-      case LeftOut::own_host: return own_.add(place(rules_, address));
-      case LeftOut::own_subnet: return subnet_.add(place(rules_, address));
-      case LeftOut::no_address:
+    switch (standing_.not_asked(address)) {
+      case NotAsked::own_host: return own_.add(place(rules_, address));
+      case NotAsked::own_subnet: return subnet_.add(place(rules_, address));
+      case NotAsked::no_address:
         return unroutable(address, fmt::format("the vantage point has no {} address", name(address.family())));
-      case LeftOut::nothing: break;
+      case NotAsked::nothing: break;
     }
     std::optional<Address> source = standing_.source_for(address.family());
     if (translator_.is_face(address, *source)) {

@@ -23,15 +23,15 @@ Standing::Standing(const RuleSet& rules, const Vantage& vantage)
   }
 }
 
-LeftOut Standing::left_out(const Address& target) const {
-  if (target == own_ || (host_ != nullptr && rules_->host_of(target) == host_)) return LeftOut::own_host;
+NotAsked Standing::not_asked(const Address& target) const {
+  if (target == own_ || (host_ != nullptr && rules_->host_of(target) == host_)) return NotAsked::own_host;
   std::optional<Address> source = source_for(target.family());
-  if (!source) return LeftOut::no_address;
+  if (!source) return NotAsked::no_address;
   const Zone* zone = rules_->zone_of(*source);
-  if (zone == nullptr || !zone->intra_allowed || zone != rules_->zone_of(target)) return LeftOut::nothing;
+  if (zone == nullptr || !zone->intra_allowed || zone != rules_->zone_of(target)) return NotAsked::nothing;
   bool one_subnet = std::any_of(zone->cidrs.begin(), zone->cidrs.end(),
                                 [&](const Prefix& p) { return p.contains(*source) && p.contains(target); });
-  return one_subnet ? LeftOut::own_subnet : LeftOut::nothing;
+  return one_subnet ? NotAsked::own_subnet : NotAsked::nothing;
 }
 
 }  // namespace demarc

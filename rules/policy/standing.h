@@ -10,7 +10,7 @@
 namespace demarc {
 
 /// Why a vantage point does not ask an address.
-enum class LeftOut : std::uint8_t {
+enum class NotAsked : std::uint8_t {
   nothing,     // it asks
   own_host,    // the vantage point itself, or a card of the same host: no filter lies between
   own_subnet,  // in its own subnet, where the zone says `intra: allowed`
@@ -24,7 +24,7 @@ class Standing {
   /// The vantage point's address that a target of this family sees: its own, or another one of the same host, first
   /// one in the vantage point's zone. nullopt: it has none.
   std::optional<Address> source_for(Family family) const { return family == Family::ipv4 ? ipv4_ : ipv6_; }
-  LeftOut left_out(const Address& target) const;
+  NotAsked not_asked(const Address& target) const;
 
  private:
   const RuleSet* rules_;

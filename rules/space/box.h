@@ -15,6 +15,7 @@
 #include "rules/net/icmp.h"
 #include "rules/net/port.h"
 #include "rules/net/protocol.h"
+#include "rules/net/tcp_flag.h"
 
 namespace demarc {
 
@@ -85,10 +86,6 @@ class ProtocolSet {
   ByteSet numbers_;
 };
 
-/// The control bits of a TCP segment (RFC 9293 §3.1), as they stand in the header.
-namespace tcp_flag {
-inline constexpr std::uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16, urg = 32, ece = 64, cwr = 128;
-}
 /// All flag bytes where the bits of `mask` have the values they have in `value`: iptables' --tcp-flags mask value.
 ByteSet tcp_flags(std::uint8_t mask, std::uint8_t value);
 /// "established" of a router without state: ACK or RST.

@@ -19,6 +19,8 @@ struct CheckedDevice {
   const DeviceReport* report = nullptr;
 };
 std::string acl_check_json(std::span<const CheckedDevice> devices);
+/// JSON Schema of it, draft-07.
+std::string_view acl_json_schema();
 
 /// A question of `acl test`: names are those of the device, and are looked up by resolve().
 struct PacketWords {

@@ -215,7 +215,7 @@ class CoverageCheck {
     const std::set<Address> unroutable = unroutable_from(*index);
     std::array<std::pair<std::string_view, Tally>, 3> tallies{{{"tcp", {}}, {"udp", {}}, {"icmp", {}}}};
     for (const Address& real : targets) {
-      if (standing.left_out(real) != LeftOut::nothing || unroutable.contains(real)) continue;
+      if (standing.not_asked(real) != NotAsked::nothing || unroutable.contains(real)) continue;
       const RequiredPorts& required = required_.required(real);
       for (auto& [what, tally] : tallies) {
         const Protocol protocol = what == "tcp"    ? Protocol::tcp
@@ -505,7 +505,7 @@ class CoverageCheck {
       for (std::uint16_t i = 0; i < j_.reachable.standpoints.size(); ++i) {
         const Standpoint& s = j_.reachable.standpoints[i];
         if (s.vantage == nullptr || std::find(vantages.begin(), vantages.end(), s.name) == vantages.end()) continue;
-        if (Standing(j_.rules, *s.vantage).left_out(real) != LeftOut::nothing) continue;
+        if (Standing(j_.rules, *s.vantage).not_asked(real) != NotAsked::nothing) continue;
         // Where a witness says of every port whether the probe arrived, the host itself need not answer.
         for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::icmp, Protocol::icmpv6})
           if (const auto asked = j_.asked.find({i, protocol, real});

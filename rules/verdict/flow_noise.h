@@ -13,7 +13,7 @@ class FlowNoise {
   FlowNoise(Judging& j, FlowJudge& judge);
 
   /// Before anything is counted: by what addresses are told apart.
-  void set_hash(const KeyedHash& hash) { hash_ = hash; }
+  void set_hash(const AddressHash& hash) { hash_ = hash; }
   /// What a sensor's own noise records say.
   void take_records();
 
@@ -33,7 +33,7 @@ class FlowNoise {
 
   NoiseTally& tally_of(const DraftKey& key) { return j_.noise.try_emplace(key, hash_).first->second; }
 
-  KeyedHash hash_;
+  AddressHash hash_;
   Judging& j_;
   FlowJudge& judge_;
   ZoneIndex any_ = kNoZone;

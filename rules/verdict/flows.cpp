@@ -480,7 +480,7 @@ class Flows {
     bool operator==(const Where&) const = default;
   };
   struct WhereHash {
-    KeyedHash keyed;
+    AddressHash keyed;
     std::size_t operator()(const Where& w) const noexcept { return keyed(w.responder, w.what); }
   };
   static Where where(const Subject& s) {
@@ -558,7 +558,7 @@ class Flows {
   Judging& j_;
   FlowJudge judge_;
   FlowNoise noise_;
-  KeyedHash hash_;
+  AddressHash hash_;
   JudgedFlow judged_;  // the one at hand
   std::vector<Item> items_;
   std::vector<std::uint32_t> left_;              // of items: what nothing approves

@@ -19,7 +19,7 @@
 #include "rules/verdict/answers.h"
 #include "rules/verdict/draft.h"
 #include "rules/verdict/given_configuration.h"
-#include "rules/verdict/keyed_hash.h"
+#include "rules/verdict/address_hash.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/service_names.h"
 #include "rules/verdict/slices.h"
@@ -92,12 +92,12 @@ struct Asked {
 
 /// What the unanswered packets of one finding add up to.
 struct NoiseTally {
-  explicit NoiseTally(const KeyedHash& hash) : by_initiator(0, hash) {}
+  explicit NoiseTally(const AddressHash& hash) : by_initiator(0, hash) {}
   struct Scan {
-    explicit Scan(const KeyedHash& hash) : responders(0, hash) {}
+    explicit Scan(const AddressHash& hash) : responders(0, hash) {}
     std::uint64_t attempts = 0;
     std::map<Protocol, std::vector<PortRange>> ports;  // in any order, repeated
-    boost::unordered_flat_set<Address, KeyedHash> responders;
+    boost::unordered_flat_set<Address, AddressHash> responders;
     std::uint64_t responders_more = 0;  // that no record names
     bool ports_cut = false;             // there were more than are kept
     void add_ports(Protocol protocol, PortRange range);
@@ -106,7 +106,7 @@ struct NoiseTally {
     std::uint64_t attempts = 0, initiators = 0;
   };
   std::uint64_t attempts = 0, backscatter = 0;
-  boost::unordered_flat_map<Address, std::uint64_t, KeyedHash> by_initiator;
+  boost::unordered_flat_map<Address, std::uint64_t, AddressHash> by_initiator;
   std::uint64_t initiators_more = 0;  // that no record names
   std::map<Address, Scan> scans;      // by initiator
   std::map<FiveTuple, Flood> floods;  // by what was flooded; the initiator is empty

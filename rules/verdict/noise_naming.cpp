@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "rules/evidence/noise_criteria.h"
-#include "rules/verdict/keyed_hash.h"
+#include "rules/verdict/address_hash.h"
 
 namespace demarc {
 
@@ -28,7 +28,7 @@ struct End {
   bool operator==(const End&) const = default;
 };
 struct EndHash {
-  KeyedHash keyed;
+  AddressHash keyed;
   std::size_t operator()(const End& e) const noexcept { return keyed(e.address, e.what); }
 };
 End asker(const ObservedFlow& f) { return {f.initiator, f.protocol.number()}; }

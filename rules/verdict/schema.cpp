@@ -1,4 +1,5 @@
 // The shape of a verdict for other tools: every field with its meaning.
+#include "rules/verdict/acl_json.h"
 #include "rules/verdict/verdict_json.h"
 
 namespace demarc {

@@ -22,7 +22,5 @@ Result<Verdict> read_verdict(std::string_view text, std::string_view file);
 
 /// JSON Schema, draft-07.
 std::string_view verdict_json_schema();
-/// Of `acl check --format json` (acl_json.h).
-std::string_view acl_json_schema();
 
 }  // namespace demarc

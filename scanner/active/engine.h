@@ -42,7 +42,7 @@
 #include "probes/readings/readings.h"
 #include "scanner/active/bitmap.h"
 #include "scanner/active/connect_scan.h"
-#include "scanner/active/conversations.h"
+#include "scanner/active/service_conversations.h"
 #include "scanner/active/in_flight.h"
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
@@ -246,7 +246,7 @@ class Engine {
   std::vector<Held> held_;
   bool withdrawing_ = false;
 
-  std::unique_ptr<Conversations> conversations_;
+  std::unique_ptr<ServiceConversations> conversations_;
   std::unordered_map<std::uint64_t, Open> spoken_with_;  // by the work's index
 
   std::vector<CanaryState> canaries_;

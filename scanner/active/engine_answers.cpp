@@ -197,7 +197,7 @@ void Engine::on_decoy_answer(TargetState& state, Answer answer) {
 // --- Conversations -----------------------------------------------------------------------------------------------
 
 void Engine::make_conversations(std::uint32_t most) {
-  Conversations::Limits limits;
+  ServiceConversations::Limits limits;
   limits.all = most;
   limits.listen_time = pace_.listen_time;
   auto may_connect = [this](const Target& target) {
@@ -215,7 +215,7 @@ void Engine::make_conversations(std::uint32_t most) {
     open.mapped().found.service = std::move(seen);
     held_.push_back({std::move(open.mapped().found), open.mapped().state, false});
   };
-  conversations_ = std::make_unique<Conversations>(io_, limits, may_connect, done);
+  conversations_ = std::make_unique<ServiceConversations>(io_, limits, may_connect, done);
 }
 
 void Engine::start_waiting_conversations() {

@@ -136,7 +136,7 @@ void Engine::send(Instant now) {
 
 bool Engine::launch(const Ask& ask, Instant now) {
   TargetState& state = states_[ask.state];
-  Attempt attempt;
+  ConnectAttempt attempt;
   for (int i = 0; i < 8; ++i) {
     // On our own addresses, and after a self-connect, we choose the source port.
     std::optional<Port> source;

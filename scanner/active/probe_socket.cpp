@@ -75,7 +75,7 @@ QueuedError read_error_queue(int fd) {
 
 }  // namespace
 
-Attempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours) {
+ConnectAttempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours) {
   SocketAddress to(target.address(), port);
   int fd = socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -85,7 +85,7 @@ Attempt start_connect(const Target& target, Port port, std::optional<Port> sourc
   }
   auto give_up = [&](Started started, int error) {
     close(fd);
-    return Attempt{started, -1, started == Started::replied ? local_refusal() : Reply{}, error};
+    return ConnectAttempt{started, -1, started == Started::replied ? local_refusal() : Reply{}, error};
   };
   const int on = 1;
   int level = to.family() == AF_INET ? SOL_IP : SOL_IPV6;

@@ -24,7 +24,7 @@ enum class Started : std::uint8_t {
   port_taken  // the source port cannot be used for this
 };
 
-struct Attempt {
+struct ConnectAttempt {
   Started started = Started::pending;
   int fd = -1;    // pending only; the caller closes it
   Reply reply;    // replied only
@@ -32,7 +32,7 @@ struct Attempt {
 };
 
 /// Starts to connect without waiting. A source port is chosen by the kernel unless one is given.
-Attempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours);
+ConnectAttempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours);
 
 enum class AttemptStage : std::uint8_t { pending, connected, replied };
 struct Look {

@@ -73,7 +73,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
 class TcpSession final : public Session {
  public:
-  TcpSession(asio::io_context& io, const Target& target, Port port, Conversation conversation,
+  TcpSession(asio::io_context& io, const Target& target, Port port, ServiceConversation conversation,
              MayConnect may_connect, Done done)
       : target_(target),
         port_(port),
@@ -87,7 +87,7 @@ class TcpSession final : public Session {
 
   void begin(int fd) {
     auto self = std::static_pointer_cast<TcpSession>(shared_from_this());
-    for (Conversation::Opening& opening : conversation_.openings())
+    for (ServiceConversation::Opening& opening : conversation_.openings())
       lanes_.push_back(std::make_shared<Lane>(io_, self, opening.dialogue));
     if (fd >= 0) connections_ = 1;
     for (std::size_t i = 0; i < lanes_.size(); ++i)
@@ -101,7 +101,7 @@ class TcpSession final : public Session {
 
   const Target& target() const { return target_; }
   Port port() const { return port_; }
-  bool room() const { return connections_ < Conversation::kConnectionsMax; }
+  bool room() const { return connections_ < ServiceConversation::kConnectionsMax; }
   /// Leave to open one more connection; if it may not be now, the lane asks again.
   bool may_connect() {
     if (!may_connect_(target_)) return false;
@@ -143,7 +143,7 @@ class TcpSession final : public Session {
 
   Target target_;
   Port port_;
-  Conversation conversation_;
+  ServiceConversation conversation_;
   asio::io_context& io_;
   MayConnect may_connect_;
   Done done_;
@@ -362,7 +362,7 @@ void Lane::abandon_connection() {
 }  // namespace
 
 std::shared_ptr<Session> Session::start(asio::io_context& io, int fd, const Target& target, Port port,
-                                        Conversation conversation, MayConnect may_connect, Done done) {
+                                        ServiceConversation conversation, MayConnect may_connect, Done done) {
   auto session = std::make_shared<TcpSession>(io, target, port, std::move(conversation), std::move(may_connect),
                                               std::move(done));
   session->begin(fd);

@@ -1,11 +1,11 @@
-// Speaks with an open port, as a Conversation tells it to, over Asio: bounded in bytes, time and connections.
+// Speaks with an open port, as a ServiceConversation tells it to, over Asio: bounded in bytes, time and connections.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 
-#include "probes/app/conversation.h"
+#include "probes/app/service_conversation.h"
 #include "rules/policy/scope.h"
 #include "scanner/active/pace.h"
 
@@ -25,7 +25,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Takes over a connected socket (fd), or opens a connection of its own (fd < 0). `done` is called once, from the
   /// io_context, unless cancel() came first.
   static std::shared_ptr<Session> start(boost::asio::io_context& io, int fd, const Target& target, Port port,
-                                        Conversation conversation, MayConnect may_connect, Done done);
+                                        ServiceConversation conversation, MayConnect may_connect, Done done);
   virtual ~Session() = default;
   /// Closes the connection at once; `done` is not called.
   virtual void cancel() = 0;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "probes/app/conversation.h"
+#include "probes/app/service_conversation.h"
 
 namespace demarc {
 

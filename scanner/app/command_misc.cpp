@@ -16,6 +16,7 @@
 #include "rules/text/escape.h"
 #include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/acl_json.h"
 #include "rules/verdict/verdict_json.h"
 #include "scanner/active/local.h"
 #include "scanner/active/raw/privilege.h"

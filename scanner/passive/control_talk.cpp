@@ -432,7 +432,7 @@ class ControlTalks::Body {
            at);
   }
 
-  void expect(const Expected& expected, Timestamp at) {
+  void expect(const ExpectedConversation& expected, Timestamp at) {
     if (expected.parent == kNone32) return;
     if (related_.expect(expected, at) == Related::Taken::refused) ++losses_.refused;
   }

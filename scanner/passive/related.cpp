@@ -27,12 +27,12 @@ std::uint32_t Related::hash(Protocol protocol, const Endpoint& at, const Address
 std::uint32_t Related::find(Protocol protocol, const Endpoint& at, const Address& peer,
                             std::uint32_t hashed) const {
   return index_.find(hashed, [&](std::uint32_t number) {
-    const Expected& e = entries_[number].expected;
+    const ExpectedConversation& e = entries_[number].expected;
     return e.at == at && e.peer == peer && e.protocol == protocol;
   });
 }
 
-Related::Taken Related::expect(const Expected& expected, Timestamp at) {
+Related::Taken Related::expect(const ExpectedConversation& expected, Timestamp at) {
   if (expected.at.port.number() < kFirstFree) return Taken::refused;
   if (expected.protocol != Protocol::tcp && expected.protocol != Protocol::udp) return Taken::refused;
   const std::uint32_t hashed = hash(expected.protocol, expected.at, expected.peer);
@@ -73,7 +73,7 @@ std::uint32_t Related::place(Timestamp at) {
 }
 
 void Related::erase(std::uint32_t number) {
-  const Expected& e = entries_[number].expected;
+  const ExpectedConversation& e = entries_[number].expected;
   index_.erase(hash(e.protocol, e.at, e.peer), number);
   --at_port_[slot(e.protocol)][e.at.port.number()];
   entries_[number].used = false;
@@ -90,7 +90,7 @@ std::uint32_t Related::parent_of(Protocol protocol, const Endpoint& initiator, c
     const std::uint32_t number = find(protocol, announced, other.address, hash(protocol, announced, other.address));
     if (number == HashIndex::kNone) return kNone32;
     Entry& entry = entries_[number];
-    const Expected& e = entry.expected;
+    const ExpectedConversation& e = entry.expected;
     if (opens && !e.either_opens) return kNone32;
     if (!e.low_source && other.port.number() < kFirstFree && other.port.number() != kFtpData) return kNone32;
     if (entry.ends < at) {

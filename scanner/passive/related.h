@@ -25,7 +25,7 @@
 namespace demarc {
 
 /// A conversation that may come.
-struct Expected {
+struct ExpectedConversation {
   Protocol protocol;
   Endpoint at;                // the announced endpoint
   Address peer;               // who may talk with it
@@ -42,7 +42,7 @@ class Related {
 
   enum class Taken : std::uint8_t { yes, refused };  // refused: a port that nobody may announce
   /// The same endpoint and peer again: the later announcement counts.
-  Taken expect(const Expected& expected, Timestamp at);
+  Taken expect(const ExpectedConversation& expected, Timestamp at);
   /// The parent of a conversation that begins now, or kNone32.
   std::uint32_t parent_of(Protocol protocol, const Endpoint& initiator, const Endpoint& responder, Timestamp at);
 
@@ -51,7 +51,7 @@ class Related {
 
  private:
   struct Entry {
-    Expected expected;
+    ExpectedConversation expected;
     Timestamp ends;
     bool used = false;   // the place is
     bool taken = false;  // once, by whoever came from that port; another sensor may show the same conversation

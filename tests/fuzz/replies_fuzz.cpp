@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "probes/app/conversation.h"
+#include "probes/app/service_conversation.h"
 #include "probes/app/der.h"
 
 namespace {
@@ -28,9 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(recognise(reply, nullptr).seen);
   read_certificate(reply);
   for (int port : {21, 25, 139, 443, 3389, 4711, 5432}) {
-    Conversation talk(Port{static_cast<std::uint16_t>(port)}, Conversation::Manner::thorough,
+    ServiceConversation talk(Port{static_cast<std::uint16_t>(port)}, ServiceConversation::Manner::thorough,
                       std::chrono::milliseconds(100));
-    for (Conversation::Opening& opening : talk.openings()) {
+    for (ServiceConversation::Opening& opening : talk.openings()) {
       Dialogue& d = opening.dialogue;
       for (int steps = 0;; ++steps) {
         if (steps > 16) std::abort();  // it must end

@@ -244,6 +244,72 @@ std::vector<std::string> complaints(std::string_view path, std::string_view text
   return out;
 }
 
+/// The name that the words before a "{" define as a type, with what it is a member of; empty: they do not.
+std::string type_defined(std::span<const std::string> words) {
+  while (!words.empty() && words.front() == "template") {
+    std::size_t end = 1;
+    for (int depth = 0; end < words.size(); ++end) {
+      depth += words[end] == "<" ? 1 : words[end] == ">" ? -1 : 0;
+      if (depth == 0) break;
+    }
+    words = words.subspan(std::min(end + 1, words.size()));
+  }
+  const std::string_view first = words.empty() ? std::string_view{} : std::string_view(words.front());
+  if (first != "class" && first != "struct" && first != "union" && first != "enum") return {};
+  for (const std::string_view other : {"(", "="})  // a function, or a variable
+    if (std::find(words.begin(), words.end(), other) != words.end()) return {};
+  std::size_t i = 1;
+  if (i < words.size() && (words[i] == "class" || words[i] == "struct")) ++i;
+  std::string name;
+  for (; i < words.size() && words[i] != ":" && words[i] != "final"; ++i) name += words[i];
+  return name;
+}
+
+/// Types defined at the level of a named namespace, as "demarc::raw_engine::Engine" -> line. What an anonymous
+/// namespace holds belongs to its file alone.
+std::map<std::string, std::size_t> types_of(std::string_view text) {
+  static const std::regex kWord(R"re([A-Za-z_][A-Za-z0-9_]*|::|[{};<>()=:,])re");
+  struct Scope {
+    enum class Kind { named, anonymous, other } kind;
+    std::string name;
+  };
+  std::vector<Scope> scopes;
+  std::map<std::string, std::size_t> found;
+  std::vector<std::string> statement;  // since the last of { } ;
+  std::size_t begun = 0;
+  const std::vector<std::string> lines = code_lines(text);
+  for (std::size_t number = 0; number < lines.size(); ++number) {
+    const std::string& line = lines[number];
+    if (line.find_first_not_of(" ") != std::string::npos && line[line.find_first_not_of(" ")] == '#') continue;
+    for (std::sregex_iterator at(line.begin(), line.end(), kWord), end; at != end; ++at) {
+      const std::string word = at->str();
+      if (statement.empty()) begun = number + 1;
+      if (word != "{" && word != "}" && word != ";") {
+        statement.push_back(word);
+        continue;
+      }
+      if (word == "}" && !scopes.empty()) scopes.pop_back();
+      if (word == "{") {
+        Scope scope{Scope::Kind::other, {}};
+        if (!statement.empty() && statement.front() == "namespace") {
+          scope.kind = statement.size() == 1 ? Scope::Kind::anonymous : Scope::Kind::named;
+          scope.name = fmt::format("{}", fmt::join(statement.begin() + 1, statement.end(), ""));
+        }
+        const bool in_namespaces = std::all_of(scopes.begin(), scopes.end(),
+                                               [](const Scope& s) { return s.kind == Scope::Kind::named; });
+        if (std::string name = type_defined(statement); in_namespaces && !name.empty()) {
+          std::string within;
+          for (const Scope& s : scopes) within += s.name + "::";
+          found.emplace(within + name, begun);
+        }
+        scopes.push_back(std::move(scope));
+      }
+      statement.clear();
+    }
+  }
+  return found;
+}
+
 std::string read(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return std::string(std::istreambuf_iterator<char>(in), {});
@@ -364,6 +430,35 @@ TEST_CASE("a wrong arrow is found") {
       CHECK(found.front() == row.complaint);
     }
   }
+}
+
+TEST_CASE("no two files define a type of the same name") {
+  // To the linker they would be one: it keeps the destructor of either, for both.
+  std::map<std::string, std::string> by_name;
+  std::vector<std::string> twice;
+  for (const auto& [path, text] : tree()) {
+    for (const auto& [name, line] : types_of(text)) {
+      const std::string here = fmt::format("{}:{}", path, line);
+      const auto [other, is_new] = by_name.emplace(name, here);
+      if (!is_new) twice.push_back(fmt::format("{}: {} and {}", name, other->second, here));
+    }
+  }
+  CHECK(by_name.size() > 500);
+  INFO(fmt::format("{}", fmt::join(twice, "\n")));
+  CHECK(twice.empty());
+}
+
+TEST_CASE("types are found where they are defined") {
+  auto names = [](std::string_view text) {
+    std::vector<std::string> out;
+    for (const auto& [name, line] : types_of(text)) out.push_back(fmt::format("{}:{}", name, line));
+    return fmt::format("{}", fmt::join(out, " "));
+  };
+  CHECK(names("namespace a {\nclass B;\nstruct C { struct D {}; };\nenum class E : int { f };\n}") == "a::C:3 a::E:4");
+  CHECK(names("namespace a {\nnamespace {\nstruct B {};\n}\nnamespace b::c {\nunion D {};\n}\n}") == "a::b::c::D:6");
+  CHECK(names("namespace a {\ntemplate <class T>\nclass B final : private C<T> {};\n}") == "a::B:2");
+  CHECK(names("namespace a {\nstruct B f() { return {}; }\nstruct C c = {1};\n}") == "");
+  CHECK(names("namespace a {\ntemplate <>\nstruct B<int> {};\nstruct C::D {};\n}") == "a::B<int>:2 a::C::D:4");
 }
 
 TEST_CASE("no file names a place on the machine where it was written") {

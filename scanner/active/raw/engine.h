@@ -49,7 +49,7 @@
 #include "probes/wire/probe_packet.h"
 #include "rules/net/flow.h"
 #include "scanner/active/bitmap.h"
-#include "scanner/active/conversations.h"
+#include "scanner/active/service_conversations.h"
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
 #include "scanner/active/rate_limits.h"
@@ -399,7 +399,7 @@ class Engine {
   std::map<std::pair<std::uint32_t, std::uint16_t>, Walk> walks_;
 
   boost::asio::io_context io_{1};
-  std::unique_ptr<Conversations> conversations_;
+  std::unique_ptr<ServiceConversations> conversations_;
 
   struct Sample {
     std::uint64_t index = kNoIndex;

@@ -35,10 +35,10 @@ Result<HashKey> random_key() {
 Result<void> Engine::open() {
   std::vector<LocalAddress> local = DEMARC_TRY(local_addresses());
   ours_ = OwnAddresses(local);
-  Conversations::Limits limits;
+  ServiceConversations::Limits limits;
   limits.all = std::max(1U, pace_.conversations_max);
   limits.listen_time = pace_.listen_time;
-  conversations_ = std::make_unique<Conversations>(
+  conversations_ = std::make_unique<ServiceConversations>(
       io_, limits,
       [this](const Target& target) {
         auto found = by_address_.find(target.address());

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "rules/acl/readers/reader.h"
-#include "rules/verdict/verdict_json.h"
+#include "rules/verdict/acl_json.h"
 #include "tests/rules/acl/random_device.h"
 
 namespace demarc {

@@ -15,7 +15,7 @@ namespace {
 
 const OwnAddresses kOurs{{}};
 
-Look wait_for(const Attempt& attempt, const Target& target) {
+Look wait_for(const ConnectAttempt& attempt, const Target& target) {
   for (int i = 0; i < 200; ++i) {
     Look look = look_at(attempt.fd, target, kOurs);
     if (look.stage != AttemptStage::pending) return look;
@@ -33,7 +33,7 @@ TEST_CASE("a listener connects, a closed port refuses") {
     LocalServer server(nullptr, std::string_view(address) == "::1");
     if (!server.listens()) continue;  // a machine without IPv6
     Target target = loopback(address);
-    Attempt open = start_connect(target, server.port(), std::nullopt, true);
+    ConnectAttempt open = start_connect(target, server.port(), std::nullopt, true);
     REQUIRE(open.started == Started::pending);
     CHECK(wait_for(open, target).stage == AttemptStage::connected);
     CHECK_FALSE(is_self_connect(open.fd));
@@ -41,7 +41,7 @@ TEST_CASE("a listener connects, a closed port refuses") {
 
     Port port = server.port();
     server.stop();
-    Attempt closed = start_connect(target, port, std::nullopt, true);
+    ConnectAttempt closed = start_connect(target, port, std::nullopt, true);
     Look look = closed.started == Started::replied ? Look{AttemptStage::replied, closed.reply, false, 0}
                                                    : wait_for(closed, target);
     CHECK(look.stage == AttemptStage::replied);
@@ -53,7 +53,7 @@ TEST_CASE("a listener connects, a closed port refuses") {
 
 TEST_CASE("a look at a refused socket does not turn into an open port when it is repeated") {
   Target target = loopback();
-  Attempt attempt = start_connect(target, closed_port(), std::nullopt, true);
+  ConnectAttempt attempt = start_connect(target, closed_port(), std::nullopt, true);
   REQUIRE(attempt.started == Started::pending);
   CHECK(wait_for(attempt, target).reply.answer == Answer::rst);
   // The error is taken now; the socket has none any more, and is still not connected.
@@ -66,7 +66,7 @@ TEST_CASE("a socket that the kernel connected to itself is seen as such") {
   // The trap: bind to a port nobody listens on and connect to it. TCP's simultaneous open makes both ends one.
   Target target = loopback();
   Port port = closed_port();
-  Attempt attempt = start_connect(target, port, port, true);
+  ConnectAttempt attempt = start_connect(target, port, port, true);
   REQUIRE(attempt.started == Started::pending);
   Look look = wait_for(attempt, target);
   REQUIRE(look.stage == AttemptStage::connected);  // this is what makes it a trap

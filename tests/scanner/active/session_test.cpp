@@ -14,7 +14,7 @@ namespace {
 
 /// Speaks with a local port as the engine would, without waiting long for silence.
 std::optional<ServiceSeen> speak_with(
-    Port port, Conversation conversation, const MayConnect& may = [](const Target&) { return true; }) {
+    Port port, ServiceConversation conversation, const MayConnect& may = [](const Target&) { return true; }) {
   boost::asio::io_context io;
   std::optional<ServiceSeen> seen;
   bool done = false;
@@ -27,8 +27,8 @@ std::optional<ServiceSeen> speak_with(
   CHECK(done);
   return seen;
 }
-Conversation thorough(Port usual_of = Port{4711}) {
-  return Conversation(usual_of, Conversation::Manner::thorough, 200ms);
+ServiceConversation thorough(Port usual_of = Port{4711}) {
+  return ServiceConversation(usual_of, ServiceConversation::Manner::thorough, 200ms);
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ TEST_CASE("a server that answers nothing gets a bounded number of connections") 
 TEST_CASE("gentle hosts get no question that is not their port's") {
   std::string heard;
   LocalServer server([&](int fd, int) { heard += hear(fd, 600); });
-  auto seen = speak_with(server.port(), Conversation(Port{4711}, Conversation::Manner::gentle, 100ms));
+  auto seen = speak_with(server.port(), ServiceConversation(Port{4711}, ServiceConversation::Manner::gentle, 100ms));
   CHECK_FALSE(seen.has_value());
   server.stop();
   CHECK(server.connections() == 1);

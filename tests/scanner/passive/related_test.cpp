@@ -13,7 +13,7 @@ constexpr Protocol tcp = Protocol::tcp, udp = Protocol::udp;
 
 Endpoint at(const Address& address, unsigned port) { return {address, Port{static_cast<std::uint16_t>(port)}}; }
 
-Expected one(unsigned port) {
+ExpectedConversation one(unsigned port) {
   return {.protocol = tcp, .at = at(kServer, port), .peer = kClient, .parent = 5, .life = std::chrono::seconds(60)};
 }
 
@@ -44,7 +44,7 @@ TEST_CASE("well-known ports are never announced, and never talk but from 20") {
   related.expect(one(1024), kNow);
   CHECK(related.parent_of(tcp, at(kClient, 443), at(kServer, 1024), kNow) == kNone32);
   CHECK(related.parent_of(tcp, at(kClient, 20), at(kServer, 1024), kNow) == 5);
-  Expected low = one(2049);
+  ExpectedConversation low = one(2049);
   low.low_source = true;
   related.expect(low, kNow);
   CHECK(related.parent_of(tcp, at(kClient, 700), at(kServer, 2049), kNow) == 5);
@@ -52,7 +52,7 @@ TEST_CASE("well-known ports are never announced, and never talk but from 20") {
 
 TEST_CASE("once is once") {
   Related related(100, 42);
-  Expected expected = one(50000);
+  ExpectedConversation expected = one(50000);
   expected.once = true;
   related.expect(expected, kNow);
   related.expect(expected, kNow);  // said again is not said twice
@@ -65,7 +65,7 @@ TEST_CASE("once is once") {
 
 TEST_CASE("either end may open where the protocol has it so") {
   Related related(100, 42);
-  Expected expected = one(50000);
+  ExpectedConversation expected = one(50000);
   expected.either_opens = true;
   related.expect(expected, kNow);
   CHECK(related.parent_of(tcp, at(kServer, 50000), at(kClient, 40000), kNow) == 5);

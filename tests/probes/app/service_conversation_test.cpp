@@ -1,4 +1,4 @@
-#include "probes/app/conversation.h"
+#include "probes/app/service_conversation.h"
 
 #include <doctest/doctest.h>
 
@@ -9,18 +9,18 @@ using namespace demarc::test;
 using namespace std::chrono_literals;
 
 namespace {
-Conversation whole(int port, Conversation::Manner manner = Conversation::Manner::thorough) {
-  return Conversation(Port{static_cast<std::uint16_t>(port)}, manner, 2000ms);
+ServiceConversation whole(int port, ServiceConversation::Manner manner = ServiceConversation::Manner::thorough) {
+  return ServiceConversation(Port{static_cast<std::uint16_t>(port)}, manner, 2000ms);
 }
 /// The dialogue that begins at once.
-Dialogue talk(int port, Conversation::Manner manner = Conversation::Manner::thorough) {
+Dialogue talk(int port, ServiceConversation::Manner manner = ServiceConversation::Manner::thorough) {
   return whole(port, manner).openings().front().dialogue;
 }
 std::string text(const ByteString& bytes) { return {bytes.begin(), bytes.end()}; }
 }  // namespace
 
 TEST_CASE("where nobody knows the service, listen, then HTTP, and TLS beside it on a new connection") {
-  Conversation c = whole(4711);
+  ServiceConversation c = whole(4711);
   REQUIRE(c.openings().size() == 3);  // 4711 is one of the ports where RPC may live
   Dialogue& first = c.openings()[0].dialogue;
   Dialogue::Step step = first.next();
@@ -38,9 +38,9 @@ TEST_CASE("where nobody knows the service, listen, then HTTP, and TLS beside it 
 TEST_CASE("silence costs no more than the listen time, whatever the port") {
   for (int port : {21, 25, 53, 80, 88, 135, 139, 443, 445, 1433, 3306, 4711, 6000, 8443, 9200, 12345, 49664}) {
     CAPTURE(port);
-    Conversation c = whole(port);
+    ServiceConversation c = whole(port);
     std::size_t connections = 0;
-    for (Conversation::Opening& opening : c.openings()) {
+    for (ServiceConversation::Opening& opening : c.openings()) {
       std::chrono::milliseconds total = opening.after;
       ++connections;
       for (int i = 0; i < 20; ++i) {
@@ -81,7 +81,7 @@ TEST_CASE("a greeting settles the conversation, also one in a language nobody kn
     CHECK(d.settled());
     CHECK(d.next().finished);
   }
-  Conversation c = whole(4711);
+  ServiceConversation c = whole(4711);
   Dialogue& d = c.openings().front().dialogue;
   d.next();
   CHECK_FALSE(d.on_bytes(raw("who goes there")));
@@ -230,7 +230,7 @@ TEST_CASE("a bare 220 is mail or files: EHLO tells, on the same connection") {
 }
 
 TEST_CASE("a gentle host hears only its port's own question") {
-  Conversation c = whole(4711, Conversation::Manner::gentle);
+  ServiceConversation c = whole(4711, ServiceConversation::Manner::gentle);
   REQUIRE(c.openings().size() == 1);
   Dialogue& listening = c.openings()[0].dialogue;
   CHECK(listening.next().request.empty());
@@ -238,7 +238,7 @@ TEST_CASE("a gentle host hears only its port's own question") {
   CHECK(listening.next().finished);
   for (int port : {25, 443, 445}) {
     CAPTURE(port);
-    Conversation usual = whole(port, Conversation::Manner::gentle);
+    ServiceConversation usual = whole(port, ServiceConversation::Manner::gentle);
     REQUIRE(usual.openings().size() == 1);
     Dialogue& d = usual.openings()[0].dialogue;
     ByteString answer = port == 25    ? raw("220 mail ESMTP\r\n")

@@ -94,13 +94,13 @@ class Dialogue {
   unsigned steps_ = 0;
 };
 
-class Conversation {
+class ServiceConversation {
  public:
   using Manner = Dialogue::Manner;
   /// For one port, the first one included. Whoever opens connections keeps to it.
   static constexpr unsigned kConnectionsMax = 6;
 
-  Conversation(Port port, Manner manner, std::chrono::milliseconds listen_time);
+  ServiceConversation(Port port, Manner manner, std::chrono::milliseconds listen_time);
   void set_host(const std::string& host);
 
   struct Opening {

@@ -1,4 +1,4 @@
-#include "scanner/active/conversations.h"
+#include "scanner/active/service_conversations.h"
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
@@ -83,8 +83,8 @@ struct Talk {
   boost::asio::io_context io;
   std::map<std::uint64_t, int> ended;
   std::map<std::uint64_t, std::string> names;
-  Conversations all;
-  explicit Talk(Conversations::Limits limits, MayConnect may = anybody)
+  ServiceConversations all;
+  explicit Talk(ServiceConversations::Limits limits, MayConnect may = anybody)
       : all(io, limits, std::move(may), [this](std::uint64_t ticket, std::optional<ServiceSeen> seen) {
           ++ended[ticket];
           if (seen) names[ticket] = seen->name;

@@ -12,7 +12,7 @@
 
 namespace demarc {
 
-struct KeyedHash {
+struct AddressHash {
   std::uint64_t key = 0;
 
   static std::uint64_t mix(std::uint64_t h, std::uint64_t value) {

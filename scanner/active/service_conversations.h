@@ -14,7 +14,7 @@
 
 namespace demarc {
 
-class Conversations {
+class ServiceConversations {
  public:
   struct Limits {
     std::uint32_t all = 64, per_target = 16, per_gentle_target = 2;
@@ -23,8 +23,8 @@ class Conversations {
   /// `may_connect`: leave to open one more connection to a target now. `done` gets the ticket of start() and what
   /// was seen; it comes from poll().
   using Done = std::function<void(std::uint64_t ticket, std::optional<ServiceSeen> seen)>;
-  Conversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect, Done done);
-  ~Conversations();
+  ServiceConversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect, Done done);
+  ~ServiceConversations();
 
   /// Whether start() with a connected socket would use it at once.
   bool room(const ScanWork& work) const;

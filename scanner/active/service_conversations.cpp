@@ -1,29 +1,29 @@
-#include "scanner/active/conversations.h"
+#include "scanner/active/service_conversations.h"
 
 #include <unistd.h>
 
 namespace demarc {
 
-Conversations::Conversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect, Done done)
+ServiceConversations::ServiceConversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect, Done done)
     : io_(io), limits_(limits), may_connect_(std::move(may_connect)), done_(std::move(done)) {}
 
-Conversations::~Conversations() { abandon(); }
+ServiceConversations::~ServiceConversations() { abandon(); }
 
-bool Conversations::room(const ScanWork& work) const {
+bool ServiceConversations::room(const ScanWork& work) const {
   const std::uint32_t most = work.speak == Speak::gently ? limits_.per_gentle_target : limits_.per_target;
   auto with_target = per_target_.find(work.target.address());
   return active_.size() < limits_.all && (with_target == per_target_.end() || with_target->second < most);
 }
 
-void Conversations::start(const ScanWork& work, std::uint64_t ticket, int fd) {
+void ServiceConversations::start(const ScanWork& work, std::uint64_t ticket, int fd) {
   if (room(work)) return begin({work, ticket}, fd);
   if (fd >= 0) close(fd);
   waiting_.push_back({work, ticket});
 }
 
-void Conversations::begin(Open open, int fd) {
+void ServiceConversations::begin(Open open, int fd) {
   const auto manner =
-      open.work.speak == Speak::gently ? Conversation::Manner::gentle : Conversation::Manner::thorough;
+      open.work.speak == Speak::gently ? ServiceConversation::Manner::gentle : ServiceConversation::Manner::thorough;
   const std::uint64_t id = next_++;
   const ScanWork work = open.work;
   ++per_target_[work.target.address()];
@@ -37,11 +37,11 @@ void Conversations::begin(Open open, int fd) {
     done_(ended.ticket, std::move(seen));
   };
   auto session = Session::start(io_, fd, work.target, work.port,
-                                Conversation(work.port, manner, limits_.listen_time), may_connect_, done);
+                                ServiceConversation(work.port, manner, limits_.listen_time), may_connect_, done);
   active_.emplace(id, Active{std::move(session), std::move(open)});
 }
 
-void Conversations::start_waiting(const std::function<bool(const ScanWork&)>& worth) {
+void ServiceConversations::start_waiting(const std::function<bool(const ScanWork&)>& worth) {
   for (std::size_t i = waiting_.size(); i > 0 && active_.size() < limits_.all; --i) {
     Open open = std::move(waiting_.front());
     waiting_.pop_front();
@@ -54,7 +54,7 @@ void Conversations::start_waiting(const std::function<bool(const ScanWork&)>& wo
   }
 }
 
-std::vector<std::uint64_t> Conversations::abandon() {
+std::vector<std::uint64_t> ServiceConversations::abandon() {
   std::vector<std::uint64_t> tickets;
   for (auto& [id, active] : active_) {
     active.session->cancel();

@@ -1,4 +1,4 @@
-#include "probes/app/conversation.h"
+#include "probes/app/service_conversation.h"
 
 #include <fmt/format.h>
 
@@ -178,7 +178,7 @@ std::optional<ServiceSeen> Dialogue::seen() const {
 // --- The conversation
 // ---------------------------------------------------------------------------------------------
 
-Conversation::Conversation(Port port, Manner manner, std::chrono::milliseconds listen_time) {
+ServiceConversation::ServiceConversation(Port port, Manner manner, std::chrono::milliseconds listen_time) {
   const auto whole = listen_time, half = listen_time / 2, quarter = listen_time / 4;
   const auto connecting = listen_time / 20;  // the later ones need a round trip first, and all end together
   const bool thorough = manner == Manner::thorough;
@@ -210,11 +210,11 @@ Conversation::Conversation(Port port, Manner manner, std::chrono::milliseconds l
   }
 }
 
-void Conversation::set_host(const std::string& host) {
+void ServiceConversation::set_host(const std::string& host) {
   for (Opening& opening : openings_) opening.dialogue.set_host(host);
 }
 
-std::optional<ServiceSeen> Conversation::seen() const {
+std::optional<ServiceSeen> ServiceConversation::seen() const {
   std::optional<ServiceSeen> best;
   for (const Opening& opening : openings_) {
     std::optional<ServiceSeen> seen = opening.dialogue.seen();
