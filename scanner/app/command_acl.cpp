@@ -231,6 +231,7 @@ int test_many(const AclCommand& command, const Device& device) {
     if (!words) return wrong(words.error());
     Result<PacketQuestion> question = resolve(*words, device);
     if (!question) return wrong(question.error());
+    question->translate = true;
     const FilterDecision decision = decider.decide(*question);
     out += acl_answer_json(device, decision);
     const int code = exit_of(decision.fate, command.expect);
@@ -313,9 +314,21 @@ int run_acl_test(const AclCommand& command) try {
   if (!words) return say(words.error()), kCouldNotRun;
   Result<PacketQuestion> question = resolve(*words, device);
   if (!question) return say(question.error()), kCouldNotRun;
-  const FilterDecision decision = Decider(device).decide(*question);
+  question->translate = true;
+  Decider decider(device);
+  const FilterDecision decision = decider.decide(*question);
   const bool written = write_acl(*prepared, [&](std::string_view format) {
-    return format == "json" ? acl_answer_json(device, decision) : answer_text(device, decision);
+    if (format == "json") return acl_answer_json(device, decision);
+    std::string text = answer_text(device, decision);
+    // Whoever names a service and no state means its opening; by its later packets another line may stand first.
+    if (words->state.empty() && words->tcp_flags.empty()) {
+      question->packets.states = {ConnectionState::fresh};
+      if (question->packets.protocols == ProtocolSet{Protocol::tcp}) question->packets.flags = ByteSet{tcp_flag::syn};
+      const FilterDecision opening = decider.decide(*question);
+      if (opening.fate != decision.fate || !(opening.by == decision.by))
+        text += "of these the opening (--state new): " + answer_text(device, opening);
+    }
+    return text;
   });
   return written ? exit_of(decision.fate, command.expect) : kCouldNotRun;
 } catch (const SpaceExhausted& e) {
