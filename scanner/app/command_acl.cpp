@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reports/view/view.h"
 #include "rules/text/escape.h"
@@ -88,7 +89,7 @@ void add_entry(const Device& d, const ListReport& list, const EntryReport& r, st
     case EntryStatus::partial:
       line.kind = "ace-unread";
       line.severity = Severity::none;
-      line.cause = fmt::format("Understood in part: {}. What it matches is a range.", e.undecided);
+      line.cause = fmt::format("Understood in part: {}. How much it matches the configuration alone does not say.", e.undecided);
       line.remedy = "";
       break;
   }
@@ -145,8 +146,12 @@ std::string check_text(const std::vector<Device>& devices, const std::vector<std
       out += fmt::format("    {}\n", terminal_safe(l.cause));
       if (!l.remedy.empty()) out += fmt::format("    remedy: {}\n", terminal_safe(l.remedy));
     }
+    // Entries that nobody could read stand above already.
+    std::set<std::uint32_t> told;
+    for (const Line& l : lines[i])
+      if (l.kind == "ace-unread") told.insert(l.line);
     for (const LineReport& line : d.lines)
-      if (line.understanding == Understanding::not_understood)
+      if (line.understanding == Understanding::not_understood && !told.contains(line.line))
         out += fmt::format("{}:{}: not understood: {}\n    {}\n", terminal_safe(d.file), line.line,
                            terminal_safe(line.text), terminal_safe(line.why));
     std::size_t entries = 0;
@@ -248,13 +253,6 @@ int test_many(const AclCommand& command, const Device& device) {
 int undecided(const SpaceExhausted&) {
   say(Error{{}, "the question needs more memory than it may have", "narrow it: a list, a protocol, a destination"});
   return kInconclusive;
-}
-
-Result<ListIndex> list_of(const Device& d, const std::string& wanted) {
-  PacketWords words;
-  words.list = wanted;
-  const PacketQuestion q = DEMARC_TRY(resolve(words, d));
-  return q.list;
 }
 
 std::string_view change_words(const Difference& d) {
@@ -386,9 +384,9 @@ int run_acl_diff(const AclCommand& command) try {
   std::string names = std::exchange(words->list, {});
   if (!names.empty()) {
     const std::size_t equals = names.find('=');
-    Result<ListIndex> a = list_of(before, names.substr(0, equals));
+    Result<ListIndex> a = list_named(before, names.substr(0, equals));
     if (!a) return say(a.error()), kCouldNotRun;
-    Result<ListIndex> b = list_of(after, equals == std::string::npos ? names : names.substr(equals + 1));
+    Result<ListIndex> b = list_named(after, equals == std::string::npos ? names : names.substr(equals + 1));
     if (!b) return say(b.error()), kCouldNotRun;
     options.before_list = *a, options.after_list = *b;
   }
