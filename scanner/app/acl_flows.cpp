@@ -30,8 +30,14 @@ Result<RoutedDevice> route_device(Device device, const RuleSet* rules, const Acl
   if (rules != nullptr) {
     const GivenConfiguration given{out.device, routes.device, ""};
     auto binding = std::make_shared<Binding>(demarc::bind_devices(*rules, std::span(&given, 1)));
-    for (const BindingProblem& p : binding->problems)
-      if (p.kind != BindingProblem::Kind::no_configuration) say_warning(p.what);
+    for (const BindingProblem& p : binding->problems) {
+      if (p.kind == BindingProblem::Kind::not_declared)
+        say_warning(fmt::format("{} is the configuration of no device that the rule set declares: conversations are led "
+                                "by the networks on its interfaces (--device NAME says which one it is)",
+                                out.device->file));
+      else if (p.kind != BindingProblem::Kind::no_configuration)
+        say_warning(p.what);
+    }
     for (std::uint32_t d = 0; d < binding->devices.size(); ++d) {
       if (binding->devices[d].device == nullptr) continue;
       out.bound = d;
