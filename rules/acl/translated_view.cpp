@@ -88,9 +88,12 @@ End behind(const Device& device, Nat::Kind kind, const Box& box, const End& end,
 
 TranslatedView::TranslatedView(const Device& device, const Box& opening, Way way) {
   seen_.fill(opening);
-  if (device.nats.empty() || way == Way::from_device) return;
+  // What belongs to no conversation is not translated.
+  if (device.nats.empty() || opening.states == StateSet{ConnectionState::invalid}) return;
   const bool sure = opening.states.contains(ConnectionState::fresh);
-  const End to = behind(device, Nat::Kind::destination, opening, {opening.destinations, opening.ports}, sure, said_);
+  // Which statements about destinations are about what the device sends itself, they do not say.
+  const End to = behind(device, Nat::Kind::destination, opening, {opening.destinations, opening.ports},
+                        sure && way != Way::from_device, said_);
   Box real = opening;
   real.destinations = to.addresses, real.ports = to.ports;
   // netfilter translates the destination first, and asks for the source by the new one.
