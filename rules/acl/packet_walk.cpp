@@ -13,9 +13,7 @@ bool has_bits(const std::optional<AddressBits>& bits, const Address& address) {
   return address.family() == bits->family && ((address.number() ^ bits->value) & bits->mask & width) == 0;
 }
 
-bool is_all(const PortSet& set) {
-  return set.ranges().size() == 1 && set.ranges()[0] == PortRange::all();
-}
+bool is_all(const PortSet& set) { return set.ranges().size() == 1 && set.ranges()[0] == PortRange::all(); }
 
 bool any_of(const std::vector<Match>& list, const ConcretePacket& packet) {
   return std::any_of(list.begin(), list.end(), [&](const Match& m) { return matches(m, packet); });
@@ -23,6 +21,14 @@ bool any_of(const std::vector<Match>& list, const ConcretePacket& packet) {
 
 /// Below this an index costs more than it saves.
 constexpr std::size_t kIndexedFrom = 32;
+
+void deny(PacketWalk::Fates& fates, std::uint16_t refusals) {
+  fates.deny = true;
+  fates.refusals |= refusals;
+}
+
+/// What a list may do of which nothing is known.
+constexpr PacketWalk::Fates kAnything{true, true, false, true, PacketWalk::Fates::kAnyRefusal};
 
 }  // namespace
 
@@ -75,7 +81,7 @@ PacketWalk::Fates PacketWalk::through(ListIndex index, const ConcretePacket& pac
   Called& called = called_[index];
   if (called.walk == walks_) return called.fates;
   called.walk = walks_;
-  called.fates = {true, true, false, true};  // lists that call each other in a circle may do anything
+  called.fates = kAnything;  // lists that call each other in a circle
   std::vector<std::uint32_t> all;
   candidates(index, packet, all);
   Fates fates = entries(index, all, packet, {});
@@ -84,7 +90,7 @@ PacketWalk::Fates PacketWalk::through(ListIndex index, const ConcretePacket& pac
   fates.give_back = false;
   fates.on = out && at_end == Fallthrough::give_back;
   fates.permit = fates.permit || (out && at_end == Fallthrough::permit);
-  fates.deny = fates.deny || (out && at_end == Fallthrough::deny);
+  if (out && at_end == Fallthrough::deny) deny(fates, Fates::bit(Refusal::plain));
   return called.fates = fates;
 }
 
@@ -101,17 +107,17 @@ PacketWalk::Fates PacketWalk::entries(ListIndex index, std::span<const std::uint
     bool goes_on = !certain;
     switch (e.action) {
       case Action::permit: fates.permit = true; break;
-      case Action::deny: fates.deny = true; break;
+      case Action::deny: deny(fates, Fates::bit(e.refusal)); break;
       case Action::give_back: fates.give_back = true; break;
       case Action::unknown:
-        fates.permit = fates.deny = fates.give_back = goes_on = true;
+        fates.permit = fates.give_back = goes_on = true;
+        deny(fates, Fates::kAnyRefusal);
         break;
       case Action::jump:
       case Action::go_to: {
-        const Fates called = e.target < device_.lists.size() ? through(e.target, packet)
-                                                             : Fates{true, true, false, true};  // it is not there
+        const Fates called = e.target < device_.lists.size() ? through(e.target, packet) : kAnything;
         fates.permit = fates.permit || called.permit;
-        fates.deny = fates.deny || called.deny;
+        if (called.deny) deny(fates, called.refusals);
         if (called.on && e.action == Action::jump) goes_on = true;
         if (called.on && e.action == Action::go_to) fates.give_back = true;
         break;

@@ -68,7 +68,7 @@ constexpr router::AceOption kOptions[] = {
     {"log-input", Does::nothing, Takes::none},
     {"counter", Does::nothing, Takes::word},
     {"capture", Does::nothing, Takes::none},
-    {"icmp-off", Does::nothing, Takes::none},
+    {"icmp-off", Does::silences, Takes::none},
     {"icmp-on", Does::nothing, Takes::none},
     {"set", Does::nothing, Takes::rest},
     {"police", Does::undecides, Takes::rest},

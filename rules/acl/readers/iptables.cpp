@@ -445,7 +445,10 @@ class IptablesReader {
       using Effect = IptablesTarget::Effect;
       switch (target->effect) {
         case Effect::permit: branch.action = Action::permit; break;
-        case Effect::deny: branch.action = Action::deny; break;
+        case Effect::deny:
+          branch.action = Action::deny;
+          branch.refusal = r.refusal.value_or(target->refusal);
+          break;
         case Effect::give_back: branch.action = Action::give_back; break;
         case Effect::go_on: branch.action = Action::count; break;
         case Effect::unknown:

@@ -91,8 +91,8 @@ using Effect = IptablesTarget::Effect;
 constexpr IptablesTarget kTargets[] = {
     {"ACCEPT", Effect::permit},
     {"DROP", Effect::deny},
-    {"REJECT", Effect::deny},
-    {"TARPIT", Effect::deny},
+    {"REJECT", Effect::deny, Refusal::port_unreachable},
+    {"TARPIT", Effect::deny, Refusal::held},
     {"STEAL", Effect::deny},
     {"RETURN", Effect::give_back},
     {"LOG", Effect::go_on},

@@ -19,6 +19,7 @@ struct IptablesTarget {
   enum class Effect : std::uint8_t { permit, deny, give_back, go_on, unknown, source_nat, destination_nat };
   std::string_view name;
   Effect effect;
+  Refusal refusal = Refusal::plain;  // of deny, unless an option of the target says another one
 };
 const IptablesTarget* find_iptables_target(std::string_view name);
 std::span<const std::string_view> iptables_target_words();

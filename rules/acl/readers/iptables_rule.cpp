@@ -8,6 +8,7 @@
 
 #include "rules/acl/readers/iptables_names.h"
 #include "rules/acl/readers/netfilter_names.h"
+#include "rules/acl/readers/refusal_words.h"
 #include "rules/text/suggest.h"
 
 namespace demarc {
@@ -199,6 +200,11 @@ class RuleReader {
       return {};
     }
     if (any_of({"--update-counters", "--update-subcounters"})) return {};
+    if (any_of({"--reject-with"})) {
+      const std::string with = DEMARC_TRY(value());
+      out_.refusal = refusal_by_word(with);
+      return {};
+    }
     if (in_target_) return target_option(option);
     if (in_undecided_) {
       skip_values();

@@ -20,6 +20,7 @@
 #include "rules/acl/readers/junos_security.h"
 #include "rules/acl/readers/line_ledger.h"
 #include "rules/acl/readers/reader.h"
+#include "rules/acl/readers/refusal_words.h"
 #include "rules/text/cursor.h"
 #include "rules/text/suggest.h"
 
@@ -639,14 +640,16 @@ class JunosReader {
     std::string unknown;
     for (const NodeId a : tree_.children(tree_.find(term, "then"))) {
       const std::string_view w = word(a);
-      const auto ends = [&](Action action) {
-        if (!terminated) entry.action = action;  // an inherited one comes behind the term's own
+      const auto ends = [&](Action action, Refusal refusal = Refusal::plain) {
+        if (!terminated) entry.action = action, entry.refusal = refusal;  // an inherited one comes behind
         terminated = true;
       };
       if (one_of(w, kAccepting)) {
         ends(Action::permit);
-      } else if (w == "discard" || w == "reject") {
+      } else if (w == "discard") {
         ends(Action::deny);
+      } else if (w == "reject") {
+        ends(Action::deny, refusal_of(a));
       } else if (w == "next" && tree_.has(a, "term")) {
         ends(Action::count);
       } else if (one_of(w, kPolicing)) {
@@ -662,6 +665,12 @@ class JunosReader {
     if (unknown.empty() || terminated) return;
     entry.action = Action::unknown;
     entry.undecided += fmt::format("{}{}", entry.undecided.empty() ? "" : ", ", unknown);
+  }
+
+  /// `reject` alone says that communication is administratively prohibited.
+  Refusal refusal_of(NodeId reject) const {
+    for (const NodeId message : tree_.children(reject)) return refusal_by_word(word(message));
+    return Refusal::prohibited;
   }
 
   /// What a policer discards depends on the rate: before the term's own action some packets may be dropped.

@@ -688,6 +688,7 @@ class SecurityReader {
       return not_understood(then == kNoNode ? policy : then, "what the policy does is not known");
     }
     e.action = permit ? Action::permit : Action::deny;
+    if (tree_.has(then, "reject")) e.refusal = Refusal::reset_or_unreachable;
     for (const NodeId c : tree_.children(tree_.find(then, "permit"))) {
       const std::string_view w = word(c);
       if (w == "firewall-authentication") {

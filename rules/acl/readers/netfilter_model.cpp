@@ -437,6 +437,7 @@ class Builder {
     e.line = rule.line, e.line_last = rule.line_last;
     e.text = rule.text, e.remark = rule.remark;
     e.action = branch.action;
+    e.refusal = branch.refusal;
     e.packets = rule.packets;
     Tested tested;
     if (weight_ <= kWeightMax) tested = conjunction(table, rule, branch, context);

@@ -82,6 +82,7 @@ struct Term {
 struct Branch {
   std::optional<Term> key = {};
   Action action = Action::count;
+  Refusal refusal = Refusal::plain;
   std::string target = {};  // of jump and go_to: a chain of the same table
   bool notrack = false;
 };

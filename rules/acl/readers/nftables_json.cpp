@@ -167,6 +167,7 @@ class JsonReader {
       s.kind = S::reject;
       s.text = value["type"].text();
       if (s.text == "tcp reset") s.text = "tcp";
+      s.right = {Kind::value, value["expr"].text()};
     } else if (key == "dnat" || key == "snat" || key == "masquerade" || key == "redirect") {
       s.kind = S::nat;
       s.text = key;

@@ -9,6 +9,7 @@
 
 #include "rules/acl/readers/netfilter_names.h"
 #include "rules/acl/readers/nftables_names.h"
+#include "rules/acl/readers/refusal_words.h"
 #include "rules/text/suggest.h"
 
 namespace demarc::nft {
@@ -180,6 +181,9 @@ class RuleReader::Impl {
         if (s.text == "icmpv6") can.box.family = Family::ipv6;
         if (!(can == Match{})) r.terms.push_back(Term::of(std::move(can)));
         verdict.action = Action::deny;
+        verdict.refusal = s.text == "tcp"        ? Refusal::reset
+                          : s.right.text.empty() ? Refusal::port_unreachable
+                                                 : refusal_by_word(s.right.text);
         break;
       }
       case Statement::Kind::nat: {

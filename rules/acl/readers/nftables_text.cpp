@@ -437,7 +437,7 @@ class TextReader {
       if (take_if("with")) {
         s.text = take().text;
         take_if("type");
-        take();
+        s.right = {Expr::Kind::value, std::string(take().text)};
       }
     } else if (word == "dnat" || word == "snat" || word == "masquerade" || word == "redirect") {
       nat(s);

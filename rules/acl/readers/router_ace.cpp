@@ -240,7 +240,7 @@ constexpr std::string_view kCommonOptions[] = {"established", "fragments", "matc
 struct Options {
   std::optional<ByteSet> flags = {}, flags_possible = {};
   unsigned flag_words = 0;
-  bool fragments = false;
+  bool fragments = false, silent = false;
   Reasons undecided = {};
 };
 
@@ -276,6 +276,7 @@ Result<void> option(Cursor& in, const AceOption& row, const AceDialect& dialect,
       break;
   }
   if (row.does == AceOption::Does::undecides) o.undecided.add(text);
+  if (row.does == AceOption::Does::silences) o.silent = true;
   return {};
 }
 
@@ -390,6 +391,7 @@ Result<void> read_standard(Cursor& in, const AceDialect& dialect, ListForm form,
   Place source = DEMARC_TRY(place(in, dialect, form, groups));
   source.write_out();
   Options o = DEMARC_TRY(options(in, dialect));
+  if (o.silent && entry.action == Action::deny) entry.refusal = Refusal::silence;
   Reasons undecided = std::move(o.undecided);
   const bool certain = undecided.empty();
   undecided.add(source.why);
@@ -627,6 +629,7 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
     if (types) services.known.front().icmp = *types;
   }
   Options o = DEMARC_TRY(options(in, dialect));
+  if (o.silent && entry.action == Action::deny) entry.refusal = Refusal::silence;
   if (o.flags && written != ProtocolSet{Protocol::tcp} && !named)
     return wrong(in, "flags are matched in TCP alone");
   const bool certain = o.undecided.empty();
