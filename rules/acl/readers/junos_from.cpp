@@ -561,7 +561,8 @@ class FromReader {
       cross(box, sources, destinations, eithers, natural_matches);
     }
     const ByteSet others = written.numbers().minus(natural);
-    if (deep && !others.empty() && undecided_.empty()) {
+    const bool sure = undecided_.empty();
+    if (deep && !others.empty() && sure) {
       Box other = base;
       other.protocols = ProtocolSet(others);
       cross(other, sources, destinations, eithers, other_matches);
@@ -569,7 +570,7 @@ class FromReader {
                            : "no protocol is named: the bytes are compared in every protocol's packets");
       entry.match = std::move(natural_matches);
       entry.maybe = std::move(other_matches);
-    } else if (undecided_.empty()) {
+    } else if (sure) {
       entry.match = std::move(natural_matches);
     } else {
       // Undecided altogether; other protocols' packets as well.
@@ -579,6 +580,14 @@ class FromReader {
         cross(other, sources, destinations, eithers, natural_matches);
       }
       entry.maybe = std::move(natural_matches);
+    }
+    const FragmentSet later = common(base.fragments, kLaterFragments);
+    if (sure && flags_ && base.family != Family::ipv6 && !box.protocols.empty() && !later.empty()) {
+      Box data = base;
+      data.protocols = box.protocols;
+      data.fragments = later;
+      cross(data, sources, destinations, eithers, entry.maybe);
+      undecided("the data of a later fragment may pass for the TCP flags it compares");
     }
     entry.undecided = undecided_;
   }

@@ -10,7 +10,11 @@
 //  - nothing is implied: a port, an ICMP type or a TCP flag is compared at its place in the packet whatever the
 //  protocol
 //    is. Without `protocol` other protocols' packets may match, so they are undecided;
-//  - later fragments have no such fields: they are taken not to match conditions on them.
+//  - later fragments have no such fields. Conditions on ports and ICMP messages are taken not to match them;
+//  whether
+//    a condition on TCP flags does is undecided in IPv4, since nothing looks whether the header is there (Policy
+//    Framework Configuration Guide, "Bit-Field Values": the first fragment is not checked for when matching TCP
+//    flags, unless `fragment-offset` asks for it).
 #pragma once
 
 #include <functional>
