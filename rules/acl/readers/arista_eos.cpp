@@ -4,7 +4,8 @@
 //   - a list ends in deny; whether an IPv6 list lets neighbour discovery by before that is not documented;
 //   - the control plane has a list, default-control-plane-acl, unless another one is applied to it; what it permits
 //     in every release is added, the rest of it is not known;
-//   - a list that is applied and not defined filters nothing; what a list without entries does is not documented.
+//   - what a list does that is applied and not defined, or has no entries, is not documented;
+//   - later fragments are taken to be matched as IOS does, which permits more than any other reading.
 // A list on a switched port sees switched traffic too, which crosses no boundary here; of routed traffic it sees
 // what crosses that port.
 #include <fmt/format.h>
@@ -423,7 +424,7 @@ class EosReader {
       default_control_plane(Family::ipv4, control_plane_, kControlPlane);
       default_control_plane(Family::ipv6, control_plane6_, kControlPlane6);
     }
-    draft_.bind_all(Missing::permits);
+    draft_.bind_all(Missing::unknown);
     policies_.finish();
     return draft_.finish();
   }

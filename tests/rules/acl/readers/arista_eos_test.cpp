@@ -98,6 +98,16 @@ TEST_CASE("EOS: an entry matches what EOS says it matches") {
   }
 }
 
+TEST_CASE("EOS: a list that is applied and not defined decides nothing") {
+  // That such a reference is taken, EOS 4.25.0F tells ("a configuration option which provides a CLI error if a
+  // reference is made to an unconfigured policy"); what it then does, no document found says.
+  const Device d = read(
+      "interface Ethernet1\n   no switchport\n   ip address 198.51.100.1/24\n   ip access-group NONE in\n"
+      "interface Ethernet2\n   no switchport\n   ip address 192.0.2.1/24\n");
+  CHECK(through(d, packet(kOut, kWeb, Protocol::tcp, 80), "Ethernet1", "Ethernet2") == "undetermined");
+  CHECK(render(d.diagnostics).find("what that does is not known") != std::string::npos);
+}
+
 TEST_CASE("EOS: a whole configuration decides as the switch does") {
   const Device d = read(kSample);
   CHECK(d.coverage.not_understood == 0);
