@@ -17,6 +17,7 @@
 #include "rules/acl/readers/line_ledger.h"
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/readers/words.h"
+#include "rules/text/suggest.h"
 
 namespace demarc {
 

@@ -11,6 +11,7 @@
 
 #include "rules/acl/readers/cisco_asa_names.h"
 #include "rules/acl/readers/words.h"
+#include "rules/text/suggest.h"
 
 namespace demarc::asa {
 

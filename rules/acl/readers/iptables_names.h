@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "rules/acl/device.h"
 
@@ -12,7 +13,7 @@ namespace demarc {
 
 /// "echo-request", "any", "3", "3/4".
 std::optional<IcmpSet> iptables_icmp(Family family, std::string_view text);
-std::span<const std::string_view> iptables_icmp_words(Family family);
+std::vector<std::string_view> iptables_icmp_words(Family family);
 
 /// What a target that is no chain does.
 struct IptablesTarget {

@@ -22,22 +22,10 @@ std::optional<unsigned> number(std::string_view word, unsigned most) {
   return n;
 }
 
-const NamedNumber* find(std::string_view word, std::span<const NamedNumber> rows) {
-  const auto found =
-      std::find_if(rows.begin(), rows.end(), [word](const NamedNumber& r) { return r.name == word; });
-  return found == rows.end() ? nullptr : &*found;
-}
-
-std::string hint_of(std::string_view word, std::span<const NamedNumber> rows) {
-  std::vector<std::string_view> names;
-  for (const NamedNumber& row : rows) names.push_back(row.name);
-  return suggest(word, std::span<const std::string_view>(names));
-}
-
 /// A value or a range of a table's names or of numbers.
 std::optional<PortRange> range_of(std::string_view word, std::span<const NamedNumber> names, unsigned most) {
   const auto one = [&](std::string_view text) -> std::optional<unsigned> {
-    if (const NamedNumber* row = find(text, names)) return row->number;
+    if (const NamedNumber* row = find_named(text, names)) return row->number;
     return number(text, most);
   };
   const auto port = [](unsigned n) { return Port(static_cast<std::uint16_t>(n)); };
@@ -380,7 +368,7 @@ class FromReader {
         continue;
       }
       not_understood(c, fmt::format("'{}' is neither a port number nor a Junos port name", tree_[c].word),
-                     hint_of(tree_[c].word, junos::ports()));
+                     suggest_named(tree_[c].word, junos::ports()));
       unread_ports_ = true;
     }
     PortSet set = PortSet::of(std::move(ranges));
@@ -396,7 +384,7 @@ class FromReader {
       const std::optional<PortRange> range = range_of(tree_[c].word, junos::protocols(), 255);
       if (!range) {
         not_understood(c, fmt::format("'{}' is no protocol that Junos knows", tree_[c].word),
-                       hint_of(tree_[c].word, junos::protocols()));
+                       suggest_named(tree_[c].word, junos::protocols()));
         unread_protocols_ = true;
         continue;
       }
@@ -416,12 +404,12 @@ class FromReader {
       std::string lower(tree_[c].word.substr(0, 64));  // "network-unreachable-for-TOS" in older releases
       std::transform(lower.begin(), lower.end(), lower.begin(),
                      [](char ch) { return ch >= 'A' && ch <= 'Z' ? static_cast<char>(ch - 'A' + 'a') : ch; });
-      const NamedNumber* row = find(lower, names);
+      const NamedNumber* row = find_named(lower, names);
       const std::optional<PortRange> range =
           row != nullptr ? PortRange::single(Port(row->number & 0xFF)) : range_of(tree_[c].word, {}, 255);
       if (!range) {
         not_understood(c, fmt::format("'{}' is no ICMP message that Junos knows", tree_[c].word),
-                       hint_of(tree_[c].word, names));
+                       suggest_named(tree_[c].word, names));
         unread_icmp_ = true;
         continue;
       }

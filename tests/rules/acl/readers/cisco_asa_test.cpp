@@ -85,9 +85,9 @@ TEST_CASE("an extended entry matches what ASA says it matches") {
 TEST_CASE("names stand once in each table, and a name known to ASA is known to the reader") {
   for (const auto& table : {asa::port_names(), asa::protocol_names(), asa::icmp_names(), asa::icmp6_names()}) {
     std::set<std::string_view> seen;
-    for (const asa::NamedNumber& row : table) CHECK_MESSAGE(seen.insert(row.name).second, row.name);
+    for (const NamedNumber& row : table) CHECK_MESSAGE(seen.insert(row.name).second, row.name);
   }
-  for (const asa::NamedNumber& row : asa::port_names()) {
+  for (const NamedNumber& row : asa::port_names()) {
     CAPTURE(row.name);
     const Device d = read9(fmt::format("access-list L extended permit tcp any any eq {}\n", row.name));
     CHECK(decide(d, "L", tcp(kOut, kWeb, row.number)) == "permit 2");
