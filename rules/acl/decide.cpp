@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "rules/acl/entry_index.h"
+#include "rules/acl/match_fields.h"
 #include "rules/acl/meaning.h"
 
 namespace demarc {
@@ -13,8 +13,6 @@ namespace demarc {
 namespace {
 
 enum class Relation : std::uint8_t { none, some, all };  // of the asked packets, how many match
-
-Relation both(Relation a, Relation b) { return std::min(a, b); }
 
 template <typename Set>
 Relation relation(const Set& match, const Set& asked) {
@@ -40,19 +38,17 @@ Relation relation(const FourSet<E>& match, const FourSet<E>& asked) {
   return !any ? Relation::none : every ? Relation::all : Relation::some;
 }
 
-Relation relation(const std::optional<AddressBits>& bits, const AddressSet& asked) {
-  if (!bits) return Relation::all;
+Relation relation(const AddressBits& bits, const AddressSet& asked) {
   if (asked.ranges().size() != 1 || asked.ranges()[0].first != asked.ranges()[0].last) return Relation::some;
-  const Address& address = asked.ranges()[0].first;
-  const Uint128 width = address.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0};
-  return address.family() == bits->family && ((address.number() ^ bits->value) & bits->mask & width) == 0
-             ? Relation::all
-             : Relation::none;
+  return has_bits(bits, asked.ranges()[0].first) ? Relation::all : Relation::none;
 }
 
 /// What is asked, by walking entries. Whether a match holds for all asked packets, none, or some.
 class Question {
  public:
+  using Answer = Relation;
+  static constexpr Relation kAll = Relation::all;
+
   explicit Question(const Box& box) : box_(box) {
     // Of one protocol and one family, every field is either there or not, and each can be compared by itself.
     for (unsigned n = 0; n < 256; ++n) {
@@ -61,40 +57,29 @@ class Question {
       if (!one_protocol_) break;
       protocol_ = Protocol(static_cast<std::uint8_t>(n));
     }
-    family_ = box.family;
   }
   /// Every comparison is exact.
-  bool is_plain() const { return one_protocol_ && family_; }
+  bool is_plain() const { return one_protocol_ && box_.family; }
+  Relation operator()(const Match& m) const { return compare(m, *this); }
 
-  Relation operator()(const Match& m) const {
-    const Protocol p = *protocol_;
-    if (m.box.family && *m.box.family != *family_) return Relation::none;
-    if (!m.box.protocols.contains(p)) return Relation::none;
-    Relation r = Relation::all;
-    const auto meet = [&r](Relation other) { r = both(r, other); };
-    const bool ports = p.has_ports();
-    if (m.box.ports != PortSet::all()) meet(ports ? relation(m.box.ports, box_.ports) : Relation::none);
-    if (m.box.source_ports != PortSet::all())
-      meet(ports ? relation(m.box.source_ports, box_.source_ports) : Relation::none);
-    if (m.box.icmp != IcmpSet::all())
-      meet(p.is_icmp() ? relation(m.box.icmp.numbers(), box_.icmp.numbers()) : Relation::none);
-    if (!m.box.flags.is_all()) meet(p == Protocol::tcp ? relation(m.box.flags, box_.flags) : Relation::none);
-    if (r == Relation::none) return r;
-    meet(relation(m.box.destinations, box_.destinations, *family_));
-    meet(relation(m.box.sources, box_.sources, *family_));
-    meet(relation(m.source_bits, box_.sources));
-    meet(relation(m.destination_bits, box_.destinations));
-    meet(relation(m.box.states, box_.states));
-    meet(relation(m.box.fragments, box_.fragments));
-    meet(relation(m.box.ingress, box_.ingress));
-    meet(relation(m.box.egress, box_.egress));
-    return r;
-  }
+  Protocol protocol() const { return *protocol_; }
+  Family family() const { return *box_.family; }
+  Relation ports(const PortSet& set) const { return relation(set, box_.ports); }
+  Relation source_ports(const PortSet& set) const { return relation(set, box_.source_ports); }
+  Relation icmp(const IcmpSet& set) const { return relation(set.numbers(), box_.icmp.numbers()); }
+  Relation flags(const ByteSet& set) const { return relation(set, box_.flags); }
+  Relation states(const StateSet& set) const { return relation(set, box_.states); }
+  Relation fragments(const FragmentSet& set) const { return relation(set, box_.fragments); }
+  Relation ingress(const ByteSet& set) const { return relation(set, box_.ingress); }
+  Relation egress(const ByteSet& set) const { return relation(set, box_.egress); }
+  Relation sources(const AddressSet& set) const { return relation(set, box_.sources, family()); }
+  Relation destinations(const AddressSet& set) const { return relation(set, box_.destinations, family()); }
+  Relation source_bits(const AddressBits& bits) const { return relation(bits, box_.sources); }
+  Relation destination_bits(const AddressBits& bits) const { return relation(bits, box_.destinations); }
 
  private:
   const Box& box_;
   std::optional<Protocol> protocol_;
-  std::optional<Family> family_;
   bool one_protocol_ = false;
 };
 
@@ -302,38 +287,24 @@ std::string_view name(Fate fate) {
   return "";
 }
 
-/// Indices of long lists, made once a list has been asked often enough to be worth it.
-class Decider::Lists {
- public:
-  explicit Lists(const Device& device) : device_(device), asked_(device.lists.size()), indices_(device.lists.size()) {}
+namespace {
 
-  void candidates(ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
-    constexpr std::size_t kIndexedFrom = 32;
-    constexpr unsigned kAskedFrom = 8;
-    const List& all = device_.lists.at(list);
-    const auto one = [](const AddressSet& set) {
-      return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
-    };
-    if (all.entries.size() >= kIndexedFrom && one(asked.sources) && one(asked.destinations) &&
-        (indices_[list] || ++asked_[list] > kAskedFrom)) {
-      if (!indices_[list]) indices_[list] = std::make_unique<EntryIndex>(all);
-      const std::vector<PortRange>& ports = asked.ports.ranges();
-      const bool one_port = ports.size() == 1 && ports[0].first == ports[0].last;
-      indices_[list]->candidates(asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
-                                 one_port ? std::optional<Port>(ports[0].first) : std::nullopt, out);
-      return;
-    }
-    out.resize(all.entries.size());
-    std::iota(out.begin(), out.end(), 0U);
-  }
+/// How often a list is asked before it is indexed.
+constexpr unsigned kAskedBefore = 8;
 
- private:
-  const Device& device_;
-  std::vector<unsigned> asked_;
-  std::vector<std::unique_ptr<EntryIndex>> indices_;
-};
+void candidates(ListIndices& indices, ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
+  const auto one = [](const auto& set) {
+    return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
+  };
+  if (!one(asked.sources) || !one(asked.destinations)) return indices.all(list, out);
+  indices.candidates(list, asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
+                     one(asked.ports) ? std::optional<Port>(asked.ports.ranges()[0].first) : std::nullopt, out);
+}
 
-Decider::Decider(const Device& device) : device_(device), lists_(std::make_unique<Lists>(device)) {}
+}  // namespace
+
+Decider::Decider(const Device& device)
+    : device_(device), indices_(std::make_unique<ListIndices>(device, kAskedBefore)) {}
 Decider::Decider(Decider&&) noexcept = default;
 Decider::~Decider() = default;
 
@@ -392,10 +363,10 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         const Relation sees = question(seen);
         if (sees == Relation::none) continue;
         if (sees == Relation::some) all.mixed = true;
-        const auto candidates = [&](ListIndex list, std::vector<std::uint32_t>& out) {
-          lists_->candidates(list, asked.packets, out);
+        const auto may_match = [&](ListIndex list, std::vector<std::uint32_t>& out) {
+          candidates(*indices_, list, asked.packets, out);
         };
-        Walk walk(device_, question, candidates);
+        Walk walk(device_, question, may_match);
         for (const ListIndex list : stages[i])
           if (here.on) walk.list(list, here);
         if (!stages[i].empty()) walk.end(stages[i].back(), here);

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -51,7 +50,7 @@ class PacketWalk {
   void candidates(ListIndex list, const ConcretePacket& packet, std::vector<std::uint32_t>& out);
 
   const Device& device_;
-  std::vector<std::unique_ptr<EntryIndex>> indices_;  // by list, made when it is first asked
+  ListIndices indices_;
   /// What called lists do with the present packet: each is walked once, however often it is called.
   struct Called {
     std::uint64_t walk = 0;  // of this walk
