@@ -1,8 +1,11 @@
-// What the parts of SRX's security configuration share: the tree, the device that comes of it, and the objects that
-// the configuration defines, with how often they are used.
+// What the parts of a Junos configuration share: the tree, the device that comes of it, the families of filters,
+// and the objects that the configuration defines, with how often they are used.
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -23,21 +26,47 @@ class ObjectUses {
   std::map<std::tuple<NodeId, std::string_view, std::string_view>, NamedObject> objects_;
 };
 
-class SecurityPart {
+class JunosPart {
  protected:
-  SecurityPart(Tree& tree, Device& device, const SecurityContext& context)
-      : tree_(tree), device_(device), context_(context) {}
+  JunosPart(Tree& tree, Device& device) : tree_(tree), device_(device) {}
 
+  static constexpr NodeId root() { return Tree::root(); }
   std::string_view word(NodeId id) const { return tree_[id].word; }
   void not_understood(NodeId node, std::string why, std::string hint = {});
   ListIndex add_list(std::string name, std::uint32_t line, Fallthrough at_end);
-  /// An entry that may match anything and do anything, for a statement that is not known.
-  void add_unknown(ListIndex list, NodeId node);
+  /// A list that may do anything to packets of the family.
+  ListIndex unknown_list(std::string name, std::uint32_t line, std::optional<Family> family);
+  /// An entry that may match anything and do anything: of a group that is not applied.
+  static Entry anything(std::optional<Family> family);
 
   Tree& tree_;
   Device& device_;
+};
+
+class SecurityPart : protected JunosPart {
+ protected:
+  SecurityPart(Tree& tree, Device& device, const SecurityContext& context)
+      : JunosPart(tree, device), context_(context) {}
+
+  /// The same for a statement that is not known.
+  void add_unknown(ListIndex list, NodeId node);
+
   const SecurityContext& context_;
 };
+
+/// The families whose filters are about packets that a packet set can say.
+struct FilterFamily {
+  std::string_view name;
+  std::optional<Family> family;
+};
+std::span<const FilterFamily> filter_families();
+const FilterFamily* filter_family(std::string_view name);
+
+/// Whether it is one of a table's words.
+template <std::size_t N>
+bool one_of(std::string_view word, const std::string_view (&words)[N]) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
 
 /// How deep sets may lie in each other.
 inline constexpr unsigned kSetDepthMax = 64;
