@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "rules/acl/readers/junos_from.h"
+#include "rules/acl/readers/junos_values.h"
 #include "rules/acl/readers/words.h"
 
 namespace demarc::junos {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "rules/acl/readers/junos_from.h"
+#include "rules/acl/readers/junos_values.h"
 
 namespace demarc::junos {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "rules/acl/readers/junos_from.h"
+#include "rules/acl/readers/junos_values.h"
 #include "rules/acl/readers/junos_security.h"
 
 namespace demarc::junos {
