@@ -111,11 +111,6 @@ constexpr std::string_view kTracking[] = {"conntrack", "state",   "connbytes", "
                                           "CT",        "NOTRACK", "SNAT",      "DNAT",      "MASQUERADE",
                                           "REDIRECT",  "NETMAP",  "SYNPROXY",  "TPROXY",    "socket"};
 
-template <std::size_t N>
-bool is_one_of(std::string_view word, const std::string_view (&words)[N]) {
-  return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
-
 constexpr auto kTargetWords = names_of(kTargets);
 
 std::span<const NamedIcmp> own_icmp(Family family) {

@@ -16,6 +16,7 @@
 
 #include "rules/acl/readers/junos_bindings.h"
 #include "rules/acl/readers/junos_security.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/reader.h"
 
 namespace demarc {
@@ -102,7 +103,7 @@ class JunosReader : JunosPart {
  private:
   void mark_sections() {
     for (const NodeId top : tree_.all_children(root())) {
-      if (tree_[top].inactive || one_of(word(top), kNotFiltering))
+      if (tree_[top].inactive || is_one_of(word(top), kNotFiltering))
         tree_.mark(top, Understanding::not_filtering);
       else
         tree_.mark(top, Understanding::not_understood, fmt::format("'{}' is not known", word(top)));

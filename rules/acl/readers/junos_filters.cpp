@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "rules/acl/readers/line_ledger.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/refusal_words.h"
 #include "rules/text/suggest.h"
 
@@ -98,7 +99,7 @@ void Filters::read() {
   if (firewall == kNoNode) return;
   tree_.mark(firewall, Understanding::understood);
   for (const NodeId c : tree_.children(firewall))
-    if (!one_of(word(c), kFirewall) && !one_of(word(c), kPolicing))
+    if (!is_one_of(word(c), kFirewall) && !is_one_of(word(c), kPolicing))
       not_understood(c, fmt::format("'{}' is not known in firewall", word(c)));
   const NodeId families = tree_.find(firewall, "family");
   // All lists first, for filters may name filters that are written behind them.
@@ -156,7 +157,7 @@ void Filters::read_filter(std::size_t which, bool nested) {
   for (const NodeId c : tree_.children(filter.node)) {
     if (word(c) == "term") {
       for (const NodeId t : tree_.all_children(c)) read_term(t, filter, index, with);
-    } else if (!one_of(word(c), kFilterOptions) && word(c) != "from" && word(c) != "then") {
+    } else if (!is_one_of(word(c), kFilterOptions) && word(c) != "from" && word(c) != "then") {
       not_understood(c, fmt::format("'{}' is not known in a filter", word(c)));
       add_unknown(index, c, with.family);
     }
@@ -253,7 +254,7 @@ void Filters::read_actions(NodeId term, ListIndex index, Entry& entry) {
       if (!terminated) entry.action = action, entry.refusal = refusal;  // an inherited one comes behind
       terminated = true;
     };
-    if (one_of(w, kAccepting)) {
+    if (is_one_of(w, kAccepting)) {
       ends(Action::permit);
     } else if (w == "discard") {
       ends(Action::deny);
@@ -261,9 +262,9 @@ void Filters::read_actions(NodeId term, ListIndex index, Entry& entry) {
       ends(Action::deny, refusal_of(a));
     } else if (w == "next" && tree_.has(a, "term")) {
       ends(Action::count);
-    } else if (one_of(w, kPolicing)) {
+    } else if (is_one_of(w, kPolicing)) {
       for (const NodeId p : tree_.children(a)) add_policer(p, index, entry);
-    } else if (!one_of(w, kGoingOn) && !w.starts_with("apply-groups")) {
+    } else if (!is_one_of(w, kGoingOn) && !w.starts_with("apply-groups")) {
       unknown = fmt::format("'{}' is no action that is known", w);
       constexpr std::string_view kKnown[] = {"accept",       "discard", "reject",  "next",   "count",
                                              "log",          "syslog",  "policer", "sample", "forwarding-class",

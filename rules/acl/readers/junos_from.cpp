@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rules/acl/readers/junos_names.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/text/suggest.h"
 
 namespace demarc::junos {
@@ -173,8 +174,7 @@ class FromReader {
     if (word == "interface") return interface(node);
     if (word == "interface-set") return interface_set(node);
     if (word == "ip-version") return ip_version(node);
-    if (std::find(std::begin(kUndecidable), std::end(kUndecidable), word) != std::end(kUndecidable))
-      return not_decidable(node);
+    if (is_one_of(word, kUndecidable)) return not_decidable(node);
     not_understood(node, fmt::format("'{}' is no match condition that is known", word),
                    suggest(word, std::span<const std::string_view>(kConditions)));
   }

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "rules/acl/readers/junos_values.h"
 #include "rules/acl/readers/junos_security.h"
+#include "rules/acl/readers/junos_values.h"
 
 namespace demarc::junos {
 

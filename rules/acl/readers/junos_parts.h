@@ -2,7 +2,6 @@
 // and the objects that the configuration defines, with how often they are used.
 #pragma once
 
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
@@ -61,12 +60,6 @@ struct FilterFamily {
 };
 std::span<const FilterFamily> filter_families();
 const FilterFamily* filter_family(std::string_view name);
-
-/// Whether it is one of a table's words.
-template <std::size_t N>
-bool one_of(std::string_view word, const std::string_view (&words)[N]) {
-  return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
 
 /// How deep sets may lie in each other.
 inline constexpr unsigned kSetDepthMax = 64;

@@ -69,7 +69,7 @@ class SecurityReader : SecurityPart {
     const NodeId security = tree_.find(Tree::root(), "security");
     tree_.mark(security, Understanding::understood);
     for (const NodeId c : tree_.children(security)) {
-      if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), word(c)) != std::end(kNotFiltering))
+      if (is_one_of(word(c), kNotFiltering))
         tree_.mark(c, Understanding::not_filtering);
       else if (word(c) != "zones" && word(c) != "address-book" && word(c) != "policies" && word(c) != "nat")
         not_understood(c, fmt::format("'{}' is not known in security", word(c)));
@@ -114,7 +114,7 @@ class SecurityReader : SecurityPart {
     for (const NodeId c : tree_.children(policies)) {
       constexpr std::string_view kPlain[] = {"policy-rematch", "traceoptions",          "policy-stats",
                                              "apply-groups",   "pre-id-default-policy", "apply-groups-except"};
-      if (std::find(std::begin(kPlain), std::end(kPlain), word(c)) != std::end(kPlain))
+      if (is_one_of(word(c), kPlain))
         tree_.mark(c, Understanding::not_filtering);
       else if (word(c) != "from-zone" && word(c) != "global" && word(c) != "default-policy")
         not_understood(c, fmt::format("'{}' is not known in policies", word(c)));

@@ -2,8 +2,10 @@
 // in the next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <ranges>
 #include <span>
 #include <string>
@@ -41,6 +43,11 @@ std::string suggest_named(std::string_view word, const Rows& rows) {
   std::vector<std::string_view> names;
   for (const auto& row : rows) names.push_back(row.name);
   return suggest(word, std::span<const std::string_view>(names));
+}
+
+template <typename Words>
+bool is_one_of(std::string_view word, const Words& words) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 /// The names alone.

@@ -4,6 +4,7 @@
 // entries with ports do to later fragments: "Access Control Lists and IP Fragments" (Cisco document 8014), which
 // IOS-XR's reference repeats and EOS's and NX-OS's do not contradict.
 #include "rules/acl/readers/router_ace.h"
+#include "rules/acl/readers/name_table.h"
 
 #include <fmt/format.h>
 
@@ -246,8 +247,7 @@ struct Options {
 
 bool is_option(std::string_view word, const AceDialect& dialect) {
   return flag_bit(word) || find_option(word, dialect) != nullptr || word.starts_with('(') ||
-         word.starts_with('[') ||
-         std::find(std::begin(kCommonOptions), std::end(kCommonOptions), word) != std::end(kCommonOptions);
+         word.starts_with('[') || is_one_of(word, kCommonOptions);
 }
 
 Result<void> option(Cursor& in, const AceOption& row, const AceDialect& dialect, Options& o) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rules/acl/readers/name_table.h"
+
 namespace demarc::router {
 
 namespace {
@@ -50,8 +52,7 @@ void ConfigWalk::run(const Lines& lines) {
 }
 
 void ConfigWalk::nothing_known(std::string_view first, std::span<const std::string_view> not_filtering) {
-  if (std::find(not_filtering.begin(), not_filtering.end(), first) != not_filtering.end())
-    return draft_.mark(Understanding::not_filtering);
+  if (is_one_of(first, not_filtering)) return draft_.mark(Understanding::not_filtering);
   unread_below(fmt::format("'{}' is not known", first));
   draft_.mark(Understanding::not_understood, why_unread_);
 }
