@@ -5,83 +5,13 @@
 #include <algorithm>
 
 #include "rules/acl/entry_index.h"
-#include "rules/acl/match_fields.h"
 #include "rules/acl/meaning.h"
+#include "rules/acl/relation.h"
+#include "rules/acl/translated_view.h"
 
 namespace demarc {
 
 namespace {
-
-enum class Relation : std::uint8_t { none, some, all };  // of the asked packets, how many match
-
-template <typename Set>
-Relation relation(const Set& match, const Set& asked) {
-  const Set common = match.intersect(asked);
-  if (common.empty()) return Relation::none;
-  return common == asked ? Relation::all : Relation::some;
-}
-Relation relation(const AddressSet& match, const AddressSet& asked, Family family) {
-  if (match == AddressSet::all()) return Relation::all;
-  if (asked.ranges().size() == 1 && asked.ranges()[0].first == asked.ranges()[0].last)
-    return match.contains(asked.ranges()[0].first) ? Relation::all : Relation::none;
-  const AddressSet whole{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-  return relation(match, asked.intersect(whole));
-}
-template <typename E>
-Relation relation(const FourSet<E>& match, const FourSet<E>& asked) {
-  bool any = false, every = true;
-  for (unsigned i = 0; i < 4; ++i) {
-    if (!asked.contains(E(i))) continue;
-    any = any || match.contains(E(i));
-    every = every && match.contains(E(i));
-  }
-  return !any ? Relation::none : every ? Relation::all : Relation::some;
-}
-
-Relation relation(const AddressBits& bits, const AddressSet& asked) {
-  if (asked.ranges().size() != 1 || asked.ranges()[0].first != asked.ranges()[0].last) return Relation::some;
-  return has_bits(bits, asked.ranges()[0].first) ? Relation::all : Relation::none;
-}
-
-/// What is asked, by walking entries. Whether a match holds for all asked packets, none, or some.
-class Question {
- public:
-  using Answer = Relation;
-  static constexpr Relation kAll = Relation::all;
-
-  explicit Question(const Box& box) : box_(box) {
-    // Of one protocol and one family, every field is either there or not, and each can be compared by itself.
-    for (unsigned n = 0; n < 256; ++n) {
-      if (!box.protocols.contains(Protocol(static_cast<std::uint8_t>(n)))) continue;
-      one_protocol_ = !protocol_;
-      if (!one_protocol_) break;
-      protocol_ = Protocol(static_cast<std::uint8_t>(n));
-    }
-  }
-  /// Every comparison is exact.
-  bool is_plain() const { return one_protocol_ && box_.family; }
-  Relation operator()(const Match& m) const { return compare(m, *this); }
-
-  Protocol protocol() const { return *protocol_; }
-  Family family() const { return *box_.family; }
-  Relation ports(const PortSet& set) const { return relation(set, box_.ports); }
-  Relation source_ports(const PortSet& set) const { return relation(set, box_.source_ports); }
-  Relation icmp(const IcmpSet& set) const { return relation(set.numbers(), box_.icmp.numbers()); }
-  Relation flags(const ByteSet& set) const { return relation(set, box_.flags); }
-  Relation states(const StateSet& set) const { return relation(set, box_.states); }
-  Relation fragments(const FragmentSet& set) const { return relation(set, box_.fragments); }
-  Relation ingress(const ByteSet& set) const { return relation(set, box_.ingress); }
-  Relation egress(const ByteSet& set) const { return relation(set, box_.egress); }
-  Relation sources(const AddressSet& set) const { return relation(set, box_.sources, family()); }
-  Relation destinations(const AddressSet& set) const { return relation(set, box_.destinations, family()); }
-  Relation source_bits(const AddressBits& bits) const { return relation(bits, box_.sources); }
-  Relation destination_bits(const AddressBits& bits) const { return relation(bits, box_.destinations); }
-
- private:
-  const Box& box_;
-  std::optional<Protocol> protocol_;
-  bool one_protocol_ = false;
-};
 
 /// What may become of the asked packets, and by which line first.
 struct Possible {
@@ -321,9 +251,19 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
       where.push_back(&stage);
     }
   }
-  const Question question(asked.packets);
+  // What each stage sees. One box for all of them, where nothing is translated.
+  std::optional<TranslatedView> view;
+  if (asked.translate && !device_.nats.empty() && asked.list == kNoList)
+    view.emplace(device_, asked.opening.value_or(asked.packets), asked.way);
+  if (view && view->is_plain()) view.reset();
+  Box translated;
+  const auto seen_by = [&](const Stage* stage) -> const Box& {
+    if (!view) return asked.packets;
+    if (!asked.opening) return view->at(*stage);
+    return translated = view->reply_at(*stage, asked.packets);
+  };
   Possible all;
-  bool by_sets = !question.is_plain();
+  bool by_sets = !Question(asked.packets).is_plain();
   // Once plainly; where some of the packets match a line and others do not, again by sets.
   for (int attempt = 0; attempt < 2; ++attempt) {
     all = Possible{};
@@ -338,6 +278,8 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
     bool may_pass = true;
     std::optional<DecidingLine> last_permit;
     for (std::size_t i = 0; i < stages.size() && may_pass && !all.mixed; ++i) {
+      const Box& packets = seen_by(where[i]);
+      if (by_sets && view) arriving = space->of(packets);
       Match seen;
       if (where[i] != nullptr) {
         const auto only = [](const std::vector<InterfaceId>& ids) {
@@ -360,11 +302,12 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         for (const ListIndex list : stages[i]) on = walk.list(list, on, here);
         here.on = !stages[i].empty() && !walk.end(stages[i].back(), on, here).is_empty();
       } else {
+        const Question question(packets);
         const Relation sees = question(seen);
         if (sees == Relation::none) continue;
         if (sees == Relation::some) all.mixed = true;
         const auto may_match = [&](ListIndex list, std::vector<std::uint32_t>& out) {
-          candidates(*indices_, list, asked.packets, out);
+          candidates(*indices_, list, packets, out);
         };
         Walk walk(device_, question, may_match);
         for (const ListIndex list : stages[i])
@@ -378,7 +321,7 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
       if (here.deny) note(all.deny, *here.deny);
       if (here.open && !all.open) all.open = here.open, all.open_why = here.open_why;
       may_pass = passes;
-      if (by_sets && meaning && where[i] != nullptr) arriving &= meaning->permitted(*where[i]).possible;
+      if (by_sets && !view && where[i] != nullptr) arriving &= meaning->permitted(*where[i]).possible;
     }
     if (!all.mixed) {
       if (may_pass) all.permit = last_permit.value_or(DecidingLine{});
@@ -386,7 +329,9 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
     }
     by_sets = true;
   }
-  return conclude(device_, all);
+  FilterDecision decision = conclude(device_, all);
+  if (view) decision.why += "; " + view->said();
+  return decision;
 }
 
 }  // namespace demarc

@@ -20,6 +20,11 @@ struct PacketQuestion {
   Box packets = {};
   Way way = Way::through;
   ListIndex list = kNoList;  // ask this list alone, its end included; none: every stage of the way
+  /// The packets are as they come in, and the device's own translations apply. Otherwise every stage is asked about
+  /// the same addresses.
+  bool translate = false;
+  /// What these packets are replies to, whose translation they share.
+  std::optional<Box> opening = {};
   /// Of one packet. Fields that its protocol lacks are left open.
   static PacketQuestion of(const ConcretePacket& packet, Way way = Way::through);
 };
