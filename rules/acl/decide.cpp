@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "rules/acl/entry_index.h"
 #include "rules/acl/meaning.h"
@@ -218,38 +217,24 @@ std::string_view name(Fate fate) {
   return "";
 }
 
-/// Indices of long lists, made once a list has been asked often enough to be worth it.
-class Decider::Lists {
- public:
-  explicit Lists(const Device& device) : device_(device), asked_(device.lists.size()), indices_(device.lists.size()) {}
+namespace {
 
-  void candidates(ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
-    constexpr std::size_t kIndexedFrom = 32;
-    constexpr unsigned kAskedFrom = 8;
-    const List& all = device_.lists.at(list);
-    const auto one = [](const AddressSet& set) {
-      return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
-    };
-    if (all.entries.size() >= kIndexedFrom && one(asked.sources) && one(asked.destinations) &&
-        (indices_[list] || ++asked_[list] > kAskedFrom)) {
-      if (!indices_[list]) indices_[list] = std::make_unique<EntryIndex>(all);
-      const std::vector<PortRange>& ports = asked.ports.ranges();
-      const bool one_port = ports.size() == 1 && ports[0].first == ports[0].last;
-      indices_[list]->candidates(asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
-                                 one_port ? std::optional<Port>(ports[0].first) : std::nullopt, out);
-      return;
-    }
-    out.resize(all.entries.size());
-    std::iota(out.begin(), out.end(), 0U);
-  }
+/// How often a list is asked before it is indexed.
+constexpr unsigned kAskedBefore = 8;
 
- private:
-  const Device& device_;
-  std::vector<unsigned> asked_;
-  std::vector<std::unique_ptr<EntryIndex>> indices_;
-};
+void candidates(ListIndices& indices, ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
+  const auto one = [](const auto& set) {
+    return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
+  };
+  if (!one(asked.sources) || !one(asked.destinations)) return indices.all(list, out);
+  indices.candidates(list, asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
+                     one(asked.ports) ? std::optional<Port>(asked.ports.ranges()[0].first) : std::nullopt, out);
+}
 
-Decider::Decider(const Device& device) : device_(device), lists_(std::make_unique<Lists>(device)) {}
+}  // namespace
+
+Decider::Decider(const Device& device)
+    : device_(device), indices_(std::make_unique<ListIndices>(device, kAskedBefore)) {}
 Decider::Decider(Decider&&) noexcept = default;
 Decider::~Decider() = default;
 
@@ -321,10 +306,10 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         const Relation sees = question(seen);
         if (sees == Relation::none) continue;
         if (sees == Relation::some) all.mixed = true;
-        const auto candidates = [&](ListIndex list, std::vector<std::uint32_t>& out) {
-          lists_->candidates(list, packets, out);
+        const auto may_match = [&](ListIndex list, std::vector<std::uint32_t>& out) {
+          candidates(*indices_, list, packets, out);
         };
-        Walk walk(device_, question, candidates);
+        Walk walk(device_, question, may_match);
         for (const ListIndex list : stages[i])
           if (here.on) walk.list(list, here);
         if (!stages[i].empty()) walk.end(stages[i].back(), here);

@@ -1,12 +1,10 @@
 #include "rules/acl/relation.h"
 
-#include <algorithm>
+#include "rules/acl/match_fields.h"
 
 namespace demarc {
 
 namespace {
-
-Relation both(Relation a, Relation b) { return std::min(a, b); }
 
 template <typename Set>
 Relation relation(const Set& match, const Set& asked) {
@@ -32,15 +30,38 @@ Relation relation(const FourSet<E>& match, const FourSet<E>& asked) {
   return !any ? Relation::none : every ? Relation::all : Relation::some;
 }
 
-Relation relation(const std::optional<AddressBits>& bits, const AddressSet& asked) {
-  if (!bits) return Relation::all;
+Relation relation(const AddressBits& bits, const AddressSet& asked) {
   if (asked.ranges().size() != 1 || asked.ranges()[0].first != asked.ranges()[0].last) return Relation::some;
-  const Address& address = asked.ranges()[0].first;
-  const Uint128 width = address.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0};
-  return address.family() == bits->family && ((address.number() ^ bits->value) & bits->mask & width) == 0
-             ? Relation::all
-             : Relation::none;
+  return has_bits(bits, asked.ranges()[0].first) ? Relation::all : Relation::none;
 }
+
+/// A box of one protocol and one family, field by field.
+class AskedBox {
+ public:
+  using Answer = Relation;
+  static constexpr Relation kAll = Relation::all;
+  AskedBox(const Box& box, Protocol protocol, Family family) : box_(box), protocol_(protocol), family_(family) {}
+
+  Protocol protocol() const { return protocol_; }
+  Family family() const { return family_; }
+  Relation ports(const PortSet& set) const { return relation(set, box_.ports); }
+  Relation source_ports(const PortSet& set) const { return relation(set, box_.source_ports); }
+  Relation icmp(const IcmpSet& set) const { return relation(set.numbers(), box_.icmp.numbers()); }
+  Relation flags(const ByteSet& set) const { return relation(set, box_.flags); }
+  Relation states(const StateSet& set) const { return relation(set, box_.states); }
+  Relation fragments(const FragmentSet& set) const { return relation(set, box_.fragments); }
+  Relation ingress(const ByteSet& set) const { return relation(set, box_.ingress); }
+  Relation egress(const ByteSet& set) const { return relation(set, box_.egress); }
+  Relation sources(const AddressSet& set) const { return relation(set, box_.sources, family_); }
+  Relation destinations(const AddressSet& set) const { return relation(set, box_.destinations, family_); }
+  Relation source_bits(const AddressBits& bits) const { return relation(bits, box_.sources); }
+  Relation destination_bits(const AddressBits& bits) const { return relation(bits, box_.destinations); }
+
+ private:
+  const Box& box_;
+  Protocol protocol_;
+  Family family_;
+};
 
 }  // namespace
 
@@ -54,29 +75,9 @@ Question::Question(const Box& box) : box_(box) {
   }
   family_ = box.family;
 }
-Relation Question::operator()(const Match& m) const {
-  const Protocol p = *protocol_;
-  if (m.box.family && *m.box.family != *family_) return Relation::none;
-  if (!m.box.protocols.contains(p)) return Relation::none;
-  Relation r = Relation::all;
-  const auto meet = [&r](Relation other) { r = both(r, other); };
-  const bool ports = p.has_ports();
-  if (m.box.ports != PortSet::all()) meet(ports ? relation(m.box.ports, box_.ports) : Relation::none);
-  if (m.box.source_ports != PortSet::all())
-    meet(ports ? relation(m.box.source_ports, box_.source_ports) : Relation::none);
-  if (m.box.icmp != IcmpSet::all())
-    meet(p.is_icmp() ? relation(m.box.icmp.numbers(), box_.icmp.numbers()) : Relation::none);
-  if (!m.box.flags.is_all()) meet(p == Protocol::tcp ? relation(m.box.flags, box_.flags) : Relation::none);
-  if (r == Relation::none) return r;
-  meet(relation(m.box.destinations, box_.destinations, *family_));
-  meet(relation(m.box.sources, box_.sources, *family_));
-  meet(relation(m.source_bits, box_.sources));
-  meet(relation(m.destination_bits, box_.destinations));
-  meet(relation(m.box.states, box_.states));
-  meet(relation(m.box.fragments, box_.fragments));
-  meet(relation(m.box.ingress, box_.ingress));
-  meet(relation(m.box.egress, box_.egress));
-  return r;
+
+Relation Question::operator()(const Match& match) const {
+  return compare(match, AskedBox(box_, *protocol_, *family_));
 }
 
 }  // namespace demarc

@@ -112,6 +112,7 @@ std::string acl_check_json(std::span<const CheckedDevice> devices) {
         if (r.by_more) json.field("by_more", true);
         if (r.otherwise) json.field("otherwise", true);
         if (r.duplicate) json.field("duplicate", true);
+        if (r.answer_only) json.field("answer_only", true);
         if (r.matches_nothing) json.field("matches_nothing", true);
         if (r.but_later_fragments) json.field("but_later_fragments", true);
         if (!e.undecided.empty()) json.field("undecided", e.undecided);
