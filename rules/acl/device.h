@@ -179,6 +179,9 @@ struct Nat {
   /// Static translation of a network: this one takes its place, and each host keeps its bits behind the prefix.
   std::optional<Prefix> to_network = {};
   std::optional<PortRange> to_ports = {};
+  bool exempt = false;  // what matches is left as it is, and no later statement of the kind is asked
+  /// Other statements may have kept some of what matches from coming here (it stands in a chain that others call).
+  bool certain = true;
   std::uint32_t line = 0;
   std::string text = {};
 };

@@ -71,9 +71,9 @@ End behind(const Device& device, Nat::Kind kind, const Box& box, const End& end,
     if (nat.kind != kind) continue;
     Relation r = relation(question, box, nat.match);
     if (r == Relation::none) continue;
-    if (!sure) r = Relation::some;
-    const End to = translated(nat, end, family);
-    if (to.addresses != end.addresses || to.ports != end.ports || r == Relation::some)
+    if (!sure || !nat.certain) r = Relation::some;
+    const End to = nat.exempt ? end : translated(nat, end, family);
+    if (to.addresses != end.addresses || to.ports != end.ports || (r == Relation::some && !nat.exempt))
       said += (said.empty() ? "" : ", ") + words(nat, r == Relation::all);
     out.addresses = out.addresses.unite(to.addresses);
     out.ports = out.ports.unite(to.ports);

@@ -22,6 +22,7 @@ AddressSet of_family(const AddressSet& set, Family family) {
 /// A device states this translation itself.
 bool states(const Device& device, const Face& face) {
   return std::any_of(device.nats.begin(), device.nats.end(), [&](const Nat& nat) {
+    if (nat.exempt) return false;
     const bool source = nat.kind == Nat::Kind::source;
     if (source != face.of_source) {
       // A static translation is one statement for both directions.
@@ -74,6 +75,7 @@ std::vector<Face> faces_on(const Binding& binding, const ZonePath& path) {
       const BoundDevice& d = binding.devices[a.device];
       if (d.device == nullptr) continue;
       for (const Nat& nat : d.device->nats) {
+        if (nat.exempt) continue;
         const std::size_t before = faces.size();
         if (nat.kind == Nat::Kind::source) {
           add(true, nat.match.box.sources, nat.to, {}, nat.match.box.destinations);

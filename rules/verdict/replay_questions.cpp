@@ -66,7 +66,7 @@ void ConversationQuestions::read_device() {
   };
   for (const Nat& nat : device_.nats) {
     cut_match(nat.match);
-    if (nat.kind == Nat::Kind::destination) faces_ = faces_.unite(nat.match.box.destinations);
+    if (nat.kind == Nat::Kind::destination && !nat.exempt) faces_ = faces_.unite(nat.match.box.destinations);
     // Each host of the network has an address of its own in the other one.
     by_address_ = by_address_ || nat.to_network;
   }

@@ -352,7 +352,7 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
       }
       all.told.push_back(std::move(t));
     }
-    if (!d.nats.empty())
+    if (std::any_of(d.nats.begin(), d.nats.end(), [](const Nat& nat) { return !nat.exempt; }))
       all.notes.push_back(fmt::format("{} translates addresses: lists are compared by the hosts' real ones",
                                       terminal_safe(d.file)));
   }

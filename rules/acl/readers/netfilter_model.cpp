@@ -140,8 +140,10 @@ class Builder {
     unsigned height = 0;
     std::string remark;
     for (const Rule& rule : chain.rules)
-      for (const Branch& branch : rule.branches)
+      for (const Branch& branch : rule.branches) {
         list.entries.push_back(entry(t, rule, branch, context, depth, height));
+        note_translations(chain, rule, list.entries.back(), depth);
+      }
     const ListIndex index = static_cast<ListIndex>(device_.lists.size());
     device_.lists.push_back(std::move(list));
     compiled_[key] = {index, height, true};
@@ -190,16 +192,30 @@ class Builder {
     // What a kernel makes of fragments is no fault of the line.
     if (!e.undecided.empty() && e.undecided != kLaterData)
       notes_.say(rule.note, Understanding::in_part, e.undecided);
-    for (Nat nat : rule.nats) {
-      if (nats_done_.contains(&rule)) break;
+    return e;
+  }
+
+  /// What the rule translates, and what a rule in front of others keeps from being translated.
+  void note_translations(const Chain& chain, const Rule& rule, const Entry& e, unsigned depth) {
+    if (nats_done_.contains(&rule)) return;
+    std::vector<Nat> nats = rule.nats;
+    for (Nat& nat : nats) nat.certain = depth == 0 && !e.match.empty();
+    if (nats.empty() && chain.base && chain.base->nat && e.action != Action::count) {
+      Nat nat;
+      const bool early = chain.base->hook == Hook::prerouting || chain.base->hook == Hook::output;
+      nat.kind = early ? Nat::Kind::destination : Nat::Kind::source;
+      nat.exempt = true;
+      nat.certain = e.action != Action::jump && e.action != Action::unknown && !e.match.empty();
+      nat.line = rule.line, nat.text = rule.text;
+      nats.push_back(std::move(nat));
+    }
+    for (Nat& nat : nats)
       for (const Match& m : e.match.empty() ? e.maybe : e.match) {
         if (device_.nats.size() >= kBoxesMax) break;
         nat.match = m;
         device_.nats.push_back(nat);
       }
-    }
-    if (!rule.nats.empty()) nats_done_[&rule] = true;
-    return e;
+    if (!nats.empty()) nats_done_[&rule] = true;
   }
 
   // --- Stages ---
@@ -243,7 +259,7 @@ class Builder {
   }
 
   bool has_nat(Nat::Kind kind) const {
-    return std::any_of(device_.nats.begin(), device_.nats.end(), [kind](const Nat& n) { return n.kind == kind; });
+    return std::any_of(device_.nats.begin(), device_.nats.end(), [kind](const Nat& n) { return n.kind == kind && !n.exempt; });
   }
 
   void add_stage(const Table& table, const Place& p, const Base& base) {

@@ -40,6 +40,26 @@ table inet filter {
 }
 )";
 
+// Statements in front keep some from being translated; what a called chain says may not be all.
+constexpr std::string_view kKept = R"(table ip nat {
+ chain web {
+  tcp dport 8080 dnat to 192.0.2.12:80
+ }
+ chain pre {
+  type nat hook prerouting priority dstnat; policy accept;
+  ip saddr 198.51.100.0/29 ip daddr 203.0.113.80 return
+  ip daddr 203.0.113.80 dnat to 192.0.2.10
+  ip daddr 203.0.113.81 jump web
+ }
+}
+table ip f {
+ chain forward {
+  type filter hook forward priority filter; policy drop;
+  ip daddr { 192.0.2.10, 192.0.2.12 } accept
+ }
+}
+)";
+
 constexpr std::string_view kIos = R"(hostname edge
 ip nat inside source static tcp 192.0.2.10 8443 203.0.113.80 443
 ip nat inside source static 192.0.2.12 203.0.113.82
@@ -127,6 +147,10 @@ TEST_CASE("a stage decides by the address that it sees") {
       {kNft, {"198.51.100.7", "192.0.2.11", 40000, 23}, "eth0", "eth1", "permit 20"},
       {kNft, {"192.0.2.30", "198.51.100.7", 40000, 25}, "eth1", "eth0", "permit 21"},
       {kNft, {"192.0.2.30", "198.51.100.7", 40000, 25}, "eth1", "eth2", "deny 0"},
+      {kKept, {"198.51.100.3", "203.0.113.80", 40000, 443}, "eth0", "eth1", "deny 0"},
+      {kKept, {"198.51.100.30", "203.0.113.80", 40000, 443}, "eth0", "eth1", "permit 15"},
+      {kKept, {"198.51.100.30", "203.0.113.81", 40000, 8080}, "eth0", "eth1", "undetermined 15"},
+      {kKept, {"198.51.100.30", "203.0.113.81", 40000, 81}, "eth0", "eth1", "deny 0"},
       // IOS: outside's list inward sees what stands on the wire, outside's list outward what was translated.
       {kIos, {"198.51.100.7", "203.0.113.80", 40000, 443}, "Gi0/0", "Gi0/1", "permit 14"},
       {kIos, {"198.51.100.7", "203.0.113.82", 40000, 22}, "Gi0/0", "Gi0/1", "deny 0"},
