@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "rules/policy/catalogue.h"
+#include "rules/text/number.h"
 #include "rules/verdict/configured.h"
 #include "rules/verdict/judging.h"
 
@@ -120,9 +122,11 @@ class PairJudge {
           f.entry = "alternative of " + no.name;
           f.title = fmt::format("{} permits from {} what {} denies, and packets may take either", yes.name,
                                 pair_words(), no.name);
-          f.cause = fmt::format("They stand on the path as alternatives. They differ in {} packets: {}.",
-                                describe(weight_of(differ)), words(differ));
-          f.remedy = "Give both the same lists; which of them is right, the rules say.";
+          f.cause = fmt::format("They stand on the path as alternatives. They differ in: {}.", words(differ));
+          f.remedy = approved().contains(differ) ? fmt::format("It is approved: permit it on {} as well.", no.name)
+                     : approved().overlaps(differ)
+                         ? "Part of it is approved: permit that on both, and nothing else."
+                         : fmt::format("Nothing approves it: deny it on {} as well.", yes.name);
           for (const LineShare& s : path_.lines(h, a, sample_of(differ)))
             f.evidence.push_back(line_evidence(yes, s.line));
           for (const LineShare& s : path_.lines(h, b, sample_of(differ)))
@@ -136,7 +140,10 @@ class PairJudge {
   std::string words(const PacketSet& packets) const { return cover_words(j_.rules, pair_.path, packets); }
   PacketSet sample_of(const PacketSet& packets) const {
     const std::optional<ConcretePacket> sample = packets.sample();
-    return sample ? space_.of(PacketQuestion::of(*sample).packets) : space_.empty();
+    if (!sample) return space_.empty();
+    Box box = PacketQuestion::of(*sample).packets;
+    box.ingress = box.egress = ByteSet::all();  // which of them it uses, the path knows
+    return space_.of(box);
   }
 
   // --- What is permitted and not approved ---
@@ -164,20 +171,22 @@ class PairJudge {
         stateless_ ? (replies & tcp).forget({Field::flags}) & pair_.openings.certain : space_.empty();
     const PacketSet fine = pair_.openings.certain & approved();
     std::size_t told = 0;
-    for (auto hop = static_cast<std::uint32_t>(pair_.path.hops.size()); hop-- > 0 && !rest.is_empty();) {
-      std::vector<LineShare> shares = path_.lines(hop, 0, rest);
-      if (shares.empty()) continue;
-      const std::vector<LineShare> approved_shares = path_.lines(hop, 0, fine);
-      for (const LineShare& share : shares) {
-        if (share.line.list == kNoList || share.fate == Fate::deny) continue;
-        rest -= share.packets;
-        if (++told > kLinesMax) continue;
-        PacketSet approved_part = space_.empty();
-        for (const LineShare& s : approved_shares)
-          if (s.line == share.line) approved_part |= s.packets;
-        tell_permitted(share, approved_part, like_replies);
+    // Told at the last hop, and there at the first of its alternatives, that has a list which decides.
+    for (auto hop = static_cast<std::uint32_t>(pair_.path.hops.size()); hop-- > 0;)
+      for (std::uint32_t a = 0; a < pair_.path.hops[hop].alternatives.size() && !rest.is_empty(); ++a) {
+        const std::vector<LineShare> shares = path_.lines(hop, a, rest);
+        if (std::none_of(shares.begin(), shares.end(), is_by_list)) continue;
+        const std::vector<LineShare> approved_shares = path_.lines(hop, a, fine);
+        for (const LineShare& share : shares) {
+          if (!is_by_list(share) || share.fate == Fate::deny) continue;
+          rest -= share.packets;
+          if (++told > kLinesMax) continue;
+          PacketSet approved_part = space_.empty();
+          for (const LineShare& s : approved_shares)
+            if (s.line == share.line) approved_part |= s.packets;
+          tell_permitted(share, approved_part, like_replies);
+        }
       }
-    }
     if (told > kLinesMax) {
       Finding f = finding(FindingKind::acl_permits_undocumented);
       f.entry = "more lines";
@@ -197,6 +206,8 @@ class PairJudge {
     // Inside a zone there need not be a filter.
     if (!rest.is_empty() && pair_.path.state == ZonePath::State::declared) tell_unfiltered(rest);
   }
+
+  static bool is_by_list(const LineShare& share) { return share.line.list != kNoList; }
 
   struct Reached {
     std::vector<std::string> forbidden, services;
@@ -228,6 +239,12 @@ class PairJudge {
           out.services.emplace_back(row.name);
     return out;
   }
+  /// How many times as much as is approved, by its base-2 logarithm.
+  static std::string times_words(double log2) {
+    if (log2 > 20) return "more than a million times";
+    return fmt::format("about {} times",
+                       grouped_number(static_cast<std::uint64_t>(std::lround(std::exp2(log2))) + 1));
+  }
   static std::string reached_words(const Reached& r) {
     std::string text;
     if (!r.forbidden.empty())
@@ -256,19 +273,20 @@ class PairJudge {
       case FindingKind::ace_reply_open:
         f.title = fmt::format("{} admits from {} whatever comes from a chosen source port", line, pair_words());
         f.cause = fmt::format(
-            "Meant for replies, it asks for no established connection: {} packets that open one pass: {}.{}",
-            describe(excess), words(share.packets), reached_words(what));
+            "Meant for replies, it asks for no established connection, so that packets which open one pass: {}.{}",
+            words(share.packets), reached_words(what));
         f.remedy = "Require `established` (or ACK and RST): a source port can be chosen by anybody.";
         break;
       case FindingKind::ace_broad:
         f.title = fmt::format("{} permits from {} far more than is approved", line, pair_words());
-        f.cause = fmt::format("Of {} packets {} are approved. Not approved: {}.{}", describe(excess + serves),
-                              describe(serves), words(share.packets), reached_words(what));
+        f.cause =
+            fmt::format("It permits {} what is approved. Not approved: {}.{}",
+                        times_words(excess.log2() - serves.log2()), words(share.packets), reached_words(what));
         f.remedy = fmt::format("Narrow it to what is approved: {}.", words(approved_part));
         break;
       default:
         f.title = fmt::format("{} permits from {} what no rule approves", line, pair_words());
-        f.cause = fmt::format("{} packets: {}.{}", describe(excess), words(share.packets), reached_words(what));
+        f.cause = fmt::format("Permitted and not approved: {}.{}", words(share.packets), reached_words(what));
         f.remedy = serves.is_zero()
                        ? "Remove the line, or have it approved: a rule with an owner, a reason and all approvals."
                        : fmt::format("Narrow it to what is approved: {}.", words(approved_part));
@@ -310,8 +328,7 @@ class PairJudge {
     f.device = list_some(names);
     f.entry = "no filter";
     f.title = fmt::format("no filter of {} stands in the way from {}", f.device, pair_words());
-    f.cause = fmt::format("{} packets that no rule approves pass: {}.{}", describe(weight_of(rest)), words(rest),
-                          reached_words(what));
+    f.cause = fmt::format("What no rule approves passes: {}.{}", words(rest), reached_words(what));
     f.remedy = "Bind a list to the interface that permits what is approved and denies the rest.";
     for (const Hop& hop : pair_.path.hops)
       for (const Alternative& a : hop.alternatives)
@@ -437,8 +454,7 @@ class PairJudge {
                           : blocked.is_empty() ? "its answers are blocked"
                                                : "part of it is blocked");
     if (!blocked.is_empty()) {
-      f.cause = fmt::format("{} of {} packets that open a conversation: {}.", describe(weight_of(blocked)),
-                            describe(weight_of(need)), words(blocked));
+      f.cause = fmt::format("Approved and blocked: {}.", words(blocked));
       const std::vector<std::string> by = deciding(f, pair_, blocked, view_.rules[a.index]);
       if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     }
@@ -477,12 +493,17 @@ class PairJudge {
 
   // --- What nobody can say ---
 
+  std::vector<std::string> missing_names() const {
+    std::vector<std::string> names;
+    for (const std::uint32_t d : path_.missing()) names.push_back(device(d).name);
+    return names;
+  }
+
   void judge_undetermined() {
     if (!path_.missing().empty()) {
-      std::vector<std::string> names;
-      for (const std::uint32_t d : path_.missing()) names.push_back(device(d).name);
       Gap gap;
-      gap.title = fmt::format("what is configured from {} is not measured at {}", pair_words(), list_some(names));
+      gap.title =
+          fmt::format("what is configured from {} is not measured at {}", pair_words(), list_some(missing_names()));
       gap.cause = fmt::format("{}.", capital(device(path_.missing().front()).not_usable));
       gap.remedy = "Give the configurations of all devices on the path.";
       gap.from_zone = from_.name;
@@ -512,15 +533,17 @@ class PairJudge {
     g.to_zone = to_.name;
     g.title = fmt::format("what is configured from {} is undetermined in part", pair_words());
     if (!lines.empty()) {
-      g.cause = fmt::format("{} may match or not{}. Concerned: {} packets, {}.", list_some(lines),
-                            why.empty() ? "" : ": " + why, describe(weight_of(gap)), words(gap));
+      g.cause = fmt::format("{} may match or not{}. Concerned: {}.", list_some(lines),
+                            why.empty() ? "" : ": " + why, words(gap));
       g.remedy = "Check these lines by hand, and write them so that they can be decided.";
     } else {
       g.cause = fmt::format(
           "Which interface these packets use, which alternative they take, or under which address a filter sees "
-          "them is not known, and it matters. Concerned: {} packets, {}.",
-          describe(weight_of(gap)), words(gap));
-      g.remedy = "Declare `interfaces` of the device, or give the configuration that states the translation.";
+          "them is not known, and it matters. Concerned: {}.",
+          words(gap));
+      g.remedy = path_.missing().empty()
+                     ? "Declare `interfaces` of the device, or give the configuration that states the translation."
+                     : fmt::format("Give the configuration of {}.", list_some(missing_names()));
     }
     j_.add_gap(std::move(g));
     j_.verdict.findings.back().evidence.assign(
