@@ -71,6 +71,14 @@ class PairJudge {
     if (f.remedy.empty()) f.remedy = default_remedy(f.kind);
     j_.verdict.findings.push_back(std::move(f));
   }
+  /// With lines of configurations as its remedy.
+  void add(Finding f, WantedChange::Kind kind, std::vector<LineKey> lines, PacketSet packets = {},
+           const PairView* pair = nullptr) {
+    if (!lines.empty())
+      view_.changes.push_back({kind, j_.verdict.findings.size(), std::move(lines), pair == nullptr ? &pair_ : pair,
+                               std::move(packets)});
+    add(std::move(f));
+  }
   /// One protocol, its ports and its name, where the packets have one.
   void describe_packets(Finding& f, const PacketSet& packets) const {
     if (const std::optional<ConcretePacket> sample = packets.sample()) f.sample = sample->packet;
@@ -148,16 +156,7 @@ class PairJudge {
 
   // --- What is permitted and not approved ---
 
-  /// Approved, virtual servers included: a member's approval is that of the address in front of it.
-  const PacketSet& approved() {
-    if (in_.approved_) return *in_.approved_;
-    PacketSet all = in_.documented.approved();
-    for (const Vip& vip : j_.rules.vips) {
-      const PacketSet members = in_.documented.approved() & space_.of(Box{.destinations = vip.members.addresses});
-      all |= members.forget({Field::destination}) & space_.of(Box{.destinations = AddressSet::single(vip.address)});
-    }
-    return in_.approved_.emplace(all & *in_.openings_);
-  }
+  const PacketSet& approved() { return approved_openings(j_.rules, in_); }
 
   void judge_permitted() {
     const PacketSet replies = in_.documented.replies();
@@ -293,7 +292,7 @@ class PairJudge {
         break;
     }
     others_on_path(f, share);
-    add(std::move(f));
+    add(std::move(f), WantedChange::Kind::narrow, {*key_of(share)});
   }
 
   bool device_stateful(const LineShare& share) const { return device(share.device).stateful; }
@@ -448,6 +447,7 @@ class PairJudge {
     if (services.size() == 1) f.service = services.front();
     const PacketSet& part = blocked.is_empty() ? replies : blocked;
     if (const std::optional<ConcretePacket> sample = part.sample()) f.sample = sample->packet;
+    std::vector<LineKey> stopping, stopping_replies;
     const bool wholly = !blocked.is_empty() && !need.overlaps(pair_.openings.possible);
     f.title = fmt::format("{} approves {} from {}, and {}", rule.id, list_some(services), pair_words(),
                           wholly               ? "all of it is blocked"
@@ -455,24 +455,27 @@ class PairJudge {
                                                : "part of it is blocked");
     if (!blocked.is_empty()) {
       f.cause = fmt::format("Approved and blocked: {}.", words(blocked));
-      const std::vector<std::string> by = deciding(f, pair_, blocked, view_.rules[a.index]);
+      const std::vector<std::string> by = deciding(f, pair_, blocked, view_.rules[a.index], stopping);
       if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     }
     if (!replies.is_empty()) {
       const PairView& back = *view_.pair(pair_.path.to, pair_.path.from);
       f.cause += fmt::format("{}Its answers are not permitted on the way back: {}.", f.cause.empty() ? "" : " ",
                              cover_words(j_.rules, back.path, replies));
-      const std::vector<std::string> by = deciding(f, back, replies, view_.rules[a.index]);
+      const std::vector<std::string> by = deciding(f, back, replies, view_.rules[a.index], stopping_replies);
       if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     }
     f.remedy = blocked.is_empty() ? "Permit established connections back, or answers from the service's port."
                                   : "Permit it, or retire the rule.";
-    add(std::move(f));
+    if (blocked.is_empty())
+      return add(std::move(f), WantedChange::Kind::permit, std::move(stopping_replies), replies,
+                 view_.pair(pair_.path.to, pair_.path.from));
+    add(std::move(f), WantedChange::Kind::permit, std::move(stopping), blocked);
   }
 
   /// The lines that stop these packets: as evidence, and in words.
   std::vector<std::string> deciding(Finding& f, const PairView& pair, const PacketSet& packets,
-                                    RuleConfigured& facts) {
+                                    RuleConfigured& facts, std::vector<LineKey>& stopping) {
     std::vector<std::string> names;
     for (std::uint32_t h = 0; h < pair.path.hops.size(); ++h) {
       for (std::uint32_t i = 0; i < pair.path.hops[h].alternatives.size(); ++i) {
@@ -483,6 +486,7 @@ class PairJudge {
           const std::string words = line_words(device(s.device), s.line);
           if (std::find(names.begin(), names.end(), words) == names.end()) names.push_back(words);
           const std::optional<LineKey> key = key_of(s);
+          if (key && std::find(stopping.begin(), stopping.end(), *key) == stopping.end()) stopping.push_back(*key);
           if (key && std::find(facts.lines.begin(), facts.lines.end(), *key) == facts.lines.end())
             facts.lines.push_back(*key);
         }
@@ -583,10 +587,11 @@ class PairJudge {
     f.title = fmt::format("ICMPv6 packet-too-big is blocked from {}", pair_words());
     f.cause = "Routers do not fragment IPv6; without this message large packets vanish (RFC 4890 section 4.3.1).";
     RuleConfigured nobody;
-    const std::vector<std::string> by = deciding(f, pair_, blocked, nobody);
+    std::vector<LineKey> stopping;
+    const std::vector<std::string> by = deciding(f, pair_, blocked, nobody, stopping);
     if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     f.remedy = "Permit ICMPv6 type 2 before the denying line.";
-    add(std::move(f));
+    add(std::move(f), WantedChange::Kind::permit, std::move(stopping), blocked);
   }
 
   // --- The picture ---

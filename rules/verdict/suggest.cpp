@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/verdict/suggest_short.h"
+
 namespace demarc {
 
 namespace {
@@ -15,11 +17,6 @@ constexpr std::size_t kDeniesMax = 3;         // denies before an entry that is 
 constexpr std::size_t kPlainPrefixes = 8;     // pairs of prefixes that are written out as they are
 constexpr std::size_t kDomainDenies = 60;     // prefixes at most of addresses that have no business here
 constexpr std::uint32_t kEditedMax = 20'000;  // entries of a list whose edits are worked out
-
-/// Lists are read by people: conditions that a list's place implies are not written into its entries.
-PacketSet plain(const PacketSet& set) {
-  return set.forget({Field::fragment, Field::state, Field::ingress, Field::egress});
-}
 
 AddressSet whole(Family family) {
   return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
@@ -140,7 +137,7 @@ class Widening {
     const PacketSet others_set = space_.of(other);
     const bool said_before = !too_much.is_empty() && permitted_.contains(others_set & wish_.must);
     if (said_before) too_much -= others_set - later_box;
-    const PacketSet now = ::demarc::plain(too_much - later_box), later = too_much & later_box;
+    const PacketSet now = plain(too_much - later_box), later = too_much & later_box;
     const Cover denies = now.cover(kDeniesMax * 4), fragments = later.cover(kDeniesMax * 4);
     if (!denies.complete() || !fragments.complete()) return false;
     std::size_t lines = others + (denied ? 0 : std::min<std::size_t>(domain, 4));
