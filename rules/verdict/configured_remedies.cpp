@@ -49,7 +49,8 @@ class Remedies {
   };
   struct Narrowed {
     ChangeCommands commands;
-    bool needed = false;  // something approved uses it
+    bool needed = false;                   // something approved uses it
+    std::vector<std::uint32_t> then = {};  // lines that would let through what it no longer does
   };
 
   const BoundDevice& bound(std::uint32_t device) const { return view_.binding.devices[device]; }
@@ -147,14 +148,21 @@ class Remedies {
     return s.of(Box{.protocols = ProtocolSet::with_ports(), .ports = client_ports()}) | ~with_ports;
   }
 
-  /// Of packets that arrive at the line, what later lines would let through if it were gone.
-  PacketSet permitted_behind(const LineKey& key, ConfiguredSpace& in, const PacketSet& packets) {
+  /// Of packets that arrive at the line, what later lines would let through if it were gone; and these lines.
+  PacketSet permitted_behind(const LineKey& key, ConfiguredSpace& in, const PacketSet& packets,
+                             std::vector<std::uint32_t>* lines_that = nullptr) {
     std::vector<Taken> taken;
     ListLines& lines = in.devices[key.device]->lines;
     const PacketSet on = lines.behind(key.list, key.entry, packets, taken);
     lines.end(key.list, on, taken);
     PacketSet permitted = in.space.empty(), otherwise = in.space.empty();
-    for (const Taken& t : taken) (t.fate == Fate::permit && !t.open ? permitted : otherwise) |= t.packets;
+    const std::vector<List>& lists = bound(key.device).device->lists;
+    for (const Taken& t : taken) {
+      (t.fate == Fate::permit && !t.open ? permitted : otherwise) |= t.packets;
+      if (lines_that == nullptr || t.fate != Fate::permit || t.packets.is_empty() || !t.line.entry) continue;
+      if (const std::uint32_t line = lists[t.line.list].entries[*t.line.entry].line; line != 0)
+        lines_that->push_back(line);
+    }
     return permitted - otherwise;
   }
 
@@ -191,6 +199,12 @@ class Remedies {
                              : ids.size() == 1 ? fmt::format("{} needs part of it", ids[0])
                                                : fmt::format("{} need parts of it", list_some(ids, 4)));
     }
+    if (!n.then.empty()) {
+      std::vector<std::string> numbers;
+      for (const std::uint32_t line : n.then) numbers.push_back(fmt::format("{}", line));
+      f.remedy += fmt::format(" After that {} {} would let through some of it.",
+                              n.then.size() == 1 ? "line" : "lines", list_some(numbers, 4));
+    }
     tell(f, n.commands);
     if (n.commands.lines.empty()) ask_suggest(f, key);
   }
@@ -225,6 +239,7 @@ class Remedies {
     PacketSet useful = reach & list.must;
     const PacketSet extra = reach - list.may;
     useful -= permitted_behind(key, in, useful);
+    permitted_behind(key, in, extra, &out.then);
     out.needed = !useful.is_empty();
     if (!out.needed) {
       out.commands = commands(key, {.goes = true});
@@ -239,7 +254,8 @@ class Remedies {
       return c.come.empty() ? std::nullopt : writer(key.device).count(key.list, c.come);
     };
     const std::optional<std::size_t> deny_lines = count(denies), permit_lines = count(permits);
-    const bool replace = permit_lines && (!deny_lines || *permit_lines <= *deny_lines);
+    // One more line is no price for a list that permits and denies nothing in between.
+    const bool replace = permit_lines && (!deny_lines || *permit_lines <= *deny_lines + 1);
     const std::optional<std::size_t> lines = replace ? permit_lines : deny_lines;
     if (lines && *lines != 0 && *lines <= kLinesMax)
       out.commands = commands(key, replace ? std::move(permits) : std::move(denies));
@@ -264,12 +280,10 @@ class Remedies {
       const PacketSet stopped = taken_by(key, in, change.packets & known.seen);
       if (stopped.is_empty()) continue;
       LineChange c;
-      const bool end = key.entry == LineKey::kEnd;
-      if (!end && list.entries[key.entry].action == Action::deny &&
-          known.must.contains(taken_by(key, in, known.seen)) &&
-          permitted_behind(key, in, stopped).contains(stopped)) {
-        c.goes = true;  // it stops nothing else, and behind it is a line that permits
-      } else {
+      // A deny that stops nothing else goes; a line that permits may be behind it already.
+      c.goes = key.entry != LineKey::kEnd && list.entries[key.entry].action == Action::deny &&
+               known.may.contains(taken_by(key, in, known.seen));
+      if (!c.goes || !permitted_behind(key, in, stopped).contains(stopped)) {
         c.come = ShortLines(in.space, {known.seen, known.may, known.must, {}}).permit(stopped);
         const std::optional<std::size_t> count =
             c.come.empty() ? std::nullopt : writer(key.device).count(key.list, c.come);

@@ -85,6 +85,7 @@ const ChangeWriter::Known& ChangeWriter::known(ListIndex index) {
 
 std::vector<std::string> ChangeWriter::lines_of(ListIndex index, const std::vector<IntendedEntry>& come,
                                                 std::string& problem) {
+  if (come.empty()) return {};
   const DialectWriter* writer = edit_writer(device_.dialect);
   if (writer == nullptr)
     return problem = fmt::format("lines of {} are not written", name(device_.dialect)), std::vector<std::string>();
@@ -93,14 +94,19 @@ std::vector<std::string> ChangeWriter::lines_of(ListIndex index, const std::vect
   as.family = list.family;
   for (const Interface& i : device_.interfaces) as.interfaces.push_back(i.name);
   std::vector<std::string> out;
-  for (const IntendedEntry& e : come)
+  for (const IntendedEntry& one : come) {
+    const IntendedEntry e = as_alike(device_.dialect, one);
     for (const Family f : {Family::ipv4, Family::ipv6}) {
       if (list.family.value_or(f) != f) continue;
       WrittenEntry written = writer->entry(e, as, f);
       if (!written.unsaid.empty()) problem = written.unsaid.front();
-      for (std::string& line : written.lines)
+      for (std::string& line : written.lines) {
+        if (!say_alike(device_.dialect, line))
+          problem = fmt::format("{} has no words for it", name(device_.dialect));
         if (std::find(out.begin(), out.end(), line) == out.end()) out.push_back(std::move(line));
+      }
     }
+  }
   return out;
 }
 
@@ -142,7 +148,8 @@ bool ChangeWriter::reads_back(const List& list, const std::vector<IntendedEntry>
     for (const Entry& e : device.lists[0].entries) {
       if (&device == &*read && e.line == 0) continue;  // implied by the dialect
       const Bounds match = meaning.match(e);
-      exact = exact && (match.certain & here) == (match.possible & here) && (e.action == Action::permit || e.action == Action::deny);
+      exact = exact && (match.certain & here) == (match.possible & here) &&
+              (e.action == Action::permit || e.action == Action::deny);
       (e.action == Action::permit ? permitted : denied) |= left & match.certain;
       left -= match.certain;
     }
@@ -158,7 +165,9 @@ ChangeCommands ChangeWriter::write(const LineChange& change) {
     if (end) return none("nobody wrote the line");
     const Entry& e = list.entries[change.entry];
     if (e.source_list != kNoList) return none("the line stands in another list");
-    if (uses_.at(e.line) > 1) return none("the line is several entries at once");
+    // A term of Junos has a name, and stands in several lists where other filters name its own.
+    if (uses_.at(e.line) > 1 && device_.dialect != Dialect::junos)
+      return none("the line is several entries at once");
     if (e.text.size() > kWordsMax) return none("the line is too long");
   }
   if (list.name.find('#') != std::string::npos) return none("the list is seen in several ways");
@@ -185,8 +194,13 @@ ChangeCommands ChangeWriter::in_words(const LineChange& change, const std::vecto
     std::uint32_t before = 0, at = at_end ? 0 : k.numbers[change.entry];
     for (const std::uint32_t n : k.numbers)
       if ((at_end || n < at) && n > before) before = n;
+    // Where IOS shows no numbers, words take a line away whatever its number is.
+    const bool by_words = device_.dialect == Dialect::cisco_ios && change.goes && !take_apart(text).number &&
+                          k.same_words[change.entry] == 0;
     out.lines.push_back(list_command(device_.dialect, list));
-    if (change.goes) out.lines.push_back(remove_line(device_.dialect, list, text, at));
+    if (change.goes)
+      out.lines.push_back(by_words ? fmt::format(" no {}", take_apart(text).words)
+                                   : remove_line(device_.dialect, list, text, at));
     // What takes a line's place may have its number.
     std::vector<std::uint32_t> given;
     const auto count = static_cast<std::uint32_t>(come.size());

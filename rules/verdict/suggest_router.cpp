@@ -107,6 +107,32 @@ std::string remove_line(Dialect dialect, const List& list, std::string_view text
   return fmt::format(" no {}", number);
 }
 
+IntendedEntry as_alike(Dialect dialect, const IntendedEntry& entry) {
+  if (dialect != Dialect::cisco_nxos && dialect != Dialect::cisco_xr) return entry;
+  IntendedEntry out = entry;
+  out.match.clear();
+  const auto each = [](const PortSet& set) {
+    return set == PortSet::all() ? std::vector<PortRange>(1, {Port{0}, Port{65535}}) : set.ranges();
+  };
+  for (const Match& m : entry.match)
+    for (const PortRange& from : each(m.box.source_ports))
+      for (const PortRange& to : each(m.box.ports)) {
+        Match one = m;
+        one.box.source_ports = PortSet{from};
+        one.box.ports = PortSet{to};
+        out.match.push_back(std::move(one));
+      }
+  return out;
+}
+
+bool say_alike(Dialect dialect, std::string& line) {
+  if (dialect == Dialect::cisco_ios || !is_router(dialect)) return true;
+  if (dialect == Dialect::cisco_xr)
+    for (const std::string_view action : {"permit ip ", "deny ip "})
+      if (line.starts_with(action)) line.insert(action.size() - 1, "v4");
+  return dialect == Dialect::cisco_xr || line.find(" match-") == std::string::npos;
+}
+
 std::optional<std::vector<std::uint32_t>> numbers_between(std::uint32_t before, std::uint32_t after,
                                                           std::uint32_t count) {
   std::vector<std::uint32_t> out;

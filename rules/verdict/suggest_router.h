@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rules/acl/device.h"
+#include "rules/acl/writers/writer.h"
 
 namespace demarc {
 
@@ -35,6 +35,11 @@ std::string list_command(Dialect dialect, const List& list);
 std::string numbered_line(Dialect dialect, const List& list, std::uint32_t number, std::string_view words);
 /// The command that takes a line away.
 std::string remove_line(Dialect dialect, const List& list, std::string_view text, std::uint32_t number);
+
+/// The dialects write nearly alike. NX-OS and XR name one port or range in a line.
+IntendedEntry as_alike(Dialect dialect, const IntendedEntry& entry);
+/// A line as IOS's writer has it, in the words of the dialect. False: it has none.
+bool say_alike(Dialect dialect, std::string& line);
 
 /// Numbers for `count` lines between two others (`after` 0: there is none), in tens where there is room for that;
 /// none if there is no room.
