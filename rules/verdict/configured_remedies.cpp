@@ -20,7 +20,7 @@ namespace demarc {
 namespace {
 
 constexpr std::size_t kLinesMax = 24;       // that come in one remedy
-constexpr std::size_t kComparedMax = 1000;  // lines for which packets are compared
+constexpr std::size_t kComparedMax = 300;  // lines for which packets are compared
 class Remedies {
  public:
   Remedies(Judging& j, ConfiguredView& view) : j_(j), view_(view) {}
