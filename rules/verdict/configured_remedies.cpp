@@ -19,7 +19,7 @@ namespace demarc {
 
 namespace {
 
-constexpr std::size_t kLinesMax = 24;       // that come in one remedy
+constexpr std::size_t kLinesMax = 24;      // that come in one remedy
 constexpr std::size_t kComparedMax = 300;  // lines for which packets are compared
 class Remedies {
  public:
@@ -255,7 +255,9 @@ class Remedies {
     };
     const std::optional<std::size_t> deny_lines = count(denies), permit_lines = count(permits);
     // One more line is no price for a list that permits and denies nothing in between.
-    const bool replace = permit_lines && (!deny_lines || *permit_lines <= *deny_lines + 1);
+    const bool only_permits = std::all_of(permits.come.begin(), permits.come.end(),
+                                          [](const IntendedEntry& i) { return i.action == Action::permit; });
+    const bool replace = permit_lines && (!deny_lines || *permit_lines < *deny_lines + (only_permits ? 2 : 0));
     const std::optional<std::size_t> lines = replace ? permit_lines : deny_lines;
     if (lines && *lines != 0 && *lines <= kLinesMax)
       out.commands = commands(key, replace ? std::move(permits) : std::move(denies));

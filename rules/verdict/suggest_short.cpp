@@ -64,28 +64,31 @@ bool ShortLines::may_pass(const PacketSet& packets) const {
   return within_.contains(packets) && terms_.may.contains(packets & terms_.here);
 }
 
-/// Each condition is dropped, or taken from the line that stood there, where that is right.
+/// Each condition is dropped, or taken from the line that stood there, where that is right. A single prefix stays.
 template <typename Fits>
-Box ShortLines::relaxed(Box box, bool drop, const Fits& fits) const {
+Box ShortLines::relaxed(Box box, Drop drop, const Fits& fits) const {
   const auto attempt = [&](auto&& change) {
     Box wider = box;
     change(wider);
     if (!(wider == box) && fits(space_.of(wider))) box = std::move(wider);
   };
-  attempt([](Box& b) { b.flags = ByteSet::all(); });
-  if (drop) {
+  const auto is_long = [&box](const AddressSet& side) {
+    std::size_t most = 0;
+    for (const Family f : {Family::ipv4, Family::ipv6})
+      if (box.family.value_or(f) == f) most = std::max(most, prefixes_in(side, f));
+    return most > 1;
+  };
+  if (drop.flags) attempt([](Box& b) { b.flags = ByteSet::all(); });
+  if (drop.ports) {
     attempt([](Box& b) { b.source_ports = PortSet::all(); });
     attempt([](Box& b) { b.ports = PortSet::all(); });
-    attempt([](Box& b) { b.sources = AddressSet::all(); });
-    attempt([](Box& b) { b.destinations = AddressSet::all(); });
   }
+  if (drop.addresses && is_long(box.sources)) attempt([](Box& b) { b.sources = AddressSet::all(); });
+  if (drop.addresses && is_long(box.destinations)) attempt([](Box& b) { b.destinations = AddressSet::all(); });
   for (const Match& m : terms_.line) {
-    attempt([&](Box& b) {
-      if (m.box.sources.contains(b.sources)) b.sources = m.box.sources;
-    });
-    attempt([&](Box& b) {
-      if (m.box.destinations.contains(b.destinations)) b.destinations = m.box.destinations;
-    });
+    if (m.box.sources.contains(box.sources)) attempt([&](Box& b) { b.sources = m.box.sources; });
+    if (m.box.destinations.contains(box.destinations))
+      attempt([&](Box& b) { b.destinations = m.box.destinations; });
   }
   return box;
 }
@@ -118,8 +121,8 @@ bool ShortLines::add_with_denies(const Box& box, std::vector<IntendedEntry>& out
   return false;
 }
 
-void ShortLines::add(const Box& exact, std::vector<IntendedEntry>& out) {
-  Box box = relaxed(exact, true, [&](const PacketSet& w) { return may_pass(w); });
+void ShortLines::add(const Box& exact, Drop drop, std::vector<IntendedEntry>& out) {
+  Box box = relaxed(exact, drop, [&](const PacketSet& w) { return may_pass(w); });
   if (address_lines(box) > kAddressesMax && add_with_denies(box, out)) return;
   permitted_ |= space_.of(box);
   take_place(terms_.line, box);
@@ -129,7 +132,7 @@ void ShortLines::add(const Box& exact, std::vector<IntendedEntry>& out) {
 std::vector<IntendedEntry> ShortLines::permit(const std::vector<Box>& boxes) {
   std::vector<IntendedEntry> out;
   for (const Box& box : boxes)
-    if (!permitted_.contains(space_.of(box))) add(box, out);
+    if (!permitted_.contains(space_.of(box))) add(box, {.addresses = true}, out);
   return out;
 }
 
@@ -139,7 +142,7 @@ std::vector<IntendedEntry> ShortLines::permit(const PacketSet& packets) {
   for (PacketSet left = wanted - permitted_; !left.is_empty(); left = wanted - permitted_) {
     const Cover cover = left.cover(1);
     if (cover.boxes.empty() || out.size() >= kBoxesMax) return {};
-    add(cover.boxes.front(), out);
+    add(cover.boxes.front(), {.flags = true, .ports = true, .addresses = true}, out);
   }
   return out;
 }
@@ -151,7 +154,7 @@ std::vector<IntendedEntry> ShortLines::deny(const PacketSet& packets) {
   while (!left.is_empty()) {
     const Cover cover = left.cover(1);
     if (cover.boxes.empty() || out.size() >= kBoxesMax) return {};
-    Box box = relaxed(cover.boxes.front(), false, stops_nothing);
+    Box box = relaxed(cover.boxes.front(), {.flags = true}, stops_nothing);
     left -= space_.of(box);
     take_place(terms_.line, box);
     out.push_back(entry(Action::deny, std::move(box)));

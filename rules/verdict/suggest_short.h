@@ -30,16 +30,20 @@ class ShortLines {
 
   /// Entries that let these packets pass and stay within the terms. None: not in few.
   std::vector<IntendedEntry> permit(const PacketSet& packets);
-  /// The same for boxes that are within the terms, each by itself.
+  /// The same for boxes that are within the terms, each by itself. Only their addresses are shortened.
   std::vector<IntendedEntry> permit(const std::vector<Box>& boxes);
   /// Entries that stop these packets, none of which must pass.
   std::vector<IntendedEntry> deny(const PacketSet& packets);
 
  private:
+  /// Which conditions may be dropped, beside those that the line that stood there did not have.
+  struct Drop {
+    bool flags = false, ports = false, addresses = false;
+  };
   bool may_pass(const PacketSet& packets) const;
   template <typename Fits>
-  Box relaxed(Box box, bool drop, const Fits& fits) const;
-  void add(const Box& box, std::vector<IntendedEntry>& out);
+  Box relaxed(Box box, Drop drop, const Fits& fits) const;
+  void add(const Box& box, Drop drop, std::vector<IntendedEntry>& out);
   bool add_with_denies(const Box& box, std::vector<IntendedEntry>& out);
 
   PacketSpace& space_;
