@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kBoxesMax = 24;     // of one set of packets
 constexpr std::size_t kDeniesMax = 3;     // before one permit
+constexpr std::size_t kPlainMax = 8;      // lines that addresses make, and that are written out
 constexpr std::size_t kAddressesMax = 2;  // lines that addresses make, up to which nobody minds
 
 AddressSet whole(Family family) {
@@ -145,6 +146,12 @@ std::vector<IntendedEntry> ShortLines::permit(const PacketSet& packets) {
     add(cover.boxes.front(), {.flags = true, .ports = true, .addresses = true}, out);
   }
   return out;
+}
+
+std::vector<IntendedEntry> ShortLines::widened(const Box& exact) const {
+  Box box = relaxed(exact, {.addresses = true}, [&](const PacketSet& w) { return may_pass(w); });
+  if (address_lines(box) >= address_lines(exact) && address_lines(exact) > kPlainMax) return {};
+  return {entry(Action::permit, std::move(box))};
 }
 
 std::vector<IntendedEntry> ShortLines::deny(const PacketSet& packets) {

@@ -32,6 +32,8 @@ class ShortLines {
   std::vector<IntendedEntry> permit(const PacketSet& packets);
   /// The same for boxes that are within the terms, each by itself. Only their addresses are shortened.
   std::vector<IntendedEntry> permit(const std::vector<Box>& boxes);
+  /// The box in one entry of few addresses, if that is right. None: it is long.
+  std::vector<IntendedEntry> widened(const Box& box) const;
   /// Entries that stop these packets, none of which must pass.
   std::vector<IntendedEntry> deny(const PacketSet& packets);
 
