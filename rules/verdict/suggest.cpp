@@ -186,10 +186,9 @@ class Front {
     }
     return out;
   }
-  /// One deny for the few, which may say "any" where it stops nothing that must pass behind it.
-  std::vector<IntendedEntry> deny_few(const PacketSet& permitted) const {
+  /// One deny for the few, which may say "any" where it stops nothing of the rest, which must pass behind it.
+  std::vector<IntendedEntry> deny_few(const PacketSet& rest) const {
     std::vector<IntendedEntry> out;
-    const PacketSet rest = wish_.must - permitted;
     for (Box box : few_boxes_) {
       for (AddressSet Box::*side : {&Box::destinations, &Box::sources}) {
         Box wider = box;
@@ -265,8 +264,8 @@ std::vector<IntendedEntry> Suggester::entries_for(const Wish& wish, const Packet
 }
 
 /// What is said in front, with the deny of the few at its end, and what behind it.
-Suggester::Fronted Suggester::fronted(const Wish& wish, const PacketSet& wanted, const Front& front,
-                                      std::optional<Family> family) const {
+Suggester::Fronted Suggester::fronted(const Wish& wish, const PacketSet& wanted, const PacketSet& left,
+                                      const Front& front, std::optional<Family> family) const {
   Fronted out;
   std::vector<IntendedEntry>&early = out.early, &late = out.late;
   PacketSpace& s = *space_;
@@ -306,7 +305,7 @@ Suggester::Fronted Suggester::fronted(const Wish& wish, const PacketSet& wanted,
   PacketSet permitted = s.empty();
   for (const IntendedEntry& e : early)
     for (const Match& m : e.match) permitted |= s.of(m.box);
-  out.few = front.deny_few(permitted);
+  out.few = front.deny_few((wish.must & left) - permitted);
   return out;
 }
 
@@ -315,10 +314,12 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
   IntendedList list;
   list.family = domain.family;
   std::vector<IntendedEntry> head;
+  PacketSet said_first = space_->empty();
   if (replies == ReplyHandling::by_state) {
     IntendedEntry state;
     state.comment = "replies, and what belongs to approved conversations";
     state.match.push_back({.box = {.states = {ConnectionState::established, ConnectionState::related}}});
+    said_first = space_->of(state.match.front().box);
     head.push_back(std::move(state));
   }
   const Front front(rules_, *space_, wish, list.family);
@@ -327,7 +328,7 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
   for (IntendedEntry& e : entries_for(wish, wish.must, space_->all())) best.entries.push_back(std::move(e));
   if (front.strangers().is_empty()) return best;
   fronted_list.entries = head;
-  Fronted parts = fronted(wish, wish.must, front, list.family);
+  Fronted parts = fronted(wish, wish.must - said_first, ~said_first, front, list.family);
   std::vector<IntendedEntry> entries = std::move(parts.early);
   if (!parts.late.empty()) std::move(parts.few.begin(), parts.few.end(), std::back_inserter(entries));
   std::move(parts.late.begin(), parts.late.end(), std::back_inserter(entries));
@@ -526,7 +527,7 @@ void Suggester::edit_with(const Device& device, ListSuggestion& s, const Dialect
         std::vector<IntendedEntry> before = front.deny_strangers(left - may);
         PacketSet settled = front.strangers();
         if (what == FrontOf::strangers_and_few) {
-          Fronted parts = fronted(s.wish, must & left & front.few(), front, list.family);
+          Fronted parts = fronted(s.wish, must & left & front.few(), left, front, list.family);
           settled |= front.few() | decided(parts.early);
           if (parts.few.empty() || !parts.late.empty()) {
             s.not_editable = "the few cannot be told from the many";
@@ -538,7 +539,8 @@ void Suggester::edit_with(const Device& device, ListSuggestion& s, const Dialect
         }
         if (!before.empty())
           add(ListEdit::Kind::add, i, true, std::move(before),
-              "behind it, lines may say any: who has no business here, or other business than the rest, is settled",
+              "who has no business here, or other business than the rest, is settled first, so that lines may say "
+              "any",
               (left & settled) - may);
         left -= settled;
       }

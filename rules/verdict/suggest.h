@@ -117,7 +117,7 @@ class Suggester {
                  ListLines& lines, const Front& front, FrontOf what);
   List edited(const Device& device, const ListSuggestion& suggestion, const std::vector<ListEdit>& edits) const;
   std::vector<IntendedEntry> entries_for(const Wish& wish, const PacketSet& wanted, const PacketSet& here) const;
-  Fronted fronted(const Wish& wish, const PacketSet& wanted, const Front& front,
+  Fronted fronted(const Wish& wish, const PacketSet& wanted, const PacketSet& left, const Front& front,
                   std::optional<Family> family) const;
   IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
                          ReplyHandling replies);

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kBoxesMax = 24;     // of one set of packets
 constexpr std::size_t kDeniesMax = 3;     // before one permit
+constexpr std::size_t kOwnMax = 8;        // addresses of a network that a filter has itself
 constexpr std::size_t kPlainMax = 8;      // lines that addresses make, and that are written out
 constexpr std::size_t kAddressesMax = 2;  // lines that addresses make, up to which nobody minds
 
@@ -18,6 +19,14 @@ AddressSet whole(Family family) {
 std::size_t prefixes_in(const AddressSet& set, Family family) {
   const AddressSet part = set.intersect(whole(family));
   return part == whole(family) ? 1 : part.prefixes().size();
+}
+
+/// The smallest prefix around addresses of one family.
+Prefix around(const AddressSet& set) {
+  const Address first = set.ranges().front().first, last = set.ranges().back().last;
+  unsigned length = first.is_ipv4() ? 32 : 128;
+  while (length > 0 && !Prefix::containing(first, length).contains(last)) --length;
+  return Prefix::containing(first, length);
 }
 
 /// Every place that a line may be asked at, where all of its matches have the same.
@@ -83,6 +92,12 @@ Box ShortLines::relaxed(Box box, Drop drop, const Fits& fits) const {
   if (drop.ports) {
     attempt([](Box& b) { b.source_ports = PortSet::all(); });
     attempt([](Box& b) { b.ports = PortSet::all(); });
+  }
+  // All of a network but a filter's own addresses is the network.
+  for (AddressSet Box::*side : {&Box::sources, &Box::destinations}) {
+    if (!drop.addresses || !box.family || !is_long(box.*side)) continue;
+    const AddressSet here = (box.*side).intersect(whole(*box.family)), network{around(here)};
+    if (network.minus(here).size() <= kOwnMax) attempt([&](Box& b) { b.*side = network; });
   }
   if (drop.addresses && is_long(box.sources)) attempt([](Box& b) { b.sources = AddressSet::all(); });
   if (drop.addresses && is_long(box.destinations)) attempt([](Box& b) { b.destinations = AddressSet::all(); });

@@ -13,6 +13,8 @@ namespace demarc {
 
 namespace {
 
+constexpr std::size_t kNumberMax = 2'147'483'647;  // of an entry of IOS
+
 /// The text without some of its lines and with others before them.
 class Patch {
  public:
@@ -125,7 +127,9 @@ SuggestedText router_words(const Device& device, const Source& source, const Lis
   };
   std::uint32_t step = 0;
   if (!build(0)) {
-    step = static_cast<std::uint32_t>(std::max<std::size_t>(10, most + 1));
+    // Room for new lines in tens, where numbers are large enough for that.
+    const std::size_t roomy = (10 * (most + 1) + 99) / 100 * 100;
+    step = static_cast<std::uint32_t>(roomy * (list.entries.size() + 1) <= kNumberMax ? roomy : most + 1);
     if (v6 || !build(step)) return out.problem = "there is no room between the entries' numbers", out;
   }
   out.head = list_command(device.dialect, list);
