@@ -3,100 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "rules/acl/entry_index.h"
 #include "rules/acl/meaning.h"
+#include "rules/acl/relation.h"
+#include "rules/acl/translated_view.h"
 
 namespace demarc {
 
 namespace {
-
-enum class Relation : std::uint8_t { none, some, all };  // of the asked packets, how many match
-
-Relation both(Relation a, Relation b) { return std::min(a, b); }
-
-template <typename Set>
-Relation relation(const Set& match, const Set& asked) {
-  const Set common = match.intersect(asked);
-  if (common.empty()) return Relation::none;
-  return common == asked ? Relation::all : Relation::some;
-}
-Relation relation(const AddressSet& match, const AddressSet& asked, Family family) {
-  if (match == AddressSet::all()) return Relation::all;
-  if (asked.ranges().size() == 1 && asked.ranges()[0].first == asked.ranges()[0].last)
-    return match.contains(asked.ranges()[0].first) ? Relation::all : Relation::none;
-  const AddressSet whole{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-  return relation(match, asked.intersect(whole));
-}
-template <typename E>
-Relation relation(const FourSet<E>& match, const FourSet<E>& asked) {
-  bool any = false, every = true;
-  for (unsigned i = 0; i < 4; ++i) {
-    if (!asked.contains(E(i))) continue;
-    any = any || match.contains(E(i));
-    every = every && match.contains(E(i));
-  }
-  return !any ? Relation::none : every ? Relation::all : Relation::some;
-}
-
-Relation relation(const std::optional<AddressBits>& bits, const AddressSet& asked) {
-  if (!bits) return Relation::all;
-  if (asked.ranges().size() != 1 || asked.ranges()[0].first != asked.ranges()[0].last) return Relation::some;
-  const Address& address = asked.ranges()[0].first;
-  const Uint128 width = address.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0};
-  return address.family() == bits->family && ((address.number() ^ bits->value) & bits->mask & width) == 0
-             ? Relation::all
-             : Relation::none;
-}
-
-/// What is asked, by walking entries. Whether a match holds for all asked packets, none, or some.
-class Question {
- public:
-  explicit Question(const Box& box) : box_(box) {
-    // Of one protocol and one family, every field is either there or not, and each can be compared by itself.
-    for (unsigned n = 0; n < 256; ++n) {
-      if (!box.protocols.contains(Protocol(static_cast<std::uint8_t>(n)))) continue;
-      one_protocol_ = !protocol_;
-      if (!one_protocol_) break;
-      protocol_ = Protocol(static_cast<std::uint8_t>(n));
-    }
-    family_ = box.family;
-  }
-  /// Every comparison is exact.
-  bool is_plain() const { return one_protocol_ && family_; }
-
-  Relation operator()(const Match& m) const {
-    const Protocol p = *protocol_;
-    if (m.box.family && *m.box.family != *family_) return Relation::none;
-    if (!m.box.protocols.contains(p)) return Relation::none;
-    Relation r = Relation::all;
-    const auto meet = [&r](Relation other) { r = both(r, other); };
-    const bool ports = p.has_ports();
-    if (m.box.ports != PortSet::all()) meet(ports ? relation(m.box.ports, box_.ports) : Relation::none);
-    if (m.box.source_ports != PortSet::all())
-      meet(ports ? relation(m.box.source_ports, box_.source_ports) : Relation::none);
-    if (m.box.icmp != IcmpSet::all())
-      meet(p.is_icmp() ? relation(m.box.icmp.numbers(), box_.icmp.numbers()) : Relation::none);
-    if (!m.box.flags.is_all()) meet(p == Protocol::tcp ? relation(m.box.flags, box_.flags) : Relation::none);
-    if (r == Relation::none) return r;
-    meet(relation(m.box.destinations, box_.destinations, *family_));
-    meet(relation(m.box.sources, box_.sources, *family_));
-    meet(relation(m.source_bits, box_.sources));
-    meet(relation(m.destination_bits, box_.destinations));
-    meet(relation(m.box.states, box_.states));
-    meet(relation(m.box.fragments, box_.fragments));
-    meet(relation(m.box.ingress, box_.ingress));
-    meet(relation(m.box.egress, box_.egress));
-    return r;
-  }
-
- private:
-  const Box& box_;
-  std::optional<Protocol> protocol_;
-  std::optional<Family> family_;
-  bool one_protocol_ = false;
-};
 
 /// What may become of the asked packets, and by which line first.
 struct Possible {
@@ -302,38 +217,24 @@ std::string_view name(Fate fate) {
   return "";
 }
 
-/// Indices of long lists, made once a list has been asked often enough to be worth it.
-class Decider::Lists {
- public:
-  explicit Lists(const Device& device) : device_(device), asked_(device.lists.size()), indices_(device.lists.size()) {}
+namespace {
 
-  void candidates(ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
-    constexpr std::size_t kIndexedFrom = 32;
-    constexpr unsigned kAskedFrom = 8;
-    const List& all = device_.lists.at(list);
-    const auto one = [](const AddressSet& set) {
-      return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
-    };
-    if (all.entries.size() >= kIndexedFrom && one(asked.sources) && one(asked.destinations) &&
-        (indices_[list] || ++asked_[list] > kAskedFrom)) {
-      if (!indices_[list]) indices_[list] = std::make_unique<EntryIndex>(all);
-      const std::vector<PortRange>& ports = asked.ports.ranges();
-      const bool one_port = ports.size() == 1 && ports[0].first == ports[0].last;
-      indices_[list]->candidates(asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
-                                 one_port ? std::optional<Port>(ports[0].first) : std::nullopt, out);
-      return;
-    }
-    out.resize(all.entries.size());
-    std::iota(out.begin(), out.end(), 0U);
-  }
+/// How often a list is asked before it is indexed.
+constexpr unsigned kAskedBefore = 8;
 
- private:
-  const Device& device_;
-  std::vector<unsigned> asked_;
-  std::vector<std::unique_ptr<EntryIndex>> indices_;
-};
+void candidates(ListIndices& indices, ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
+  const auto one = [](const auto& set) {
+    return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
+  };
+  if (!one(asked.sources) || !one(asked.destinations)) return indices.all(list, out);
+  indices.candidates(list, asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
+                     one(asked.ports) ? std::optional<Port>(asked.ports.ranges()[0].first) : std::nullopt, out);
+}
 
-Decider::Decider(const Device& device) : device_(device), lists_(std::make_unique<Lists>(device)) {}
+}  // namespace
+
+Decider::Decider(const Device& device)
+    : device_(device), indices_(std::make_unique<ListIndices>(device, kAskedBefore)) {}
 Decider::Decider(Decider&&) noexcept = default;
 Decider::~Decider() = default;
 
@@ -350,9 +251,19 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
       where.push_back(&stage);
     }
   }
-  const Question question(asked.packets);
+  // What each stage sees. One box for all of them, where nothing is translated.
+  std::optional<TranslatedView> view;
+  if (asked.translate && !device_.nats.empty() && asked.list == kNoList)
+    view.emplace(device_, asked.opening.value_or(asked.packets), asked.way);
+  if (view && view->is_plain()) view.reset();
+  Box translated;
+  const auto seen_by = [&](const Stage* stage) -> const Box& {
+    if (!view) return asked.packets;
+    if (!asked.opening) return view->at(*stage);
+    return translated = view->reply_at(*stage, asked.packets);
+  };
   Possible all;
-  bool by_sets = !question.is_plain();
+  bool by_sets = !Question(asked.packets).is_plain();
   // Once plainly; where some of the packets match a line and others do not, again by sets.
   for (int attempt = 0; attempt < 2; ++attempt) {
     all = Possible{};
@@ -367,6 +278,8 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
     bool may_pass = true;
     std::optional<DecidingLine> last_permit;
     for (std::size_t i = 0; i < stages.size() && may_pass && !all.mixed; ++i) {
+      const Box& packets = seen_by(where[i]);
+      if (by_sets && view) arriving = space->of(packets);
       Match seen;
       if (where[i] != nullptr) {
         const auto only = [](const std::vector<InterfaceId>& ids) {
@@ -389,13 +302,14 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
         for (const ListIndex list : stages[i]) on = walk.list(list, on, here);
         here.on = !stages[i].empty() && !walk.end(stages[i].back(), on, here).is_empty();
       } else {
+        const Question question(packets);
         const Relation sees = question(seen);
         if (sees == Relation::none) continue;
         if (sees == Relation::some) all.mixed = true;
-        const auto candidates = [&](ListIndex list, std::vector<std::uint32_t>& out) {
-          lists_->candidates(list, asked.packets, out);
+        const auto may_match = [&](ListIndex list, std::vector<std::uint32_t>& out) {
+          candidates(*indices_, list, packets, out);
         };
-        Walk walk(device_, question, candidates);
+        Walk walk(device_, question, may_match);
         for (const ListIndex list : stages[i])
           if (here.on) walk.list(list, here);
         if (!stages[i].empty()) walk.end(stages[i].back(), here);
@@ -407,7 +321,7 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
       if (here.deny) note(all.deny, *here.deny);
       if (here.open && !all.open) all.open = here.open, all.open_why = here.open_why;
       may_pass = passes;
-      if (by_sets && meaning && where[i] != nullptr) arriving &= meaning->permitted(*where[i]).possible;
+      if (by_sets && !view && where[i] != nullptr) arriving &= meaning->permitted(*where[i]).possible;
     }
     if (!all.mixed) {
       if (may_pass) all.permit = last_permit.value_or(DecidingLine{});
@@ -415,7 +329,9 @@ FilterDecision Decider::decide(const PacketQuestion& asked) {
     }
     by_sets = true;
   }
-  return conclude(device_, all);
+  FilterDecision decision = conclude(device_, all);
+  if (view) decision.why += "; " + view->said();
+  return decision;
 }
 
 }  // namespace demarc

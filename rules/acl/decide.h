@@ -20,6 +20,11 @@ struct PacketQuestion {
   Box packets = {};
   Way way = Way::through;
   ListIndex list = kNoList;  // ask this list alone, its end included; none: every stage of the way
+  /// The packets are as they come in, and the device's own translations apply. Otherwise every stage is asked about
+  /// the same addresses.
+  bool translate = false;
+  /// What these packets are replies to, whose translation they share.
+  std::optional<Box> opening = {};
   /// Of one packet. Fields that its protocol lacks are left open.
   static PacketQuestion of(const ConcretePacket& packet, Way way = Way::through);
 };
@@ -37,11 +42,13 @@ struct DecidingLine {
 
 struct FilterDecision {
   Fate fate = Fate::undetermined;
-  /// What decides: of a permit the line of the last stage that has one for it (else that stage's end), of a deny the
-  /// line that stops the packet. Undetermined: the first line that leaves it open.
+  /// What decides: of a permit the line of the last stage that has one for it (else that stage's end), of a deny
+  /// the line that stops the packet. Undetermined: the first line that leaves it open.
   DecidingLine by = {};
   std::string why = {};  // one sentence
 };
+
+class ListIndices;
 
 /// Decides for one device. Not for several threads at once.
 class Decider {
@@ -53,9 +60,8 @@ class Decider {
   FilterDecision decide(const PacketQuestion& question);
 
  private:
-  class Lists;  // what is known of the device's lists from earlier questions
   const Device& device_;
-  std::unique_ptr<Lists> lists_;
+  std::unique_ptr<ListIndices> indices_;
 };
 
 }  // namespace demarc

@@ -77,6 +77,28 @@ enum class Action : std::uint8_t {
 };
 std::string_view name(Action action);  // "permit", "deny", "jump", ...
 
+/// What the sender of a denied packet hears, where entries of one dialect differ in it. ICMP errors are named by
+/// what they say: the codes of ICMP and ICMPv6 for it differ.
+enum class Refusal : std::uint8_t {
+  plain,    // as the dialect's denials and the ends of its lists are: silence in most, an ICMP error on routers
+  silence,  // where the plain denial answers (IOS-XR's `icmp-off`)
+  reset,
+  reset_or_unreachable,  // a reset over TCP, port unreachable otherwise (Junos's security policies)
+  network_unreachable,   // ICMPv6: no route
+  host_unreachable,
+  protocol_unreachable,
+  port_unreachable,
+  network_prohibited,
+  host_prohibited,
+  prohibited,
+  policy_failed,
+  route_rejected,
+  held,   // answered and kept open (TARPIT)
+  other,  // a rarer message
+};
+/// Whether both sound alike to the sender, as far as it is known.
+constexpr bool same_answer(Refusal a, Refusal b) { return a == b && a != Refusal::other; }
+
 /// One line (or several that belong together) of a list.
 struct Entry {
   std::uint32_t line = 0;       // of the configuration, from 1; 0: implied by the dialect, written nowhere
@@ -84,7 +106,8 @@ struct Entry {
   std::string text = {};        // as written, without line ends; bounded
   std::string remark = {};      // what the author said about it just before
   Action action = Action::deny;
-  ListIndex target = kNoList;  // of jump and go_to
+  ListIndex target = kNoList;        // of jump and go_to
+  Refusal refusal = Refusal::plain;  // of deny
 
   /// The union of `match` is what it matches for certain; `maybe` is what it may match beside that, because the
   /// file does not decide it ("time-range NIGHT", "-m recent") or because we could not read it.

@@ -1,6 +1,7 @@
 #include "rules/acl/entry_index.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace demarc {
 
@@ -8,6 +9,9 @@ namespace {
 
 /// An entry with more ranges than this (a set of a whole country's prefixes) is held by its outer bounds.
 constexpr std::size_t kRangesMax = 4096;
+
+/// Of shorter lists an index costs more than it saves.
+constexpr std::size_t kIndexedFrom = 32;
 
 template <typename F>
 void each_box(const List& list, F&& f) {
@@ -117,6 +121,24 @@ void EntryIndex::candidates(const Address& source, const Address& destination, s
   best->path(at, out);
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
+}
+
+ListIndices::ListIndices(const Device& device, unsigned asked_before)
+    : device_(device), asked_before_(asked_before), asked_(device.lists.size()), indices_(device.lists.size()) {}
+
+void ListIndices::candidates(ListIndex list, const Address& source, const Address& destination,
+                             std::optional<Port> port, std::vector<std::uint32_t>& out) {
+  if (!indices_[list]) {
+    const List& asked = device_.lists.at(list);
+    if (asked.entries.size() < kIndexedFrom || asked_[list]++ < asked_before_) return all(list, out);
+    indices_[list] = std::make_unique<EntryIndex>(asked);
+  }
+  indices_[list]->candidates(source, destination, port, out);
+}
+
+void ListIndices::all(ListIndex list, std::vector<std::uint32_t>& out) const {
+  out.resize(device_.lists.at(list).entries.size());
+  std::iota(out.begin(), out.end(), 0U);
 }
 
 }  // namespace demarc

@@ -1,8 +1,9 @@
-// Which entries of a list can be about one packet, without a look at all of them: a list of a hundred thousand lines
-// is asked millions of times when observed conversations are rehearsed.
+// Which entries of a list can be about one packet, without a look at all of them: a list of a hundred thousand
+// lines is asked millions of times when observed conversations are rehearsed.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -50,6 +51,25 @@ class EntryIndex {
   AddressIntervals sources_, destinations_;
   std::vector<std::uint16_t> port_cuts_;  // where intervals begin, sorted, the first is 0
   Tree by_source_, by_destination_, by_port_;
+};
+
+/// The indices of a device's lists, each made once it is worth it. Not for several threads at once.
+class ListIndices {
+ public:
+  /// A list is indexed when it has been asked that often before (0: at once). The device must outlive this.
+  ListIndices(const Device& device, unsigned asked_before);
+
+  /// As EntryIndex::candidates; all entries where an index would cost more than it saves.
+  void candidates(ListIndex list, const Address& source, const Address& destination, std::optional<Port> port,
+                  std::vector<std::uint32_t>& out);
+  /// All entries.
+  void all(ListIndex list, std::vector<std::uint32_t>& out) const;
+
+ private:
+  const Device& device_;
+  unsigned asked_before_;
+  std::vector<unsigned> asked_;
+  std::vector<std::unique_ptr<EntryIndex>> indices_;
 };
 
 }  // namespace demarc

@@ -1,10 +1,9 @@
-// One packet, known in every field, through a list or a part of it: what may become of it. Where a Decider says which
-// line decides, this says quickly what is possible, for those who ask about many packets.
+// One packet, known in every field, through a list or a part of it: what may become of it. Where a Decider says
+// which line decides, this says quickly what is possible, for those who ask about many packets.
 #pragma once
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -26,8 +25,17 @@ class PacketWalk {
   /// What may become of the packet; where nothing is left open, one of them.
   struct Fates {
     bool permit = false, deny = false;
-    bool give_back = false;  // it leaves the list before its end
-    bool on = false;         // it comes out behind the last of the entries
+    bool give_back = false;      // it leaves the list before its end
+    bool on = false;             // it comes out behind the last of the entries
+    std::uint16_t refusals = 0;  // of deny: a bit for each Refusal
+    /// Denied, and possibly answered in another way than this.
+    bool refused_unlike(Refusal refusal) const {
+      return (refusals & (same_answer(refusal, refusal) ? ~bit(refusal) : kAnyRefusal)) != 0;
+    }
+    static constexpr std::uint16_t bit(Refusal refusal) {
+      return static_cast<std::uint16_t>(1U << static_cast<unsigned>(refusal));
+    }
+    static constexpr std::uint16_t kAnyRefusal = 0xFFFF;
   };
   static constexpr std::uint32_t kToTheEnd = std::numeric_limits<std::uint32_t>::max();
   /// The entries [first, last) of a list, but for those marked in `without` (empty: none). The list's end is not
@@ -42,7 +50,7 @@ class PacketWalk {
   void candidates(ListIndex list, const ConcretePacket& packet, std::vector<std::uint32_t>& out);
 
   const Device& device_;
-  std::vector<std::unique_ptr<EntryIndex>> indices_;  // by list, made when it is first asked
+  ListIndices indices_;
   /// What called lists do with the present packet: each is walked once, however often it is called.
   struct Called {
     std::uint64_t walk = 0;  // of this walk

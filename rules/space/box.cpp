@@ -42,6 +42,7 @@ std::string protocols_text(const ProtocolSet& set) {
 
 std::string flags_text(const ByteSet& set) {
   if (set == tcp_flags_established()) return "established";
+  if (set.complement() == tcp_flags_established()) return "other than established";
   std::string text;
   unsigned shown = 0;
   for (unsigned n = 0; n < 256; ++n) {
@@ -81,6 +82,17 @@ std::string icmp_text(const IcmpSet& set) {
     if (whole_types ? first >> 8 != last >> 8 : first != last) text += "-" + end(last);
   }
   return text.empty() ? "never" : text;
+}
+
+/// Addresses of one family; by what is missing where that is shorter.
+std::string addresses_text(const AddressSet& set) {
+  const std::size_t count = set.prefixes().size();
+  if (count > 2) {
+    const Address zero = set.ranges().front().first.is_ipv4() ? Address{} : Address::ipv6(0, 0);
+    const AddressSet missing = AddressSet{Prefix::containing(zero, 0)}.minus(set);
+    if (missing.prefixes().size() * 2 <= count) return "any but " + to_string(missing);
+  }
+  return to_string(set);
 }
 
 bool is_all(const PortSet& set) { return set.ranges().size() == 1 && set.ranges().front() == PortRange::all(); }
@@ -129,7 +141,9 @@ std::string to_string(const Box& box) {
   auto end = [&box](const AddressSet& set) -> std::string {
     const AddressSet universe = AddressSet::all();
     if (set == universe) return "any";
-    if (!box.family) return set.empty() ? "nowhere" : to_string(set);
+    if (set.empty()) return "nowhere";
+    const bool one_family = set.ranges().front().first.family() == set.ranges().back().last.family();
+    if (!box.family) return one_family ? addresses_text(set) : to_string(set);
     std::vector<AddressRange> kept;
     for (const AddressRange& r : set.ranges()) {
       if (r.first.family() == *box.family) kept.push_back(r);
@@ -137,7 +151,7 @@ std::string to_string(const Box& box) {
     if (kept.empty()) return "nowhere";
     const bool whole = kept.size() == 1 && std::find(universe.ranges().begin(), universe.ranges().end(),
                                                      kept.front()) != universe.ranges().end();
-    return whole ? "any" : to_string(AddressSet::of_ranges(std::move(kept)));
+    return whole ? "any" : addresses_text(AddressSet::of_ranges(std::move(kept)));
   };
   std::string text =
       fmt::format("{} > {} {}", end(box.sources), end(box.destinations), protocols_text(box.protocols));

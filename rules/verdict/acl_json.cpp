@@ -1,6 +1,7 @@
 #include "rules/verdict/acl_json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -8,6 +9,7 @@
 
 #include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/binding.h"
 
 namespace demarc {
 
@@ -47,18 +49,25 @@ Result<std::uint8_t> parse_flags(std::string_view text) {
   return flags;
 }
 
-Result<InterfaceId> interface_of(const Device& device, std::string_view wanted) {
-  if (const std::optional<InterfaceId> id = device.find_interface(wanted)) return *id;
+}  // namespace
+
+Result<InterfaceId> interface_named(const Device& device, std::string_view wanted) {
+  if (const std::optional<InterfaceId> id = find_interface(device, wanted)) return *id;
   std::vector<std::string> names;
   for (const Interface& i : device.interfaces) names.push_back(i.name);
   std::string hint = suggest(wanted, names);
-  return failure(fmt::format("{} has no interface '{}'", device.name, wanted),
-                 hint.empty()
-                     ? fmt::format("it has {}", names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))
-                     : hint);
+  if (hint.empty()) hint = names.empty() ? "it has none" : fmt::format("it has {}", fmt::join(names, ", "));
+  return failure(fmt::format("{} has no interface '{}'", device.name, wanted), hint);
 }
 
-}  // namespace
+Result<ListIndex> list_named(const Device& device, std::string_view wanted) {
+  if (const ListIndex list = device.find_list(wanted); list != kNoList) return list;
+  std::vector<std::string> names;
+  for (const List& l : device.lists) names.push_back(l.name);
+  const std::string hint = suggest(wanted, names);
+  return failure(fmt::format("{} has no list '{}'", device.name, wanted),
+                 hint.empty() ? "'demarc acl check' shows its lists" : hint);
+}
 
 std::string acl_check_json(std::span<const CheckedDevice> devices) {
   JsonWriter json(JsonWriter::Style::indented);
@@ -103,6 +112,7 @@ std::string acl_check_json(std::span<const CheckedDevice> devices) {
         if (r.by_more) json.field("by_more", true);
         if (r.otherwise) json.field("otherwise", true);
         if (r.duplicate) json.field("duplicate", true);
+        if (r.answer_only) json.field("answer_only", true);
         if (r.matches_nothing) json.field("matches_nothing", true);
         if (r.but_later_fragments) json.field("but_later_fragments", true);
         if (!e.undecided.empty()) json.field("undecided", e.undecided);
@@ -178,14 +188,7 @@ Result<PacketQuestion> resolve(const PacketWords& words, const Device& device) {
   PacketQuestion q;
   Box& box = q.packets;
   if (!words.list.empty()) {
-    q.list = device.find_list(words.list);
-    if (q.list == kNoList) {
-      std::vector<std::string> names;
-      for (const List& l : device.lists) names.push_back(l.name);
-      std::string hint = suggest(words.list, names);
-      return failure(fmt::format("{} has no list '{}'", device.name, words.list),
-                     hint.empty() ? "'demarc acl check' shows its lists" : hint);
-    }
+    q.list = DEMARC_TRY(list_named(device, words.list));
     box.family = device.lists[q.list].family;
   }
   if (!words.hook.empty()) {
@@ -246,11 +249,11 @@ Result<PacketQuestion> resolve(const PacketWords& words, const Device& device) {
     box.fragments = {static_cast<Fragment>(named - std::begin(kNames))};
   }
   if (!words.in.empty()) {
-    const InterfaceId id = DEMARC_TRY(interface_of(device, words.in));
+    const InterfaceId id = DEMARC_TRY(interface_named(device, words.in));
     box.ingress = ByteSet{id};
   }
   if (!words.out.empty()) {
-    const InterfaceId id = DEMARC_TRY(interface_of(device, words.out));
+    const InterfaceId id = DEMARC_TRY(interface_named(device, words.out));
     box.egress = ByteSet{id};
   }
   return q;

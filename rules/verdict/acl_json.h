@@ -22,6 +22,10 @@ std::string acl_check_json(std::span<const CheckedDevice> devices);
 /// JSON Schema of it, draft-07.
 std::string_view acl_json_schema();
 
+/// The interface or list that a person names, interfaces also by a short name ("Gi0/0"). The error has a suggestion.
+Result<InterfaceId> interface_named(const Device& device, std::string_view wanted);
+Result<ListIndex> list_named(const Device& device, std::string_view wanted);
+
 /// A question of `acl test`: names are those of the device, and are looked up by resolve().
 struct PacketWords {
   std::string list, hook, in, out;  // hook: forward (default), local-in, local-out

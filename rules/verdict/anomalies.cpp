@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <random>
 
 #include "rules/acl/meaning.h"
@@ -135,13 +136,14 @@ class Picker {
 class ListAnalysis {
  public:
   ListAnalysis(const Device& device, ListIndex index, PacketWalk& walk, const VariableOrder order,
-               std::uint64_t& pairs, std::uint64_t& set_pairs)
+               bool refusals_differ, std::uint64_t& pairs, std::uint64_t& set_pairs)
       : device_(device),
         list_(device.lists[index]),
         index_(index),
         gives_way_(stands_before_another(device, index)),
         walk_(walk),
         order_(order),
+        refusals_differ_(refusals_differ),
         pairs_(pairs),
         set_pairs_(set_pairs),
         picker_(index) {}
@@ -169,6 +171,7 @@ class ListAnalysis {
   struct Shown {
     std::optional<ConcretePacket> reaches;  // a packet that comes to it
     bool matters = false;                   // one that would possibly fare otherwise without it
+    bool answered_otherwise = false;        // one that would be denied all the same, and possibly in another way
   };
 
   bool is_needed(std::uint32_t i) {
@@ -195,9 +198,10 @@ class ListAnalysis {
     if (!decides(e) || shown.matters || says_what_the_end_does(i)) return true;
     if (!live) live = reached(i, r);
     if (decided_otherwise(i, *live)) return true;
-    r.status = EntryStatus::redundant;
+    r.answer_only = shown.answered_otherwise || answered_otherwise(i, *live);
+    if (!r.answer_only) r.status = EntryStatus::redundant;
     successors(i, *live, r);
-    return false;
+    return r.answer_only;
   }
 
   Shown try_packets(std::uint32_t i) {
@@ -219,6 +223,11 @@ class ListAnalysis {
             shown.reaches = p;
             shown.matters = true;
             return shown;
+          }
+          const bool end_answers = f.on && e.refusal != Refusal::plain;
+          if (!permits && (f.refused_unlike(e.refusal) || end_answers)) {
+            if (!shown.answered_otherwise) shown.reaches = p;
+            shown.answered_otherwise = true;
           }
         }
       }
@@ -292,6 +301,48 @@ class ListAnalysis {
     return !arriving.is_empty() && !end_says(permits);
   }
 
+  /// Whether some of these packets, all of them denied by the entry and denied without it, would possibly be
+  /// answered another way. Exact.
+  bool answered_otherwise(std::uint32_t i, PacketSet arriving) {
+    const Entry& denial = list_.entries[i];
+    if (denial.action != Action::deny || !refusals_differ_) return false;
+    for (std::uint32_t j = i + 1; j < list_.entries.size() && !arriving.is_empty(); ++j) {
+      if (superfluous_[j] || !may_meet(i, j)) continue;
+      if (arriving.overlaps(refused_unlike(list_.entries[j], denial.refusal))) return true;
+      arriving &= meaning().entry(list_.entries[j]).on;
+    }
+    return !arriving.is_empty() && denial.refusal != Refusal::plain;
+  }
+
+  /// What an entry, called lists included, possibly denies in another way than this.
+  PacketSet refused_unlike(const Entry& e, Refusal refusal) {
+    const bool calls = e.action == Action::jump || e.action == Action::go_to;
+    if (e.action == Action::unknown || (calls && e.target >= device_.lists.size()))
+      return meaning().match(e).possible;
+    if (calls) return meaning().match(e).possible & called_refuses_unlike(e.target, refusal);
+    return e.action == Action::deny && !same_answer(e.refusal, refusal) ? meaning().match(e).possible
+                                                                        : space().empty();
+  }
+
+  /// The same of a called list with its end. Each list is worked out once; a circle of calls may do anything.
+  PacketSet called_refuses_unlike(ListIndex index, Refusal refusal) {
+    const std::pair key(index, refusal);
+    if (const auto known = refused_unlike_.find(key); known != refused_unlike_.end()) return known->second;
+    refused_unlike_.emplace(key, space().all());
+    const List& list = device_.lists[index];
+    PacketSet unlike = space().empty(), back = space().empty(), on = space().all();
+    for (const Entry& e : list.entries) {
+      if (e.inactive || e.action == Action::count) continue;
+      count_set_pair();
+      unlike |= on & refused_unlike(e, refusal);
+      const PartOutcomes part = meaning().entry(e);
+      back |= on & part.give_back;
+      on &= part.on;
+    }
+    if (list.at_end == Fallthrough::deny && refusal != Refusal::plain) unlike |= on | back;
+    return refused_unlike_.insert_or_assign(key, unlike).first->second;
+  }
+
   /// Who takes the packets of an entry that gets none of them.
   void takers(std::uint32_t i, PacketSet packets, EntryReport& r) {
     const Entry& e = list_.entries[i];
@@ -306,7 +357,8 @@ class ListAnalysis {
       const bool alone = certain.contains(all);
       if (alone) chain.clear(), dissenting = kNoEntry;
       if (decides(earlier) && earlier.action != e.action && dissenting == kNoEntry) dissenting = j;
-      if (earlier.action == e.action && certain == match(i).certain) r.duplicate = true;
+      if (earlier.action == e.action && same_answer(earlier.refusal, e.refusal) && certain == match(i).certain)
+        r.duplicate = true;
       chain.push_back(j);
       packets -= certain;
       if (alone) break;
@@ -398,6 +450,7 @@ class ListAnalysis {
   void make_room() {
     if (!space_ || space_->node_count() < kNodesShared) return;
     sets_.clear();
+    refused_unlike_.clear();
     meaning_.reset();
     space_.reset();
   }
@@ -431,6 +484,7 @@ class ListAnalysis {
   bool gives_way_;
   PacketWalk& walk_;
   VariableOrder order_;
+  bool refusals_differ_;  // between entries of the device
   std::uint64_t &pairs_, &set_pairs_;
   Picker picker_;
   ListReport* report_ = nullptr;
@@ -439,7 +493,16 @@ class ListAnalysis {
   std::optional<PacketSpace> space_;
   std::optional<Meaning> meaning_;
   std::vector<std::optional<Bounds>> sets_;  // what each entry matches
+  std::map<std::pair<ListIndex, Refusal>, PacketSet> refused_unlike_;
 };
+
+/// Whether denials are told in more ways than one.
+bool refusals_differ(const Device& device) {
+  return std::any_of(device.lists.begin(), device.lists.end(), [](const List& list) {
+    return std::any_of(list.entries.begin(), list.entries.end(),
+                       [](const Entry& e) { return e.refusal != Refusal::plain; });
+  });
+}
 
 void mark_bound(const Device& device, DeviceReport& report) {
   std::vector<ListIndex> open;
@@ -470,13 +533,14 @@ DeviceReport find_anomalies(const Device& device) {
   DeviceReport report;
   report.lists.resize(device.lists.size());
   const VariableOrder order = choose_order(boxes_of(device));
+  const bool differ = refusals_differ(device);
   PacketWalk walk(device);
   std::uint64_t pairs = 0, set_pairs = 0;
   for (ListIndex i = 0; i < device.lists.size(); ++i) {
     ListReport& list = report.lists[i];
     list.list = i;
     try {
-      ListAnalysis(device, i, walk, order, pairs, set_pairs).run(list);
+      ListAnalysis(device, i, walk, order, differ, pairs, set_pairs).run(list);
     } catch (const SpaceExhausted&) {
       list = ListReport{};
       list.list = i;

@@ -32,12 +32,13 @@ struct EntryReport {
   EntryRef entry;
   EntryStatus status = EntryStatus::live;
   /// Shadowed: the earlier entries that take its packets, in their order: one where one takes all of them.
-  /// Redundant: the later entries that decide its packets the same; none where the list's end does. Bounded by
-  /// kBlockersMax.
+  /// Redundant, or there for its answer: the later entries that decide its packets the same; none where the list's
+  /// end does. Bounded by kBlockersMax.
   std::vector<EntryRef> by = {};
   bool by_more = false;          // there are more, or nobody looked for lack of time
   bool otherwise = false;        // shadowed: one of those that take its packets decides them the other way
   bool duplicate = false;        // an earlier entry matches the same and does the same
+  bool answer_only = false;      // live: without it its packets are denied all the same, and answered otherwise
   bool matches_nothing = false;  // no packet is as it says, whatever stands before it
   /// Shadowed, but for fragments that do not show their ports: a router lets a line with ports decide them by
   /// addresses alone.

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
+#include "rules/net/address_intervals.h"
 #include "rules/text/number.h"
 #include "rules/verdict/configured.h"
 #include "rules/verdict/probed.h"
@@ -15,9 +17,10 @@ namespace demarc {
 namespace {
 
 constexpr std::size_t kFindingsMax = 2000;
-/// Targets and services whose conversations are brought to lines, and clients of each.
+/// Targets and services whose conversations are brought to lines.
 constexpr std::size_t kServicesMax = 50'000;
-constexpr std::size_t kClientsMax = 500;
+/// Clients of one service that are asked about in one set, and in all.
+constexpr std::size_t kClientsAtOnce = 500, kClientsMax = 10'000;
 
 class Disagreement : private Probed {
  public:
@@ -232,23 +235,80 @@ class Disagreement : private Probed {
     }
     for (const auto& [service, clients] : services) {
       try {
-        attribute(service, clients);
+        if (!attribute(service, clients)) ++unattributed;
       } catch (const SpaceExhausted&) {
         ++unattributed;
       }
     }
     if (unattributed != 0)
-      j_.note(fmt::format("Conversations of {} services were not brought to the lines that let them through.",
+      j_.note(fmt::format("Not all conversations of {} services were brought to the lines that let them through.",
                           grouped_number(unattributed)));
   }
 
-  void attribute(const Service& service, const Clients& clients) {
+  /// A client, and the conversations of all that no line on the way tells from it.
+  using Groups = std::vector<std::pair<Address, std::uint64_t>>;
+
+  Groups groups_of(const PairView& pair, const Clients& clients) {
+    auto at = intervals_.find(&pair);
+    if (at == intervals_.end()) at = intervals_.emplace(&pair, told_apart(pair)).first;
+    if (!at->second) return {clients.conversations.begin(), clients.conversations.end()};
+    Groups groups;
+    std::optional<std::uint32_t> last;
+    for (const auto& [client, count] : clients.conversations) {  // in their order, so intervals come in theirs
+      const std::uint32_t interval = at->second->find(client);
+      if (last == interval)
+        groups.back().second += count;
+      else
+        groups.emplace_back(client, count);
+      last = interval;
+    }
+    return groups;
+  }
+
+  /// Intervals in which all addresses fare alike; none: a line asks for single bits.
+  std::optional<AddressIntervals> told_apart(const PairView& pair) const {
+    std::vector<Address> cuts;
+    bool by_bits = false;
+    const auto cut = [&cuts](const AddressSet& set) {
+      for (const AddressRange& r : set.ranges()) {
+        cuts.push_back(r.first);
+        if (Address behind = r.last; next_address(behind)) cuts.push_back(behind);
+      }
+    };
+    const auto cut_match = [&](const Match& m) {
+      cut(m.box.sources), cut(m.box.destinations);
+      by_bits = by_bits || m.source_bits || m.destination_bits;
+    };
+    for (const Hop& hop : pair.path.hops) {
+      for (const Alternative& alternative : hop.alternatives) {
+        const BoundDevice& bound = view_.binding.devices[alternative.device];
+        cut(bound.own);
+        for (const AddressSet& network : bound.networks) cut(network);
+        if (bound.device == nullptr) continue;
+        for (const List& list : bound.device->lists)
+          for (const Entry& e : list.entries)
+            for (const std::vector<Match>* matches : {&e.match, &e.maybe})
+              for (const Match& m : *matches) cut_match(m);
+      }
+    }
+    for (const Face& face : faces_on(view_.binding, pair.path)) cut(face.real), cut(face.others);
+    if (by_bits) return std::nullopt;
+    return AddressIntervals(std::move(cuts));
+  }
+
+  /// False: not all of the clients were asked about.
+  bool attribute(const Service& service, const Clients& clients) {
+    const Groups groups = groups_of(*view_.pair(service.from, service.to), clients);
+    const std::size_t count = std::min(groups.size(), kClientsMax);
+    for (std::size_t i = 0; i < count; i += kClientsAtOnce)
+      attribute(service, clients, std::span(groups).subspan(i, std::min(kClientsAtOnce, count - i)));
+    return count == groups.size();
+  }
+
+  void attribute(const Service& service, const Clients& clients, std::span<const Groups::value_type> groups) {
     PairView& pair = *view_.pair(service.from, service.to);
     std::vector<AddressRange> sources;
-    for (const auto& [client, count] : clients.conversations) {
-      if (sources.size() == kClientsMax) break;
-      sources.push_back({client, client});
-    }
+    for (const auto& [client, count] : groups) sources.push_back({client, client});
     Box box;
     box.family = service.responder.family();
     box.sources = AddressSet::of_ranges(std::move(sources));
@@ -271,7 +331,7 @@ class Disagreement : private Probed {
           if (!key || s.fate == Fate::deny) continue;
           LineFacts& line = view_.lines[*key];
           const AddressSet here = s.packets.sources();
-          for (const auto& [client, count] : clients.conversations)
+          for (const auto& [client, count] : groups)
             if (here.contains(client)) line.conversations += count;
           line.last = line.last ? std::max(line.last, clients.last) : clients.last;
           const std::string words = fmt::format("{} > {}", j_.trust.name(service.from), j_.trust.name(service.to));
@@ -306,6 +366,7 @@ class Disagreement : private Probed {
   }
 
   ConfiguredView& view_;
+  std::map<const PairView*, std::optional<AddressIntervals>> intervals_;
   std::map<std::tuple<ZoneIndex, ZoneIndex, Address, Protocol, bool, PortSet>, std::size_t> told_;
   std::size_t left_out_ = 0;
 };

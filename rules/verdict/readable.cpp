@@ -12,18 +12,14 @@ bool shows_ports(const Box& box) {
 
 std::string interfaces_text(const ByteSet& set, const std::vector<std::string>& names) {
   if (set.is_all()) return {};
+  // Behind the named ones stand those that the configuration does not name.
+  const bool others = set.contains(static_cast<std::uint8_t>(names.size()));
   std::string out;
-  bool others = false;
-  for (unsigned n = 0; n < 256; ++n) {
-    if (!set.contains(static_cast<std::uint8_t>(n))) continue;
-    if (n >= names.size()) {
-      others = true;
-      continue;
-    }
-    out += fmt::format("{}{}", out.empty() ? "" : " or ", names[n]);
-  }
-  if (others) out += out.empty() ? "another interface" : " or another interface";
-  return out;
+  for (std::size_t n = 0; n < names.size(); ++n)
+    if (set.contains(static_cast<std::uint8_t>(n)) != others)
+      out += fmt::format("{}{}", out.empty() ? "" : others ? " and " : " or ", names[n]);
+  if (!others) return out;
+  return out.empty() ? "another interface" : "any interface but " + out;
 }
 
 std::string line(Box box, const std::vector<std::string>& names) {

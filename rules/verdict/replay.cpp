@@ -213,7 +213,7 @@ Replay replay(const Device& candidate, const Routing& routing, std::span<const F
       const Port port = real != nullptr ? real->port : flow.port;
       const bool is_use = flow.established != 0 || one_way.is_use(initiator, responder, flow.protocol, port);
       const bool answered = flow.established != 0 || flow.packets_in != 0;
-      const ConversationQuestions::Answer& answer = now.ask(initiator, responder, flow, port, answered);
+      const ConversationQuestions::Answer& answer = now.ask(flow, real, answered);
       const std::uint64_t conversations = std::max<std::uint64_t>(flow.conversations, 1);
       if (!answer.meets) {
         out.elsewhere += conversations;
@@ -222,7 +222,7 @@ Replay replay(const Device& candidate, const Routing& routing, std::span<const F
       out.conversations += conversations;
       const Fate fate = answer.fate.fate;
       const ConversationQuestions::Answer* before =
-          present ? &present->ask(initiator, responder, flow, port, answered) : nullptr;
+          present ? &present->ask(flow, real, answered) : nullptr;
       const bool changes = before == nullptr ? fate != Fate::permit : before->meets && before->fate.fate != fate;
       if (!changes || (before == nullptr && !is_use && fate == Fate::undetermined)) {
         out.passing += conversations;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rules/acl/translated_view.h"
+
 namespace demarc {
 
 namespace {
@@ -56,17 +58,24 @@ void ConversationQuestions::read_device() {
     for (const PortRange& r : set.ranges())
       begins[r.first.number()] = true, begins[std::size_t{r.last.number()} + 1] = true;
   };
+  const auto cut_match = [&](const Match& m) {
+    cut_addresses(m.box.sources), cut_addresses(m.box.destinations);
+    cut_ports(m.box.ports), cut_ports(m.box.source_ports);
+    refine(ingress_, m.box.ingress), refine(egress_, m.box.egress);
+    by_address_ = by_address_ || m.source_bits || m.destination_bits;
+  };
+  for (const Nat& nat : device_.nats) {
+    cut_match(nat.match);
+    if (nat.kind == Nat::Kind::destination) faces_ = faces_.unite(nat.match.box.destinations);
+    // Each host of the network has an address of its own in the other one.
+    by_address_ = by_address_ || nat.to_network;
+  }
   for (const Stage& stage : device_.stages)
     refine(ingress_, set_of(stage.ingress)), refine(egress_, set_of(stage.egress));
   for (const List& list : device_.lists) {
     for (const Entry& e : list.entries)
       for (const std::vector<Match>* matches : {&e.match, &e.maybe})
-        for (const Match& m : *matches) {
-          cut_addresses(m.box.sources), cut_addresses(m.box.destinations);
-          cut_ports(m.box.ports), cut_ports(m.box.source_ports);
-          refine(ingress_, m.box.ingress), refine(egress_, m.box.egress);
-          by_address_ = by_address_ || m.source_bits || m.destination_bits;
-        }
+        for (const Match& m : *matches) cut_match(m);
   }
   intervals_ = AddressIntervals(std::move(cuts));
   port_class_.resize(65536);
@@ -83,9 +92,13 @@ std::uint32_t ConversationQuestions::place_of(const Address& address) {
   return addresses_.emplace(address, static_cast<std::uint32_t>(addresses_.size())).first->second;
 }
 
-const ConversationQuestions::Answer& ConversationQuestions::ask(const Address& initiator, const Address& responder,
-                                                                const ObservedFlow& flow, Port port,
+const ConversationQuestions::Answer& ConversationQuestions::ask(const ObservedFlow& flow, const RealEnds* real,
                                                                 bool answered) {
+  // What this device translates itself it is asked as it stood on the wire.
+  const bool as_seen = real == nullptr || faces_.contains(flow.responder);
+  const Address& initiator = as_seen ? flow.initiator : real->initiator;
+  const Address& responder = as_seen ? flow.responder : real->responder;
+  const Port port = as_seen ? flow.port : real->port;
   const Key key = [&] {
     Key k;
     k.ends = std::uint64_t{place_of(initiator)} << 32 | place_of(responder);
@@ -106,14 +119,16 @@ const ConversationQuestions::Answer& ConversationQuestions::ask(const Address& i
 ConversationQuestions::Answer ConversationQuestions::decide(const Address& initiator, const Address& responder,
                                                             const ObservedFlow& flow, Port port, bool answered) {
   Answer out;
-  const ReplayRoute there = routing_.route(initiator, responder, false);
-  out.meets = there.meets;
-  if (!out.meets) return out;
+  ReplayRoute there = routing_.route(initiator, responder, false);
   const bool port_open = flow.protocol.has_ports() && flow.initiator_port.number() == 0;
   ConcretePacket packet;
   packet.packet = {initiator, responder, flow.protocol, flow.initiator_port, port, flow.icmp};
   if (flow.protocol.is_icmp() && !packet.packet.icmp.code) packet.packet.icmp.code = std::uint8_t{0};
   packet.context = {};  // SYN, fresh, whole
+  const Address end = led_to(packet, there);
+  if (end != responder) there = routing_.route(initiator, end, false);
+  out.meets = there.meets;
+  if (!out.meets) return out;
   out.fate = decide_leg(Leg::opening, packet, there, port_open, flow.parent != kNone32);
   // Where state lets the rest by, and where only one list was named, the opening is all.
   if (device_.replies_implied || routing_.list != kNoList || out.fate.fate == Fate::deny) return out;
@@ -121,6 +136,7 @@ ConversationQuestions::Answer ConversationQuestions::decide(const Address& initi
     if (next.fate == Fate::deny || (next.fate == Fate::undetermined && out.fate.fate == Fate::permit))
       out.fate = std::move(next);
   };
+  const Box opening = PacketQuestion::of(packet).packets;
   packet.context.state = ConnectionState::established;
   packet.context.flags = tcp_flag::ack;
   if (flow.protocol == Protocol::tcp || answered) also(decide_leg(Leg::onward, packet, there, port_open, false));
@@ -134,9 +150,23 @@ ConversationQuestions::Answer ConversationQuestions::decide(const Address& initi
     if (!reply) return out;
     back.packet.icmp = *reply;
   }
-  const ReplayRoute home = routing_.route(responder, initiator, true);
-  if (home.meets) also(decide_leg(Leg::reply, back, home, port_open, false));
+  const ReplayRoute home = routing_.route(end, initiator, true);
+  if (home.meets) also(decide_leg(Leg::reply, back, home, port_open, false, &opening));
   return out;
+}
+
+Address ConversationQuestions::led_to(const ConcretePacket& packet, const ReplayRoute& route) const {
+  if (!faces_.contains(packet.packet.destination)) return packet.packet.destination;
+  Box box = PacketQuestion::of(packet).packets;
+  box.egress = ByteSet::all();
+  // By whichever interface it may have come in and be translated: to go on elsewhere it was.
+  for (const InterfaceId in : one_of_each(route.ingress, ingress_)) {
+    box.ingress = ByteSet{in};
+    const TranslatedView view(device_, box, Way::through);
+    const std::vector<AddressRange>& to = view.at(Stage{}).destinations.ranges();
+    if (!view.is_plain() && to.size() == 1 && to[0].first == to[0].last) return to[0].first;
+  }
+  return packet.packet.destination;
 }
 
 std::vector<InterfaceId> ConversationQuestions::one_of_each(const ByteSet& allowed, const Classes& classes) const {
@@ -152,7 +182,7 @@ std::vector<InterfaceId> ConversationQuestions::one_of_each(const ByteSet& allow
 }
 
 ConversationFate ConversationQuestions::decide_leg(Leg leg, const ConcretePacket& asked, const ReplayRoute& route,
-                                                   bool port_open, bool related) {
+                                                   bool port_open, bool related, const Box* opening) {
   std::vector<InterfaceId> in = one_of_each(route.ingress, ingress_), out = one_of_each(route.egress, egress_);
   if (in.empty()) in.push_back(0);
   if (out.empty()) out.push_back(0);
@@ -173,6 +203,12 @@ ConversationFate ConversationQuestions::decide_leg(Leg leg, const ConcretePacket
           packet.context.state = state;
           PacketQuestion question = PacketQuestion::of(packet, route.way);
           question.list = routing_.list;
+          question.translate = true;
+          if (opening != nullptr) {
+            question.opening = *opening;
+            question.opening->ingress = ByteSet{o}, question.opening->egress = ByteSet{i};
+            if (port_open) question.opening->source_ports = PortSet::single(port);
+          }
           const FilterDecision d = decider_.decide(question);
           any_permit = any_permit || d.fate == Fate::permit;
           any_deny = any_deny || d.fate == Fate::deny;

@@ -19,12 +19,9 @@ class ConversationQuestions {
     bool meets = true;
     ConversationFate fate = {};
   };
-  /// References stay valid. `answered`: something came back.
-  const Answer& ask(const Address& initiator, const Address& responder, const ObservedFlow& flow, Port port,
-                    bool answered);
-  /// A permit with its line: ask() spares itself the look.
-  ConversationFate with_line(const Address& initiator, const Address& responder, const ObservedFlow& flow,
-                             Port port);
+  /// References stay valid. `real`: its ends behind other translations than this device's, where they are known.
+  /// `answered`: something came back.
+  const Answer& ask(const ObservedFlow& flow, const RealEnds* real, bool answered);
 
  private:
   struct Key {
@@ -43,8 +40,11 @@ class ConversationQuestions {
   std::uint32_t place_of(const Address& address);
   Answer decide(const Address& initiator, const Address& responder, const ObservedFlow& flow, Port port,
                 bool answered);
+  /// `opening`: of a reply, what it answers.
   ConversationFate decide_leg(Leg leg, const ConcretePacket& packet, const ReplayRoute& route, bool port_open,
-                              bool related);
+                              bool related, const Box* opening = nullptr);
+  /// Whom the device sends the packet to: the destination, or what it is translated to where that is known.
+  Address led_to(const ConcretePacket& packet, const ReplayRoute& route) const;
   std::vector<InterfaceId> one_of_each(const ByteSet& allowed, const Classes& classes) const;
 
   const Device& device_;
@@ -52,6 +52,7 @@ class ConversationQuestions {
   Decider decider_;
   AddressIntervals intervals_;
   bool by_address_ = false;  // wildcards with holes: no two addresses are alike
+  AddressSet faces_;         // what it translates as a destination
   std::unordered_map<Address, std::uint32_t> addresses_;
   std::vector<std::uint16_t> port_class_;
   std::vector<Port> ephemeral_;  // one of each class above 1023

@@ -278,6 +278,7 @@ std::string_view acl_json_schema() {
                       "by_list": { "type": "string" }, "by_more": { "type": "boolean" },
                       "otherwise": { "type": "boolean", "description": "one of them decides the other way" },
                       "duplicate": { "type": "boolean" }, "matches_nothing": { "type": "boolean" },
+                      "answer_only": { "type": "boolean", "description": "live: without it the packets are denied all the same, and answered otherwise" },
                       "but_later_fragments": { "type": "boolean" }, "undecided": { "type": "string" },
                       "packets": { "type": "integer", "minimum": 0, "description": "its counter" },
                       "sample": { "type": "string" }

@@ -1,9 +1,8 @@
 #include "scanner/app/acl_flows.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "rules/text/suggest.h"
+#include "rules/verdict/acl_json.h"
 #include "scanner/app/console.h"
 
 namespace demarc {
@@ -12,20 +11,12 @@ namespace {
 
 Result<std::optional<InterfaceId>> interface_word(const Device& device, const std::string& word) {
   if (word.empty()) return std::optional<InterfaceId>();
-  if (const std::optional<InterfaceId> id = find_interface(device, word)) return id;
-  std::vector<std::string> names;
-  for (const Interface& i : device.interfaces) names.push_back(i.name);
-  std::string hint = suggest(word, names);
-  if (hint.empty()) hint = names.empty() ? "it has none" : fmt::format("it has {}", fmt::join(names, ", "));
-  return failure(fmt::format("{} has no interface '{}'", device.file, word), hint);
+  return DEMARC_TRY(interface_named(device, word));
 }
 
 Result<ListIndex> list_word(const Device& device, const std::string& word) {
   if (word.empty()) return kNoList;
-  if (const ListIndex list = device.find_list(word); list != kNoList) return list;
-  std::vector<std::string> names;
-  for (const List& l : device.lists) names.push_back(l.name);
-  return failure(fmt::format("{} has no list '{}'", device.file, word), suggest(word, names));
+  return list_named(device, word);
 }
 
 }  // namespace
@@ -39,8 +30,14 @@ Result<RoutedDevice> route_device(Device device, const RuleSet* rules, const Acl
   if (rules != nullptr) {
     const GivenConfiguration given{out.device, routes.device, ""};
     auto binding = std::make_shared<Binding>(demarc::bind_devices(*rules, std::span(&given, 1)));
-    for (const BindingProblem& p : binding->problems)
-      if (p.kind != BindingProblem::Kind::no_configuration) say_warning(p.what);
+    for (const BindingProblem& p : binding->problems) {
+      if (p.kind == BindingProblem::Kind::not_declared)
+        say_warning(fmt::format("{} is the configuration of no device that the rule set declares: conversations are led "
+                                "by the networks on its interfaces (--device NAME says which one it is)",
+                                out.device->file));
+      else if (p.kind != BindingProblem::Kind::no_configuration)
+        say_warning(p.what);
+    }
     for (std::uint32_t d = 0; d < binding->devices.size(); ++d) {
       if (binding->devices[d].device == nullptr) continue;
       out.bound = d;

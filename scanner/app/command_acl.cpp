@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reports/view/view.h"
 #include "rules/text/escape.h"
@@ -88,7 +89,7 @@ void add_entry(const Device& d, const ListReport& list, const EntryReport& r, st
     case EntryStatus::partial:
       line.kind = "ace-unread";
       line.severity = Severity::none;
-      line.cause = fmt::format("Understood in part: {}. What it matches is a range.", e.undecided);
+      line.cause = fmt::format("Understood in part: {}. How much it matches the configuration alone does not say.", e.undecided);
       line.remedy = "";
       break;
   }
@@ -145,8 +146,12 @@ std::string check_text(const std::vector<Device>& devices, const std::vector<std
       out += fmt::format("    {}\n", terminal_safe(l.cause));
       if (!l.remedy.empty()) out += fmt::format("    remedy: {}\n", terminal_safe(l.remedy));
     }
+    // Entries that nobody could read stand above already.
+    std::set<std::uint32_t> told;
+    for (const Line& l : lines[i])
+      if (l.kind == "ace-unread") told.insert(l.line);
     for (const LineReport& line : d.lines)
-      if (line.understanding == Understanding::not_understood)
+      if (line.understanding == Understanding::not_understood && !told.contains(line.line))
         out += fmt::format("{}:{}: not understood: {}\n    {}\n", terminal_safe(d.file), line.line,
                            terminal_safe(line.text), terminal_safe(line.why));
     std::size_t entries = 0;
@@ -231,6 +236,7 @@ int test_many(const AclCommand& command, const Device& device) {
     if (!words) return wrong(words.error());
     Result<PacketQuestion> question = resolve(*words, device);
     if (!question) return wrong(question.error());
+    question->translate = true;
     const FilterDecision decision = decider.decide(*question);
     out += acl_answer_json(device, decision);
     const int code = exit_of(decision.fate, command.expect);
@@ -247,13 +253,6 @@ int test_many(const AclCommand& command, const Device& device) {
 int undecided(const SpaceExhausted&) {
   say(Error{{}, "the question needs more memory than it may have", "narrow it: a list, a protocol, a destination"});
   return kInconclusive;
-}
-
-Result<ListIndex> list_of(const Device& d, const std::string& wanted) {
-  PacketWords words;
-  words.list = wanted;
-  const PacketQuestion q = DEMARC_TRY(resolve(words, d));
-  return q.list;
 }
 
 std::string_view change_words(const Difference& d) {
@@ -313,9 +312,21 @@ int run_acl_test(const AclCommand& command) try {
   if (!words) return say(words.error()), kCouldNotRun;
   Result<PacketQuestion> question = resolve(*words, device);
   if (!question) return say(question.error()), kCouldNotRun;
-  const FilterDecision decision = Decider(device).decide(*question);
+  question->translate = true;
+  Decider decider(device);
+  const FilterDecision decision = decider.decide(*question);
   const bool written = write_acl(*prepared, [&](std::string_view format) {
-    return format == "json" ? acl_answer_json(device, decision) : answer_text(device, decision);
+    if (format == "json") return acl_answer_json(device, decision);
+    std::string text = answer_text(device, decision);
+    // Whoever names a service and no state means its opening; by its later packets another line may stand first.
+    if (words->state.empty() && words->tcp_flags.empty()) {
+      question->packets.states = {ConnectionState::fresh};
+      if (question->packets.protocols == ProtocolSet{Protocol::tcp}) question->packets.flags = ByteSet{tcp_flag::syn};
+      const FilterDecision opening = decider.decide(*question);
+      if (opening.fate != decision.fate || !(opening.by == decision.by))
+        text += "of these the opening (--state new): " + answer_text(device, opening);
+    }
+    return text;
   });
   return written ? exit_of(decision.fate, command.expect) : kCouldNotRun;
 } catch (const SpaceExhausted& e) {
@@ -373,9 +384,9 @@ int run_acl_diff(const AclCommand& command) try {
   std::string names = std::exchange(words->list, {});
   if (!names.empty()) {
     const std::size_t equals = names.find('=');
-    Result<ListIndex> a = list_of(before, names.substr(0, equals));
+    Result<ListIndex> a = list_named(before, names.substr(0, equals));
     if (!a) return say(a.error()), kCouldNotRun;
-    Result<ListIndex> b = list_of(after, equals == std::string::npos ? names : names.substr(equals + 1));
+    Result<ListIndex> b = list_named(after, equals == std::string::npos ? names : names.substr(equals + 1));
     if (!b) return say(b.error()), kCouldNotRun;
     options.before_list = *a, options.after_list = *b;
   }

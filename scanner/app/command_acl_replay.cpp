@@ -79,7 +79,8 @@ void write_section(std::string& out, const Section& s, const ReplayDocument& d, 
       out += fmt::format("    {}\n", replayed_flow_words(f, rules));
       if (f.now.fate == Fate::undetermined) out += fmt::format("        {}\n", terminal_safe(f.now.why));
       if (d.present != nullptr && f.before.by.list != kNoList)
-        out += fmt::format("        now {} by {}\n", name(f.before.fate), place_words(*d.present, f.before.by));
+        out += fmt::format("        now {} by {}\n", f.before.fate == Fate::permit ? "permitted" : f.before.fate == Fate::deny ? "denied" : "undetermined",
+                           place_words(*d.present, f.before.by));
     }
     if (i < end) out += fmt::format("    and {} more: --most shows them\n", counted(end - i, "kind", "kinds"));
     i = end;
@@ -133,14 +134,18 @@ int run_acl_replay(const AclReplayCommand& command) try {
   Result<Snapshot> snapshot = read_flows(
       {evidence, command.sensor, rules, command.tunnels, command.sampling, command.memory_mib}, command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
-  Result<RoutedDevice> candidate = route_device(std::move(prepared->devices[0]), rules, command.routes);
-  if (!candidate) return say(candidate.error()), kCouldNotRun;
+  AclRoutes routes = command.routes;
   std::optional<RoutedDevice> present;
   if (!command.against.empty()) {
-    Result<RoutedDevice> routed = route_device(std::move(prepared->devices[1]), rules, command.routes);
+    Result<RoutedDevice> routed = route_device(std::move(prepared->devices[1]), rules, routes);
     if (!routed) return say(routed.error()), kCouldNotRun;
     present = std::move(*routed);
+    // A candidate for the present one's place stands where that stands.
+    if (routes.device.empty() && present->binding != nullptr)
+      routes.device = present->binding->devices[present->bound].name;
   }
+  Result<RoutedDevice> candidate = route_device(std::move(prepared->devices[0]), rules, routes);
+  if (!candidate) return say(candidate.error()), kCouldNotRun;
   for (const FlowEvidence& e : snapshot->flows)
     for (const std::string& note : e.notes) say_note(note);
 

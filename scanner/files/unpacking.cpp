@@ -126,7 +126,8 @@ class ZstdUnpacker : public Unpacker {
         break;
       case ZSTD_error_prefix_unknown: problem_ = "what follows the last frame is not zstd data"; break;
       case ZSTD_error_dictionary_wrong: problem_ = "it was packed with a dictionary; zstd -d -D unpacks it"; break;
-      default: problem_ = ZSTD_getErrorName(left);
+      // What the library calls a damaged header depends on how much of it came in one piece.
+      default: problem_ = in_header_ ? "the header of a frame is damaged" : ZSTD_getErrorName(left);
     }
     return false;
   }

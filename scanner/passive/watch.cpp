@@ -29,6 +29,9 @@ struct CoarseClock {
   static Timestamp wall() { return Timestamp(read(CLOCK_REALTIME_COARSE)); }
 };
 
+constexpr auto kDrainMax = std::chrono::seconds(10);
+constexpr unsigned kDrainEmpty = 2;  // a block of the ring that is not full comes after the timeout, as a read ends
+
 /// Where the packets come from: an interface, or growing files. The one waits a moment and gives nothing, the other
 /// waits in read() and asks `tick`.
 class Input {
@@ -98,6 +101,7 @@ class Watcher {
       take(input_->read(std::span(room).first(most)));
       if (!tick()) break;
     }
+    if (live != nullptr && !input_->ended() && !enough_ && !disk_full_) drain();
     return end();
   }
 
@@ -145,6 +149,24 @@ class Watcher {
     return true;
   }
 
+  /// What came in before the end and still stands in the ring: a listener that was slow has seen it, not lost it.
+  void drain() {
+    const Timestamp end(CoarseClock::read(CLOCK_REALTIME));  // to the nanosecond, as packets are
+    const CoarseClock::time_point begun = CoarseClock::now();
+    std::array<CapturePacket, kPacketBatch> room;
+    for (unsigned empty = 0; empty < kDrainEmpty && !input_->ended() && !disk_full_;) {
+      const std::span<const CapturePacket> packets = input_->read(room);
+      const auto later = std::find_if(packets.begin(), packets.end(),
+                                      [&](const CapturePacket& packet) { return packet.at > end; });
+      take(packets.first(static_cast<std::size_t>(later - packets.begin())));
+      if (later != packets.end()) return;
+      empty = packets.empty() ? empty + 1 : 0;
+      if (CoarseClock::now() - begun < kDrainMax) continue;
+      unread_ = true;
+      return;
+    }
+  }
+
   void begin_interval() {
     from_ = CoarseClock::wall();
     interval_begun_ = CoarseClock::now();
@@ -171,6 +193,8 @@ class Watcher {
       source.problem = problem_told_ = s.problem;
       source.truncated = s.truncated;
     }
+    if (unread_ && source.problem.empty())
+      source.problem = "it was stopped before all that had come in was read";
     evidence.sources.push_back(std::move(source));
     if (last)
       table_.finish(evidence);
@@ -204,7 +228,7 @@ class Watcher {
       evidence = collect(true);
     }
     if (writer_) DEMARC_TRY(writer_->close());
-    evidence.complete = !disk_full_ && (problem.empty() || input_->live() == nullptr);
+    evidence.complete = !disk_full_ && !unread_ && (problem.empty() || input_->live() == nullptr);
     return evidence;
   }
 
@@ -219,7 +243,7 @@ class Watcher {
   CoarseClock::time_point started_, last_report_, last_packet_, interval_begun_;
   Timestamp from_, next_;
   std::uint64_t bytes_ = 0, dropped_told_ = 0, unreadable_told_ = 0, conversations_told_ = 0;
-  bool disk_full_ = false, enough_ = false;
+  bool disk_full_ = false, enough_ = false, unread_ = false;
 };
 
 }  // namespace

@@ -43,6 +43,7 @@ class Rules:
         self.may_be_undecidable = dice.random() < 0.2
         self.asks_state = True
         self.undecidable = False
+        self.faces = []  # addresses and ports that are translated: what packets go to
 
     def one(self, *choices):
         return self.dice.choice(choices)
@@ -62,10 +63,38 @@ class Nftables(Rules):
     def __init__(self, dice):
         super().__init__(dice)
         self.family = None
+        self.translates = self.tracks and not self.notracks and dice.random() < 0.35
         self.tables = []
         for i in range(dice.choice((1, 1, 2, 3))):
             self.tables.append(self.table(i, dice.choice(("inet", "inet", "inet", "ip", "ip6"))))
+        if self.translates:
+            self.tables.insert(dice.randint(0, len(self.tables)), self.nat())
         self.text = "\n".join(self.tables) + "\n"
+
+    def nat(self):
+        """Destinations and sources that are translated, and some that are left as they are. The new destination lies behind the
+        same interface as the old one, so that the packet's way is known."""
+        d = self.dice
+        text = "table ip nat {\n  chain nowhere { }\n  chain pre {\n    type nat hook prerouting priority dstnat; policy accept;\n"
+        for _ in range(d.randint(1, 5)):
+            face, port = f"203.0.113.{d.randint(50, 53)}", d.choice(PORTS)
+            self.faces.append((face, port))
+            match = [f"ip daddr {face}"]
+            if d.random() < 0.3:
+                match.insert(0, self.one('iifname "eth0"', 'iifname "wan1"', "ip saddr 198.51.100.0/29"))
+            if d.random() < 0.4:
+                some = self.one("ip saddr 198.51.100.4/30", "ip saddr 198.51.100.160/28", 'iifname "wan1"', "udp dport 53", "meta l4proto icmp")
+                text += f"    {some} ip daddr {face} {self.one('return', 'accept', 'goto nowhere')}\n"
+            if d.random() < 0.7:
+                new = self.one("", f":{d.choice(PORTS)}")
+                text += f"    {' '.join(match)} {self.one('tcp', 'udp')} dport {port} dnat to 192.0.2.{d.randint(5, 14)}{new}\n"
+            else:
+                text += f"    {' '.join(match)} dnat to 192.0.2.{d.randint(5, 14)}\n"
+        text += "  }\n  chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n"
+        for _ in range(d.randint(0, 3)):
+            match = self.one("ip saddr 198.51.100.0/29", "ip saddr 198.51.100.160/27", "tcp dport 443", 'oifname "dmz0"', "ip daddr 192.0.2.8/29")
+            text += f"    {match} {self.one('return', 'snat to 192.0.2.100', 'snat to 198.51.100.100')}\n"
+        return text + "  }\n}\n"
 
     def table(self, number, family):
         d = self.dice
@@ -92,6 +121,8 @@ class Nftables(Rules):
                 priority = d.choice(("raw", "mangle", "-300", "-50", "filter"))
             if hook == "output":
                 priority = d.choice(("filter", "mangle", "0"))
+            if hook == "postrouting" and self.translates:  # which of two at one priority comes first is nobody's promise
+                priority = d.choice(("filter", "-10", "150", "300"))
             raw = priority in ("raw", "-300") and hook == "prerouting"
             policy = "drop" if d.random() < 0.35 and hook in ("forward", "input") else "accept"
             # Whether a test of the state comes before notrack or behind it is not worked out.

@@ -4,7 +4,8 @@
 //   - a list ends in deny; whether an IPv6 list lets neighbour discovery by before that is not documented;
 //   - the control plane has a list, default-control-plane-acl, unless another one is applied to it; what it permits
 //     in every release is added, the rest of it is not known;
-//   - a list that is applied and not defined filters nothing; what a list without entries does is not documented.
+//   - what a list does that is applied and not defined, or has no entries, is not documented;
+//   - later fragments are taken to be matched as IOS does, which permits more than any other reading.
 // A list on a switched port sees switched traffic too, which crosses no boundary here; of routed traffic it sees
 // what crosses that port.
 #include <fmt/format.h>
@@ -15,106 +16,14 @@
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/readers/router_draft.h"
 #include "rules/acl/readers/router_likeness.h"
+#include "rules/acl/readers/router_not_filtering.h"
+#include "rules/acl/readers/router_walk.h"
 
 namespace demarc {
 
 namespace {
 
-using router::Binding;
-using router::decimal;
 using router::Missing;
-
-constexpr std::string_view kNotFiltering[] = {
-    "!",
-    "aaa",
-    "agent",
-    "alias",
-    "arp",
-    "banner",
-    "bfd",
-    "boot",
-    "class-map",
-    "clock",
-    "cvx",
-    "daemon",
-    "dhcp",
-    "dns",
-    "dot1x",
-    "enable",
-    "end",
-    "environment",
-    "errdisable",
-    "event-handler",
-    "event-monitor",
-    "exit",
-    "hardware",
-    "hostname",
-    "l2-protocol",
-    "lacp",
-    "lldp",
-    "load-interval",
-    "logging",
-    "mac",
-    "maintenance",
-    "mcs",
-    "mlag",
-    "monitor",
-    "mpls",
-    "no",
-    "ntp",
-    "peer-filter",
-    "platform",
-    "policy-map",
-    "port-channel",
-    "prompt",
-    "ptp",
-    "qos",
-    "queue-monitor",
-    "radius-server",
-    "redundancy",
-    "role",
-    "route-map",
-    "router",
-    "schedule",
-    "service",
-    "sflow",
-    "snmp-server",
-    "spanning-tree",
-    "ssh",
-    "switch",
-    "system",
-    "tacacs-server",
-    "tap",
-    "terminal",
-    "track",
-    "transceiver",
-    "trident",
-    "username",
-    "version",
-    "virtual-cable",
-    "vlan",
-    "vmtracer",
-    "vrf",
-    "vxlan",
-    "management",
-    "address",
-    "aging",
-    "default",
-    "email",
-    "ipv4",
-    "kernel",
-    "match-list",
-    "patch",
-    "power",
-    "priority-flow-control",
-    "poe",
-    "switchport",
-    "tcam",
-    "traffic-engineering",
-    "zerotouch",
-    "interface-profile",
-    "dynamic",
-};
 
 /// Services of the switch that have lists of their own.
 struct Managed {
@@ -160,42 +69,14 @@ class EosReader {
 
   Result<Device> read() {
     draft_.groups.resolve();
-    for (draft_.line = 1; draft_.line <= source_.line_count(); ++draft_.line) read_line();
+    walk_.run(
+        {.at_margin = [this](Cursor& in) { top_line(in); }, .in_list = [this](Cursor& in) { list_line(in); }});
     return finish();
   }
 
  private:
-  enum class Block : std::uint8_t { none, list, interface, control_plane, management, policies, other };
-
   void understood() { draft_.mark(Understanding::understood); }
   void not_filtering() { draft_.mark(Understanding::not_filtering); }
-
-  void read_line() {
-    const std::string_view text = draft_.text();
-    Cursor in = draft_.cursor();
-    const std::string_view first = in.peek();
-    if (first.empty()) return;
-    if (draft_.line <= banner_end_ || first.starts_with('!')) return not_filtering();
-    const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
-                                                   first == "remark" || decimal(first, ~0ULL));
-    if (in_list) return list_line(in);
-    if (indented) {
-      switch (block_) {
-        case Block::interface: return interface_line(in);
-        case Block::control_plane:
-        case Block::management: return service_line(in);
-        case Block::policies: return policies_.line(in);
-        default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
-                             block_why_);
-      }
-    }
-    block_ = Block::other;
-    block_unread_ = false;
-    block_why_.clear();
-    top_line(in);
-  }
 
   void top_line(Cursor& in) {
     const std::string_view first = in.word();
@@ -205,7 +86,7 @@ class EosReader {
     }
     if (first == "banner") return banner();
     if (first == "interface") {
-      block_ = Block::interface;
+      walk_.below([this](Cursor& below) { interface_line(below); });
       const std::string name = router::interface_name(in);
       interface_ = draft_.open_interface(name);
       switched_ = name.starts_with("Ethernet") || name.starts_with("Port-Channel");
@@ -213,12 +94,12 @@ class EosReader {
       return understood();
     }
     if (first == "control-plane" || (first == "system" && in.peek() == "control-plane")) {
-      block_ = Block::control_plane;
+      walk_.below([this](Cursor& below) { service_line(below, true); });
       return understood();
     }
     if (first == "management") return management_line(in);
     if (first == "traffic-policies") {
-      block_ = Block::policies;
+      walk_.below([this](Cursor& below) { policies_.line(below); });
       return understood();
     }
     if (first == "ip" || first == "ipv6") return ip_line(in, first == "ipv6");
@@ -227,23 +108,14 @@ class EosReader {
         (first == "ntp" && in.rest().find("access-group") != std::string_view::npos))
       return draft_.in_part("who may use this service of the switch is not modelled");
     if (first == "router") draft_.routes_by_protocol();
-    if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
-      return not_filtering();
-    block_unread_ = true;
-    block_why_ = fmt::format("'{}' is not known", first);
-    draft_.mark(Understanding::not_understood, block_why_);
+    walk_.nothing_known(first, router::eos_not_filtering());
   }
 
   /// "banner login", and text up to a line that says EOF.
   void banner() {
     not_filtering();
-    constexpr std::uint32_t kBannerLinesMax = 1000;
-    const std::uint32_t last = std::min(source_.line_count(), draft_.line + kBannerLinesMax);
-    for (std::uint32_t n = draft_.line + 1; n <= last; ++n) {
-      if (source_.line(n) != "EOF") continue;
-      banner_end_ = n;
-      return;
-    }
+    if (const auto end = walk_.find_end([](std::string_view line) { return line == "EOF"; }))
+      walk_.pass_over_to(*end);
   }
 
   void ip_line(Cursor& in, bool v6) {
@@ -254,34 +126,20 @@ class EosReader {
       if (standard) in.word();
       const std::string_view name = in.word();
       if (name.empty()) return draft_.unread("an access list has a name");
-      begin_list(name, {family, standard}, false);
+      walk_.begin_list(name, {family, standard});
       return understood();
     }
     if (what == "route") {
       not_filtering();
-      router::Route route;
-      std::string_view word = in.word();
+      const std::string_view word = in.word();
       if (word == "vrf") return;  // another table
-      const Result<Prefix> prefix = router::read_prefix(word, family, in);
-      if (!prefix) return;
-      route.prefix = *prefix;
-      const std::string_view way = in.word();
-      route.next_hop = parse_address(way);
-      if (!route.next_hop) route.interface = way;
-      return draft_.add_route(std::move(route));
+      if (const Result<Prefix> prefix = router::read_prefix(word, family, in)) draft_.read_route(in, *prefix);
+      return;
     }
     not_filtering();
   }
 
   // --- Lists ---
-
-  void begin_list(std::string_view name, router::ListForm form, bool shown) {
-    block_ = Block::list;
-    form_ = form;
-    shown_ = shown;
-    draft_.remark.clear();
-    list_ = draft_.open_list(name, form.family);
-  }
 
   static bool is_shown_list(std::string_view first, const Cursor& in) {
     return (first == "IP" || first == "IPV6" || first == "IPv6" || first == "Standard" || first == "Phone") &&
@@ -296,23 +154,18 @@ class EosReader {
     for (std::string_view word = in.word(), before; !word.empty(); before = word, word = in.word())
       if (before == "List") name = word;
     if (name.empty()) return draft_.unread("an access list has a name");
-    begin_list(name, {six ? Family::ipv6 : Family::ipv4, text.starts_with("Standard")}, true);
+    walk_.begin_list(name, {six ? Family::ipv6 : Family::ipv4, text.starts_with("Standard")}, true);
     understood();
   }
 
   void list_line(Cursor& in) {
-    const std::optional<std::uint64_t> sequence = decimal(in.peek(), 0xFFFFFFFF);
-    if (sequence) in.word();
+    const std::optional<std::uint64_t> sequence = walk_.sequence(in);
+    if (walk_.is_remark(in)) return;
     const std::string_view first = in.peek();
-    if (first == "remark") {
-      in.word();
-      draft_.remark = LineLedger::bounded(in.rest());
-      return understood();
-    }
     if (first == "counters" || first == "statistics" || first == "exit" || first == "no" || first == "Total" ||
         first == "Configured" || first == "Active" || first == "fragment-rules")
       return not_filtering();
-    draft_.read_entry(in, list_, form_, sequence, shown_);
+    walk_.read_entry(in, sequence);
   }
 
   // --- Interfaces ---
@@ -327,7 +180,7 @@ class EosReader {
       switched_ = false;
       return not_filtering();
     }
-    if (first == "switchport") return switchport_line(in);
+    if (first == "switchport") return draft_.read_switchport(in, interface_);
     if (first == "traffic-policy") return policies_.bind(in, interface_);
     if (first == "service-policy") return draft_.in_part("what this policy drops by class or rate is not modelled");
     if (first == "vrf") draft_.several_tables();
@@ -343,20 +196,9 @@ class EosReader {
         draft_.interface(interface_).addresses.push_back(*a);
       return not_filtering();
     }
-    if (what == "access-group") {
-      Binding b;
-      b.lists.emplace_back(in.word());
-      b.family = family;
-      b.interface = interface_;
-      b.line = draft_.line;
-      b.at_port = switched_;
-      const std::string_view direction = in.word();
-      if (direction != "in" && direction != "out")
-        return draft_.unread(fmt::format("'{}' is no direction: in or out", direction));
-      b.in = direction == "in";
-      draft_.bind(std::move(b));
-      return understood();
-    }
+    if (what == "access-group")
+      return draft_.read_binding(in, {.family = family, .interface = interface_, .at_port = switched_}, false, "in",
+                                 "out");
     if (what == "verify" && in.peek() == "unicast") {
       in.word();
       return draft_.read_reverse_path(in, interface_, family);
@@ -366,19 +208,10 @@ class EosReader {
     not_filtering();
   }
 
-  void switchport_line(Cursor& in) {
-    not_filtering();
-    const std::string_view kind = in.word();
-    if (kind == "access" && in.word() == "vlan") draft_.carries(interface_, in.word());
-    if (kind == "mode" && in.word() == "trunk") draft_.carries(interface_, {});
-    if (kind == "trunk" && in.word() == "allowed" && in.word() == "vlan" && in.peek() != "add")
-      draft_.carries(interface_, in.word());
-  }
-
   // --- The switch itself ---
 
   void management_line(Cursor& in) {
-    block_ = Block::management;
+    walk_.below([this](Cursor& below) { service_line(below, false); });
     managed_ = nullptr;
     const std::string_view rest = in.rest();
     for (const Managed& m : kManaged)
@@ -387,7 +220,7 @@ class EosReader {
   }
 
   /// "ip access-group NAME [vrf V] [in]"
-  void service_line(Cursor& in) {
+  void service_line(Cursor& in, bool control_plane) {
     const std::string_view first = in.word();
     if ((first != "ip" && first != "ipv6") || in.word() != "access-group") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
@@ -400,7 +233,7 @@ class EosReader {
     b.list = name;
     b.family = family;
     b.line = draft_.line;
-    if (block_ == Block::control_plane) {
+    if (control_plane) {
       b.name = fmt::format("control-plane {}", name);
       (family == Family::ipv4 ? control_plane_ : control_plane6_) = true;
     } else if (managed_ != nullptr) {
@@ -423,7 +256,7 @@ class EosReader {
       default_control_plane(Family::ipv4, control_plane_, kControlPlane);
       default_control_plane(Family::ipv6, control_plane6_, kControlPlane6);
     }
-    draft_.bind_all(Missing::permits);
+    draft_.bind_all(Missing::unknown);
     policies_.finish();
     return draft_.finish();
   }
@@ -470,12 +303,8 @@ class EosReader {
   router::RouterDraft draft_;
   EosPolicies policies_;
 
-  Block block_ = Block::none;
-  bool block_unread_ = false, shown_ = false, switched_ = false, control_plane_ = false, control_plane6_ = false;
-  std::string block_why_;
-  std::uint32_t banner_end_ = 0;
-  router::ListForm form_ = {};
-  ListIndex list_ = 0;
+  router::ConfigWalk walk_{draft_};
+  bool switched_ = false, control_plane_ = false, control_plane6_ = false;
   std::size_t interface_ = 0;
   const Managed* managed_ = nullptr;
 };

@@ -16,6 +16,7 @@
 
 #include "rules/acl/readers/cloud.h"
 #include "rules/acl/readers/line_ledger.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/reader.h"
 
 namespace demarc {
@@ -134,8 +135,7 @@ class AwsReader {
       return builder_.not_understood(v, "the answer goes on in another document: what is there is not known",
                                      "run the command without --no-paginate or --max-items");
     }
-    if (std::find(std::begin(kPlainKeys), std::end(kPlainKeys), key) != std::end(kPlainKeys))
-      return builder_.account(v, Understanding::not_filtering);
+    if (is_one_of(key, kPlainKeys)) return builder_.account(v, Understanding::not_filtering);
     builder_.not_understood(v, fmt::format("'{}' is not known", key));
   }
 

@@ -15,8 +15,10 @@
 #include "rules/acl/readers/cisco_asa_not_filtering.h"
 #include "rules/acl/readers/cisco_asa_stages.h"
 #include "rules/acl/readers/line_ledger.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/readers/words.h"
+#include "rules/text/suggest.h"
 
 namespace demarc {
 
@@ -164,7 +166,7 @@ class AsaReader {
   static bool is_interface_word(std::string_view word) {
     constexpr std::string_view kWords[] = {"nameif", "security-level", "shutdown", "management-only",
                                            "bridge-group"};
-    return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+    return is_one_of(word, kWords);
   }
 
   void interface_line(Cursor& in) {
@@ -595,7 +597,7 @@ class AsaReader {
     }
     constexpr std::string_view kAboutFilters[] = {"access-list",  "access-group", "object",
                                                   "object-group", "nat",          "static"};
-    if (std::find(std::begin(kAboutFilters), std::end(kAboutFilters), what) != std::end(kAboutFilters)) {
+    if (is_one_of(what, kAboutFilters)) {
       facts_.unread_binding = line_;
       return unread(in, "a line that takes something away is not followed", "give the configuration as it stands");
     }
@@ -608,8 +610,7 @@ class AsaReader {
                                             "group-list", "redirect-list", "distribute-list", "classify-list"};
     std::string_view before = in.word();
     for (std::string_view word = in.word(); !word.empty(); before = word, word = in.word())
-      if (std::find(std::begin(kBefore), std::end(kBefore), before) != std::end(kBefore))
-        uses_.emplace_back(std::string(word), line_);
+      if (is_one_of(before, kBefore)) uses_.emplace_back(std::string(word), line_);
   }
   void note_uses() {
     std::map<std::string_view, std::uint32_t> lines;

@@ -10,7 +10,9 @@
 #include <charconv>
 
 #include "rules/acl/readers/cisco_asa_names.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/words.h"
+#include "rules/text/suggest.h"
 
 namespace demarc::asa {
 
@@ -153,8 +155,7 @@ bool AceReader::begins_place(std::string_view word) const {
                                          "security-group",
                                          "fqdn",
                                          "ifc"};
-  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords) ||
-         word.find(':') != std::string_view::npos || objects_.address(word).has_value();
+  return is_one_of(word, kWords) || word.find(':') != std::string_view::npos || objects_.address(word).has_value();
 }
 
 /// An operator, or a group of ports. Behind a source, a group may as well be the destination: its kind tells, and
@@ -230,8 +231,7 @@ Result<void> AceReader::options(Cursor& in, Entry& entry) {
     if (word == "log") {
       constexpr std::string_view kLevels[] = {"alerts", "critical", "debugging", "disable",       "emergencies",
                                               "errors", "default",  "warnings",  "informational", "notifications"};
-      if (std::find(std::begin(kLevels), std::end(kLevels), in.peek()) != std::end(kLevels) || number(in.peek(), 7))
-        in.word();
+      if (is_one_of(in.peek(), kLevels) || number(in.peek(), 7)) in.word();
     } else if (word == "interval" || word == "rule-id" || word == "event-log") {
       in.word();
     } else if (word == "time-range") {

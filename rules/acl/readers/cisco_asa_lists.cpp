@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rules/acl/readers/words.h"
+#include "rules/text/suggest.h"
 
 namespace demarc::asa {
 

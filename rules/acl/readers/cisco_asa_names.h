@@ -3,16 +3,12 @@
 // (`kerberos`, `rsh`, `sqlnet`), so these tables are ASA's alone.
 #pragma once
 
-#include <cstdint>
 #include <span>
-#include <string_view>
+
+#include "rules/acl/readers/name_table.h"
 
 namespace demarc::asa {
 
-struct NamedNumber {
-  std::string_view name;
-  std::uint16_t number;
-};
 /// One table for TCP and UDP: no name stands for two numbers.
 std::span<const NamedNumber> port_names();
 /// Without `ip`, which means every protocol.

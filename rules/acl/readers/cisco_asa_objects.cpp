@@ -61,9 +61,9 @@ Result<Port> read_port(Cursor& in) {
   const std::string_view word = in.word();
   if (word.empty()) return wrong(in, "a port is missing");
   if (const std::optional<unsigned> n = number(word, 65535)) return Port(static_cast<std::uint16_t>(*n));
-  if (const NamedNumber* row = words::find(word, port_names())) return Port(row->number);
+  if (const NamedNumber* row = find_named(word, port_names())) return Port(row->number);
   return wrong(in, fmt::format("'{}' is neither a port number nor an ASA port name", word),
-               words::hint(word, port_names()));
+               suggest_named(word, port_names()));
 }
 
 Result<std::optional<PortSet>> read_ports(Cursor& in) {
@@ -84,7 +84,7 @@ Result<std::optional<PortSet>> read_ports(Cursor& in) {
 Result<ProtocolSet> read_protocol(std::string_view word, const Cursor& in) {
   if (word == "ip") return ProtocolSet::all();
   if (word == "tcp-udp") return ProtocolSet{Protocol::tcp, Protocol::udp};
-  if (const NamedNumber* row = words::find(word, protocol_names()))
+  if (const NamedNumber* row = find_named(word, protocol_names()))
     return ProtocolSet{Protocol(static_cast<std::uint8_t>(row->number))};
   if (const std::optional<unsigned> n = number(word, 255)) {
     if (*n == 0) return ProtocolSet::all();  // 0 is how the appliance writes ip in numbers
@@ -92,14 +92,14 @@ Result<ProtocolSet> read_protocol(std::string_view word, const Cursor& in) {
   }
   return wrong(in,
                word.empty() ? "the protocol is missing" : fmt::format("'{}' is no protocol that ASA knows", word),
-               words::hint(word, protocol_names()));
+               suggest_named(word, protocol_names()));
 }
 
 Result<std::optional<IcmpSet>> read_icmp(Cursor& in, bool six) {
   const std::span<const NamedNumber> names = six ? icmp6_names() : icmp_names();
   const std::string_view word = in.peek();
   std::optional<unsigned> type = number(word, 255);
-  if (const NamedNumber* row = words::find(word, names)) type = row->number;
+  if (const NamedNumber* row = find_named(word, names)) type = row->number;
   if (!type) return std::optional<IcmpSet>();
   in.word();
   IcmpType t{static_cast<std::uint8_t>(*type), {}};
@@ -351,11 +351,11 @@ Result<void> Objects::group_member(Definition& d, Cursor& in, std::string_view w
   } else if (d.kind == ObjectKind::icmp_group && word == "icmp-object") {
     const std::string_view type = in.word();
     const std::optional<unsigned> n = number(type, 255);
-    const NamedNumber* four = words::find(type, icmp_names());
-    const NamedNumber* six = words::find(type, icmp6_names());
+    const NamedNumber* four = find_named(type, icmp_names());
+    const NamedNumber* six = find_named(type, icmp6_names());
     if (!n && !four && !six)
       return wrong(in, fmt::format("'{}' is no ICMP message that ASA knows", type),
-                   words::hint(type, icmp_names()));
+                   suggest_named(type, icmp_names()));
     if (n || four) d.icmp.push_back({static_cast<std::uint8_t>(n ? *n : four->number), {}});
     if (n || six) d.icmp6.push_back({static_cast<std::uint8_t>(n ? *n : six->number), {}});
   } else {

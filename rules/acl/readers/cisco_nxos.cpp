@@ -19,105 +19,15 @@
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/readers/router_draft.h"
 #include "rules/acl/readers/router_likeness.h"
+#include "rules/acl/readers/router_not_filtering.h"
+#include "rules/acl/readers/router_walk.h"
 
 namespace demarc {
 
 namespace {
 
-using router::Binding;
 using router::decimal;
-using router::ListForm;
 using router::Missing;
-
-constexpr std::string_view kNotFiltering[] = {
-    "!",
-    "aaa",
-    "banner",
-    "boot",
-    "bfd",
-    "callhome",
-    "cdp",
-    "cfs",
-    "class-map",
-    "clock",
-    "cli",
-    "copp",
-    "crypto",
-    "errdisable",
-    "end",
-    "event",
-    "exit",
-    "fabric",
-    "feature",
-    "feature-set",
-    "flow",
-    "fex",
-    "hostname",
-    "hsrp",
-    "hw-module",
-    "hardware",
-    "install",
-    "interface-vlan",
-    "key",
-    "lacp",
-    "ldap-server",
-    "license",
-    "line",
-    "lldp",
-    "logging",
-    "mac",
-    "monitor",
-    "ngoam",
-    "no",
-    "ntp",
-    "nv",
-    "nxapi",
-    "password",
-    "policy-map",
-    "poap",
-    "port-channel",
-    "power",
-    "ptp",
-    "radius",
-    "radius-server",
-    "rmon",
-    "role",
-    "route-map",
-    "router",
-    "sampler",
-    "scheduler",
-    "service",
-    "slot",
-    "snmp-server",
-    "spanning-tree",
-    "ssh",
-    "switchname",
-    "system",
-    "tacacs",
-    "tacacs-server",
-    "tacacs+",
-    "telemetry",
-    "telnet",
-    "track",
-    "udld",
-    "username",
-    "userpassphrase",
-    "vdc",
-    "version",
-    "virtual-service",
-    "vpc",
-    "vrf",
-    "vtp",
-    "xml",
-    "control-plane",
-    "evpn",
-    "fabricpath",
-    "limit-resource",
-    "mpls",
-    "segment-routing",
-    "terminal",
-    "object",
-};
 
 class NxosReader {
  public:
@@ -125,47 +35,33 @@ class NxosReader {
       : source_(source), draft_(source, Dialect::cisco_nxos, router::nxos_ace()) {}
 
   Result<Device> read() {
-    read_groups();
-    for (draft_.line = 1; draft_.line <= source_.line_count(); ++draft_.line) read_line();
+    groups_.read([this](Cursor& in) { return begin_group(in); }, [this](Cursor& in) { return read_member(in); });
+    walk_.run(
+        {.at_margin = [this](Cursor& in) { top_line(in); }, .in_list = [this](Cursor& in) { list_line(in); }});
     return finish();
   }
 
  private:
-  enum class Block : std::uint8_t { none, list, interface, line, group, access_map, other };
-
   void understood() { draft_.mark(Understanding::understood); }
   void not_filtering() { draft_.mark(Understanding::not_filtering); }
 
   // --- Groups: "object-group ip address NAME", "object-group ipv6 address NAME", "object-group ip port NAME" ---
 
-  void read_groups() {
-    std::string group;
-    bool ports = false;
-    for (draft_.line = 1; draft_.line <= source_.line_count(); ++draft_.line) {
-      const std::string_view text = draft_.text();
-      Cursor in = draft_.cursor();
-      const std::string_view first = in.word();
-      if (first.empty() || first == "!") continue;
-      if (text[0] != ' ' && text[0] != '\t') {
-        group.clear();
-        if (first != "object-group") continue;
-        const std::string_view family = in.word(), kind = in.word(), name = in.word();
-        if ((family != "ip" && family != "ipv6" && family != "udf") || (kind != "address" && kind != "port"))
-          continue;
-        ports = kind == "port";
-        group = std::string(name);
-        ports ? draft_.groups.define_ports(group) : draft_.groups.define_network(group);
-        draft_.define_object(group, fmt::format("object-group {} {}", family, kind));
-        continue;
-      }
-      if (group.empty() || first == "description") continue;
-      // "10 host 192.0.2.1", "20 192.0.2.0/24", "30 192.0.2.0 0.0.0.255", "10 eq 80"
-      Cursor again = draft_.cursor();
-      if (decimal(first, 0xFFFFFFFF)) again.word();
-      if (const Result<void> read = ports ? read_port(again, group) : read_address(again, group); !read)
-        group_errors_[draft_.line] = read.error();
-    }
-    draft_.groups.resolve();
+  bool begin_group(Cursor& in) {
+    const std::string_view family = in.word(), kind = in.word(), name = in.word();
+    if ((family != "ip" && family != "ipv6" && family != "udf") || (kind != "address" && kind != "port"))
+      return false;
+    ports_ = kind == "port";
+    group_ = std::string(name);
+    ports_ ? draft_.groups.define_ports(group_) : draft_.groups.define_network(group_);
+    draft_.define_object(group_, fmt::format("object-group {} {}", family, kind));
+    return !group_.empty();
+  }
+
+  /// "10 host 192.0.2.1", "20 192.0.2.0/24", "30 192.0.2.0 0.0.0.255", "10 eq 80"
+  Result<void> read_member(Cursor& in) {
+    router::ConfigWalk::sequence(in);
+    return ports_ ? read_port(in, group_) : read_address(in, group_);
   }
 
   Result<void> read_port(Cursor& in, const std::string& group) {
@@ -204,40 +100,7 @@ class NxosReader {
     return {};
   }
 
-  void group_line() {
-    if (const auto error = group_errors_.find(draft_.line); error != group_errors_.end())
-      return draft_.unread(error->second);
-    understood();
-  }
-
   // --- Lines ---
-
-  void read_line() {
-    const std::string_view text = draft_.text();
-    Cursor in = draft_.cursor();
-    const std::string_view first = in.peek();
-    if (first.empty()) return;
-    if (first.starts_with('!')) return not_filtering();
-    const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
-                                                   first == "remark" || decimal(first, ~0ULL));
-    if (in_list) return list_line(in);
-    if (indented) {
-      switch (block_) {
-        case Block::interface: return interface_line(in);
-        case Block::line: return line_line(in);
-        case Block::group: return group_line();
-        case Block::access_map: return access_map_line(in);
-        default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
-                             block_why_);
-      }
-    }
-    block_ = Block::other;
-    block_unread_ = false;
-    block_why_.clear();
-    top_line(in);
-  }
 
   void top_line(Cursor& in) {
     const std::string_view first = in.word();
@@ -246,36 +109,32 @@ class NxosReader {
       return not_filtering();
     }
     if (first == "interface") {
-      block_ = Block::interface;
       interface_ = draft_.open_interface(router::interface_name(in));
+      walk_.below([this](Cursor& below) { interface_line(below); });
       return understood();
     }
     if (first == "object-group") {
-      block_ = Block::group;
+      walk_.below([this](Cursor&) { groups_.line(); });
       return understood();
     }
     if (first == "time-range") return understood();
     if (first == "line") {
-      block_ = Block::line;
       vty_ = in.word() == "vty";
+      walk_.below([this](Cursor& below) { line_line(below); });
       return understood();
     }
     if (first == "vlan") return vlan_line(in);
     if (first == "ip" || first == "ipv6") return ip_line(in, first == "ipv6");
     if ((first == "IP" || first == "IPV4" || first == "IPV6" || first == "IPv6") &&
         (in.word() == "ACL" || in.word() == "list")) {  // "IP access list X", "IPV4 ACL X"
-      begin_list(in.word(), first == "IPV6" || first == "IPv6" ? Family::ipv6 : Family::ipv4, true);
+      walk_.begin_list(in.word(), {first == "IPV6" || first == "IPv6" ? Family::ipv6 : Family::ipv4, false}, true);
       return understood();
     }
     if ((first == "snmp-server" && in.rest().find(" use-") != std::string_view::npos) ||
         (first == "ntp" && in.peek() == "access-group"))
       return draft_.in_part("who may use this service of the switch is not modelled");
     if (first == "router") draft_.routes_by_protocol();
-    if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
-      return not_filtering();
-    block_unread_ = true;
-    block_why_ = fmt::format("'{}' is not known", first);
-    draft_.mark(Understanding::not_understood, block_why_);
+    walk_.nothing_known(first, router::nxos_not_filtering());
   }
 
   void ip_line(Cursor& in, bool v6) {
@@ -285,20 +144,14 @@ class NxosReader {
       const std::string_view name = in.word();
       if (name.empty()) return draft_.unread("an access list has a name");
       if (in.peek() == "match-local-traffic") return not_filtering();
-      begin_list(name, family, false);
+      walk_.begin_list(name, {family, false});
       return understood();
     }
     if (what == "access-group") return draft_.unread("a list is bound below an interface");
     if (what == "route") {
-      router::Route route;
-      const Result<Prefix> prefix = router::read_prefix(in.word(), family, in);
       not_filtering();
-      if (!prefix) return;
-      route.prefix = *prefix;
-      const std::string_view way = in.word();
-      route.next_hop = parse_address(way.substr(0, way.find('/')));
-      if (!route.next_hop) route.interface = way;
-      return draft_.add_route(std::move(route));
+      if (const Result<Prefix> prefix = router::read_prefix(in.word(), family, in)) draft_.read_route(in, *prefix);
+      return;
     }
     if (what == "nat" && in.peek() != "translation")
       return draft_.in_part("address translation is not read: which addresses lists see is not known");
@@ -307,23 +160,10 @@ class NxosReader {
 
   // --- Lists ---
 
-  void begin_list(std::string_view name, Family family, bool shown) {
-    block_ = Block::list;
-    family_ = family;
-    shown_ = shown;
-    draft_.remark.clear();
-    list_ = draft_.open_list(name, family);
-  }
-
   void list_line(Cursor& in) {
-    const std::optional<std::uint64_t> sequence = decimal(in.peek(), 0xFFFFFFFF);
-    if (sequence) in.word();
+    const std::optional<std::uint64_t> sequence = walk_.sequence(in);
+    if (walk_.is_remark(in)) return;
     const std::string_view first = in.peek();
-    if (first == "remark") {
-      in.word();
-      draft_.remark = LineLedger::bounded(in.rest());
-      return understood();
-    }
     if (first == "statistics" || first == "exit" || first == "no") return not_filtering();
     if (first == "ignore")
       return draft_.in_part("`ignore routable` leaves routed traffic out where it is a VLAN's list");
@@ -332,11 +172,11 @@ class NxosReader {
       const std::string_view which = in.word();
       if (which != "permit-all" && which != "deny-all")
         return draft_.unread(fmt::format("'{}' is neither permit-all nor deny-all", which));
-      fragments_[list_] = {draft_.line, which == "permit-all"};
+      fragments_[walk_.list()] = {draft_.line, which == "permit-all"};
       return understood();
     }
     // Whatever else stands here, may be an entry of a kind that is not known.
-    draft_.read_entry(in, list_, {family_, false}, sequence, shown_);
+    walk_.read_entry(in, sequence);
   }
 
   // --- VLAN access maps ---
@@ -350,7 +190,7 @@ class NxosReader {
   void vlan_line(Cursor& in) {
     const std::string_view what = in.word();
     if (what == "access-map") {
-      block_ = Block::access_map;
+      walk_.below([this](Cursor& below) { access_map_line(below); });
       map_ = std::string(in.word());
       const std::uint64_t sequence = decimal(in.peek(), 0xFFFFFFFF).value_or(10);
       clause_ = &maps_[map_][sequence];
@@ -502,17 +342,17 @@ class NxosReader {
       draft_.interface(interface_).shut = true;
       return understood();
     }
-    if (first == "switchport") return switchport_line(in);
+    if (first == "switchport") return draft_.read_switchport(in, interface_);
     if (first == "vrf") draft_.several_tables();
     if (first != "ip" && first != "ipv6") return not_filtering();
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();
     if (what == "address") return draft_.read_address(in, interface_);
-    if (what == "access-group" || what == "traffic-filter") return binding_line(in, family, false);
-    if (what == "port" && (in.peek() == "access-group" || in.peek() == "traffic-filter")) {
-      in.word();
-      return binding_line(in, family, true);
-    }
+    const bool at_port = what == "port" && (in.peek() == "access-group" || in.peek() == "traffic-filter");
+    if (at_port) in.word();
+    if (at_port || what == "access-group" || what == "traffic-filter")
+      return draft_.read_binding(in, {.family = family, .interface = interface_, .at_port = at_port}, false, "in",
+                                 "out");
     if (what == "verify" && in.peek() == "unicast") {
       in.word();
       return draft_.read_reverse_path(in, interface_, family);
@@ -523,30 +363,6 @@ class NxosReader {
     if (const std::optional<Address> shared = parse_address(what))
       draft_.interface(interface_).addresses.push_back(*shared);
     not_filtering();
-  }
-
-  void switchport_line(Cursor& in) {
-    not_filtering();
-    const std::string_view kind = in.word();
-    if (kind == "access" && in.word() == "vlan") draft_.carries(interface_, in.word());
-    if (kind == "mode" && in.word() == "trunk") draft_.carries(interface_, {});
-    if (kind == "trunk" && in.word() == "allowed" && in.word() == "vlan" && in.peek() != "add")
-      draft_.carries(interface_, in.word());
-  }
-
-  void binding_line(Cursor& in, Family family, bool at_port) {
-    Binding b;
-    b.lists.emplace_back(in.word());
-    b.family = family;
-    b.interface = interface_;
-    b.line = draft_.line;
-    b.at_port = at_port;
-    const std::string_view direction = in.word();
-    if (direction != "in" && direction != "out")
-      return draft_.unread(fmt::format("'{}' is no direction: in or out", direction));
-    b.in = direction == "in";
-    draft_.bind(std::move(b));
-    understood();
   }
 
   void line_line(Cursor& in) {
@@ -609,13 +425,12 @@ class NxosReader {
   const Source& source_;
   router::RouterDraft draft_;
 
-  Block block_ = Block::none;
-  bool block_unread_ = false, shown_ = false, vty_ = false;
-  std::string block_why_;
-  Family family_ = Family::ipv4;
-  ListIndex list_ = 0;
+  router::ConfigWalk walk_{draft_};
+  router::GroupLines groups_{draft_};
+
+  std::string group_;
+  bool ports_ = false, vty_ = false;
   std::size_t interface_ = 0;
-  std::map<std::uint32_t, Error> group_errors_;
   std::map<ListIndex, Fragments> fragments_;
   std::string map_;
   Clause* clause_ = nullptr;

@@ -19,6 +19,8 @@
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/readers/router_draft.h"
 #include "rules/acl/readers/router_likeness.h"
+#include "rules/acl/readers/router_not_filtering.h"
+#include "rules/acl/readers/router_walk.h"
 
 namespace demarc {
 
@@ -27,105 +29,6 @@ namespace {
 using router::Binding;
 using router::decimal;
 using router::Missing;
-
-constexpr std::string_view kNotFiltering[] = {
-    "!",
-    "!!",
-    "aaa",
-    "alias",
-    "banner",
-    "bfd",
-    "bridge",
-    "building",
-    "call-home",
-    "cdp",
-    "cef",
-    "class-map",
-    "clock",
-    "controller",
-    "crypto",
-    "dhcp",
-    "domain",
-    "end",
-    "end-class-map",
-    "end-policy-map",
-    "end-policy",
-    "end-set",
-    "environment",
-    "ethernet",
-    "event",
-    "exception",
-    "extcommunity-set",
-    "as-path-set",
-    "community-set",
-    "community",
-    "flow",
-    "fpd",
-    "ftp",
-    "group",
-    "grpc",
-    "hostname",
-    "hw-module",
-    "icmp",
-    "ipsla",
-    "key",
-    "l2vpn",
-    "large-community-set",
-    "ldp",
-    "license",
-    "lldp",
-    "logging",
-    "lpts",
-    "monitor-session",
-    "mpls",
-    "multicast-routing",
-    "netconf",
-    "netconf-yang",
-    "nsr",
-    "ntp",
-    "ospf",
-    "performance-mgmt",
-    "policy-map",
-    "prefix-set",
-    "radius",
-    "radius-server",
-    "rd-set",
-    "redundancy",
-    "rcp",
-    "route-policy",
-    "router",
-    "rsvp",
-    "sampler-map",
-    "segment-routing",
-    "service",
-    "sntp",
-    "snmp-server",
-    "tacacs",
-    "tacacs-server",
-    "taskgroup",
-    "tcp",
-    "telemetry",
-    "tftp",
-    "timeout",
-    "username",
-    "usergroup",
-    "version",
-    "vrf",
-    "vty-pool",
-    "xml",
-    "lacp",
-    "mac",
-    "nv",
-    "cinetd",
-    "control",
-    "track",
-    "tpa",
-    "linux",
-    "appmgr",
-    "evpn",
-    "commit",
-    "configuration",
-};
 
 /// What management plane protection is about.
 struct Managed {
@@ -149,115 +52,83 @@ class XrReader {
   explicit XrReader(const Source& source) : source_(source), draft_(source, Dialect::cisco_xr, router::xr_ace()) {}
 
   Result<Device> read() {
-    read_groups();
-    for (draft_.line = 1; draft_.line <= source_.line_count(); ++draft_.line) read_line();
+    find_dropping_policies();
+    groups_.read([this](Cursor& in) { return begin_group(in); }, [this](Cursor& in) { return read_member(in); });
+    walk_.run({.at_margin = [this](Cursor& in) { top_line(in); },
+               .in_list = [this](Cursor& in) { list_line(in); },
+               .passed_over = [this](std::string_view first) { return in_policy(first); },
+               .bang_ends = true});
     return finish();
   }
 
  private:
-  enum class Block : std::uint8_t { none, list, interface, terminal, group, control_plane, routes, other };
-
   void understood() { draft_.mark(Understanding::understood); }
   void not_filtering() { draft_.mark(Understanding::not_filtering); }
 
   // --- Groups: "object-group network ipv4 NAME", "object-group port NAME" ---
 
-  void read_groups() {
-    std::string group, policy;
-    bool ports = false;
-    std::vector<std::string> nested;
-    for (draft_.line = 1; draft_.line <= source_.line_count(); ++draft_.line) {
-      const std::string_view text = draft_.text();
-      Cursor in = draft_.cursor();
-      const std::string_view first = in.word();
-      if (first.empty() || first == "!") continue;
-      if (text[0] != ' ' && text[0] != '\t') {
-        group.clear();
-        policy.clear();
-        if (first == "policy-map") {
-          for (std::string_view word = in.word(); !word.empty(); word = in.word()) policy = word;
-          continue;
-        }
-        if (first != "object-group") continue;
-        const std::string_view kind = in.word();
-        ports = kind == "port";
-        if (!ports && kind != "network") continue;
-        const std::string_view family = ports ? std::string_view() : in.word();
-        group = std::string(in.word());
-        ports ? draft_.groups.define_ports(group) : draft_.groups.define_network(group);
-        draft_.define_object(group, ports ? "object-group port" : fmt::format("object-group network {}", family));
-        continue;
-      }
-      if (!policy.empty() && first == "drop") dropping_policies_.insert(policy);
-      if (group.empty() || first == "description") continue;
-      if (first == "object-group") {
-        const std::string_view member = in.word();
-        ports ? draft_.groups.nest_ports(group, member) : draft_.groups.nest_network(group, member);
-        nested.emplace_back(member);
-        continue;
-      }
-      Cursor again = draft_.cursor();
-      if (ports) {
-        const Result<std::optional<PortSet>> set = router::read_ports(again, router::xr_ace(), xr_names().tcp);
-        if (set && *set && again.at_end()) {
-          draft_.groups.add(group, **set);
-          continue;
-        }
-        draft_.groups.spoil_ports(group);
-        group_errors_[draft_.line] =
-            set ? Error{again.last(), "this is no comparison of ports", "eq, range, gt, lt or neq"} : set.error();
-      } else if (const Result<AddressSet> set = router::read_network_object(again)) {
-        draft_.groups.add(group, *set);
-      } else {
-        draft_.groups.spoil_network(group);
-        group_errors_[draft_.line] = set.error();
-      }
-    }
-    draft_.groups.resolve();
-    for (const std::string& member : nested) draft_.use_object(member);
+  bool begin_group(Cursor& in) {
+    const std::string_view kind = in.word();
+    ports_ = kind == "port";
+    if (!ports_ && kind != "network") return false;
+    const std::string_view family = ports_ ? std::string_view() : in.word();
+    group_ = std::string(in.word());
+    ports_ ? draft_.groups.define_ports(group_) : draft_.groups.define_network(group_);
+    draft_.define_object(group_, ports_ ? "object-group port" : fmt::format("object-group network {}", family));
+    return !group_.empty();
   }
 
-  void group_line() {
-    if (const auto error = group_errors_.find(draft_.line); error != group_errors_.end())
-      return draft_.unread(error->second);
-    understood();
+  Result<void> read_member(Cursor& in) {
+    if (in.peek() == "object-group") {
+      in.word();
+      const std::string_view member = in.word();
+      ports_ ? draft_.groups.nest_ports(group_, member) : draft_.groups.nest_network(group_, member);
+      groups_.nested(member);
+      return {};
+    }
+    if (ports_) {
+      const Result<std::optional<PortSet>> set = router::read_ports(in, router::xr_ace(), xr_names().tcp);
+      if (set && *set && in.at_end()) {
+        draft_.groups.add(group_, **set);
+        return {};
+      }
+      draft_.groups.spoil_ports(group_);
+      if (!set) return std::unexpected(set.error());
+      return std::unexpected(Error{in.last(), "this is no comparison of ports", "eq, range, gt, lt or neq"});
+    }
+    const Result<AddressSet> set = router::read_network_object(in);
+    if (!set) {
+      draft_.groups.spoil_network(group_);
+      return std::unexpected(set.error());
+    }
+    draft_.groups.add(group_, *set);
+    return {};
+  }
+
+  void find_dropping_policies() {
+    std::string policy;
+    for (std::uint32_t n = 1; n <= source_.line_count(); ++n) {
+      Cursor in = draft_.cursor_at(n);
+      const std::string_view first = in.word();
+      if (first.empty() || first == "!") continue;
+      const std::string_view text = source_.line(n);
+      if (text[0] == ' ' || text[0] == '\t') {
+        if (!policy.empty() && first == "drop") dropping_policies_.insert(policy);
+        continue;
+      }
+      policy.clear();
+      if (first != "policy-map") continue;
+      for (std::string_view word = in.word(); !word.empty(); word = in.word()) policy = word;
+    }
   }
 
   // --- Lines ---
 
-  void read_line() {
-    const std::string_view text = draft_.text();
-    Cursor in = draft_.cursor();
-    const std::string_view first = in.peek();
-    if (first.empty()) return;
-    if (first.starts_with('!')) {
-      if (text[0] == '!') block_ = Block::none;
-      return not_filtering();
-    }
-    const bool indented = text[0] == ' ' || text[0] == '\t';
-    const bool in_list = block_ == Block::list && (indented || first == "permit" || first == "deny" ||
-                                                   first == "remark" || decimal(first, ~0ULL));
-    if (in_list) return list_line(in);
-    if (in_policy_) {  // "route-policy X" to "end-policy": its lines are indented by as much as their author liked
-      if (first.starts_with("end-")) in_policy_ = false;
-      return not_filtering();
-    }
-    if (indented) {
-      switch (block_) {
-        case Block::interface: return interface_line(in);
-        case Block::terminal: return terminal_line(in);
-        case Block::group: return group_line();
-        case Block::control_plane: return control_plane_line(in);
-        case Block::routes: return route_line(in);
-        default:
-          return draft_.mark(block_unread_ ? Understanding::not_understood : Understanding::not_filtering,
-                             block_why_);
-      }
-    }
-    block_ = Block::other;
-    block_unread_ = false;
-    block_why_.clear();
-    top_line(in);
+  /// "route-policy X" to "end-policy": its lines are indented by as much as their author liked.
+  bool in_policy(std::string_view first) {
+    const bool within = in_policy_;
+    if (first.starts_with("end-")) in_policy_ = false;
+    return within;
   }
 
   void top_line(Cursor& in) {
@@ -267,9 +138,9 @@ class XrReader {
       return not_filtering();
     }
     if (first == "interface") {
-      block_ = Block::interface;
       if (in.peek() == "preconfigure") in.word();
       interface_ = draft_.open_interface(router::interface_name(in));
+      walk_.below([this](Cursor& below) { interface_line(below); });
       return understood();
     }
     if (first == "ipv4" || first == "ipv6") {
@@ -278,22 +149,19 @@ class XrReader {
       const std::string_view name = in.word();
       if (name.empty()) return draft_.unread("an access list has a name");
       if (name == "log-update" || name == "maximum") return not_filtering();
-      block_ = Block::list;
-      family_ = first == "ipv6" ? Family::ipv6 : Family::ipv4;
-      draft_.remark.clear();
-      list_ = draft_.open_list(name, family_);
+      walk_.begin_list(name, {first == "ipv6" ? Family::ipv6 : Family::ipv4, false});
       return understood();
     }
     if (first == "object-group") {
-      block_ = Block::group;
+      walk_.below([this](Cursor&) { groups_.line(); });
       return understood();
     }
     if (first == "control-plane") {
-      block_ = Block::control_plane;
+      walk_.below([this](Cursor& below) { control_plane_line(below); });
       return understood();
     }
     if (first == "line") {
-      block_ = Block::terminal;
+      walk_.below([this](Cursor& below) { terminal_line(below); });
       return understood();
     }
     if (first == "ssh" || first == "telnet") return server_line(first, in);
@@ -302,7 +170,7 @@ class XrReader {
       return draft_.in_part("who may use the router's clock is not modelled");
     if (first == "router") {
       if (in.peek() == "static") {
-        block_ = Block::routes;
+        walk_.below([this](Cursor& below) { route_line(below); });
         other_table_ = false;
       } else {
         draft_.routes_by_protocol();
@@ -312,11 +180,7 @@ class XrReader {
     in_policy_ = first == "route-policy" || first == "prefix-set" || first == "as-path-set" ||
                  first == "community-set" || first == "extcommunity-set" || first == "rd-set" ||
                  first == "large-community-set";
-    if (std::find(std::begin(kNotFiltering), std::end(kNotFiltering), first) != std::end(kNotFiltering))
-      return not_filtering();
-    block_unread_ = true;
-    block_why_ = fmt::format("'{}' is not known", first);
-    draft_.mark(Understanding::not_understood, block_why_);
+    walk_.nothing_known(first, router::xr_not_filtering());
   }
 
   void route_line(Cursor& in) {
@@ -325,30 +189,18 @@ class XrReader {
     if (first == "vrf") other_table_ = true;
     if (first == "address-family" || other_table_) return;
     const Family family = first.find(':') != std::string_view::npos ? Family::ipv6 : Family::ipv4;
-    const Result<Prefix> prefix = router::read_prefix(first, family, in);
-    if (!prefix) return;
-    router::Route route;
-    route.prefix = *prefix;
-    const std::string_view way = in.word();
-    route.next_hop = parse_address(way);
-    if (!route.next_hop) route.interface = way;
-    draft_.add_route(std::move(route));
+    if (const Result<Prefix> prefix = router::read_prefix(first, family, in)) draft_.read_route(in, *prefix);
   }
 
   // --- Lists ---
 
   void list_line(Cursor& in) {
-    const std::optional<std::uint64_t> sequence = decimal(in.peek(), 0xFFFFFFFF);
-    if (sequence) in.word();
-    const std::string_view first = in.peek();
-    if (first == "remark") {
-      in.word();
-      draft_.remark = LineLedger::bounded(in.rest());
-      return understood();
-    }
-    if (first == "exit" || first == "no") return not_filtering();
+    const std::optional<std::uint64_t> sequence = walk_.sequence(in);
+    if (walk_.is_remark(in)) return;
+    if (in.peek() == "exit" || in.peek() == "no") return not_filtering();
+    // A shown list begins as a written one does.
     const bool shown = router::matches_shown(draft_.text()).has_value();
-    draft_.read_entry(in, list_, {family_, false}, sequence, shown);
+    draft_.read_entry(in, walk_.list(), walk_.form(), sequence, shown);
   }
 
   // --- Interfaces ---
@@ -370,31 +222,13 @@ class XrReader {
     const Family family = first == "ipv6" ? Family::ipv6 : Family::ipv4;
     const std::string_view what = in.word();
     if (what == "address") return draft_.read_address(in, interface_);
-    if (what == "access-group") return binding_line(in, family);
+    if (what == "access-group")  // "[common C] [NAME] ingress|egress [hardware-count] [interface-statistics] ..."
+      return draft_.read_binding(in, {.family = family, .interface = interface_}, true, "ingress", "egress");
     if (what == "verify" && in.peek() == "unicast") {
       in.word();
       return draft_.read_reverse_path(in, interface_, family);
     }
     not_filtering();
-  }
-
-  /// "[common C] [NAME] ingress|egress [hardware-count] [interface-statistics] [compress level 3]"
-  void binding_line(Cursor& in, Family family) {
-    Binding b;
-    b.family = family;
-    b.interface = interface_;
-    b.line = draft_.line;
-    if (in.peek() == "common") {
-      in.word();
-      b.lists.emplace_back(in.word());
-    }
-    if (in.peek() != "ingress" && in.peek() != "egress") b.lists.emplace_back(in.word());
-    const std::string_view direction = in.word();
-    if (b.lists.empty() || (direction != "ingress" && direction != "egress"))
-      return draft_.unread(fmt::format("'{}' is no direction: ingress or egress", direction));
-    b.in = direction == "ingress";
-    draft_.bind(std::move(b));
-    understood();
   }
 
   // --- Services of the router itself ---
@@ -582,13 +416,12 @@ class XrReader {
   const Source& source_;
   router::RouterDraft draft_;
 
-  Block block_ = Block::none;
-  bool block_unread_ = false, in_policy_ = false, other_table_ = false;
-  std::string block_why_;
-  Family family_ = Family::ipv4;
-  ListIndex list_ = 0;
+  router::ConfigWalk walk_{draft_};
+  router::GroupLines groups_{draft_};
+
+  std::string group_;
+  bool ports_ = false, in_policy_ = false, other_table_ = false;
   std::size_t interface_ = 0;
-  std::map<std::uint32_t, Error> group_errors_;
   std::set<std::string> dropping_policies_;
   std::vector<std::pair<std::string, std::uint32_t>> terminals_;
   std::uint32_t management_plane_ = 0;

@@ -112,6 +112,11 @@ class Extras {
       at_ += first + 3;
       return true;
     }
+    if (word() == "reject-with") {
+      add("--reject-with", std::string(word(1)));
+      at_ += 2;
+      return true;
+    }
     if ((word() == "source" || word() == "destination") && word(1) == "IP" && word(2) == "range") {
       const bool not_these = word(3) == "!";
       add(word() == "source" ? "--src-range" : "--dst-range", std::string(word(not_these ? 4 : 3)), not_these);

@@ -1,98 +1,59 @@
 #include "rules/acl/readers/iptables_names.h"
 
 #include <algorithm>
-#include <array>
 
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/netfilter_names.h"
 
 namespace demarc {
 
 namespace {
 
-struct NamedIcmp {
-  std::string_view name;
-  std::uint8_t type;
-  std::int16_t code;  // -1: every one
-};
-
+// Beside the names that everybody uses (rules/net/icmp.h).
 constexpr NamedIcmp kIcmp[] = {
-    {"echo-reply", 0, -1},
-    {"pong", 0, -1},
-    {"destination-unreachable", 3, -1},
-    {"network-unreachable", 3, 0},
-    {"host-unreachable", 3, 1},
-    {"protocol-unreachable", 3, 2},
-    {"port-unreachable", 3, 3},
-    {"fragmentation-needed", 3, 4},
-    {"source-route-failed", 3, 5},
-    {"network-unknown", 3, 6},
-    {"host-unknown", 3, 7},
-    {"network-prohibited", 3, 9},
-    {"host-prohibited", 3, 10},
-    {"TOS-network-unreachable", 3, 11},
-    {"TOS-host-unreachable", 3, 12},
-    {"communication-prohibited", 3, 13},
-    {"host-precedence-violation", 3, 14},
-    {"precedence-cutoff", 3, 15},
-    {"source-quench", 4, -1},
-    {"redirect", 5, -1},
-    {"network-redirect", 5, 0},
-    {"host-redirect", 5, 1},
-    {"TOS-network-redirect", 5, 2},
-    {"TOS-host-redirect", 5, 3},
-    {"echo-request", 8, -1},
-    {"ping", 8, -1},
-    {"router-advertisement", 9, -1},
-    {"router-solicitation", 10, -1},
-    {"time-exceeded", 11, -1},
-    {"ttl-exceeded", 11, -1},
-    {"ttl-zero-during-transit", 11, 0},
-    {"ttl-zero-during-reassembly", 11, 1},
-    {"parameter-problem", 12, -1},
-    {"ip-header-bad", 12, 0},
-    {"required-option-missing", 12, 1},
-    {"timestamp-request", 13, -1},
-    {"timestamp-reply", 14, -1},
-    {"address-mask-request", 17, -1},
-    {"address-mask-reply", 18, -1},
+    {"pong", icmp_whole(0)},
+    {"source-route-failed", icmp_coded(3, 5)},
+    {"network-unknown", icmp_coded(3, 6)},
+    {"host-unknown", icmp_coded(3, 7)},
+    {"network-prohibited", icmp_coded(3, 9)},
+    {"host-prohibited", icmp_coded(3, 10)},
+    {"TOS-network-unreachable", icmp_coded(3, 11)},
+    {"TOS-host-unreachable", icmp_coded(3, 12)},
+    {"communication-prohibited", icmp_coded(3, 13)},
+    {"host-precedence-violation", icmp_coded(3, 14)},
+    {"precedence-cutoff", icmp_coded(3, 15)},
+    {"network-redirect", icmp_coded(5, 0)},
+    {"host-redirect", icmp_coded(5, 1)},
+    {"TOS-network-redirect", icmp_coded(5, 2)},
+    {"TOS-host-redirect", icmp_coded(5, 3)},
+    {"ping", icmp_whole(8)},
+    {"ttl-exceeded", icmp_whole(11)},
+    {"ttl-zero-during-transit", icmp_coded(11, 0)},
+    {"ttl-zero-during-reassembly", icmp_coded(11, 1)},
+    {"ip-header-bad", icmp_coded(12, 0)},
+    {"required-option-missing", icmp_coded(12, 1)},
 };
 constexpr NamedIcmp kIcmp6[] = {
-    {"destination-unreachable", 1, -1},
-    {"no-route", 1, 0},
-    {"communication-prohibited", 1, 1},
-    {"beyond-scope", 1, 2},
-    {"address-unreachable", 1, 3},
-    {"port-unreachable", 1, 4},
-    {"failed-policy", 1, 5},
-    {"reject-route", 1, 6},
-    {"packet-too-big", 2, -1},
-    {"time-exceeded", 3, -1},
-    {"ttl-exceeded", 3, -1},
-    {"ttl-zero-during-transit", 3, 0},
-    {"ttl-zero-during-reassembly", 3, 1},
-    {"parameter-problem", 4, -1},
-    {"bad-header", 4, 0},
-    {"unknown-header-type", 4, 1},
-    {"unknown-option", 4, 2},
-    {"echo-request", 128, -1},
-    {"ping", 128, -1},
-    {"echo-reply", 129, -1},
-    {"pong", 129, -1},
-    {"router-solicitation", 133, -1},
-    {"router-advertisement", 134, -1},
-    {"neighbour-solicitation", 135, -1},
-    {"neighbor-solicitation", 135, -1},
-    {"neighbour-advertisement", 136, -1},
-    {"neighbor-advertisement", 136, -1},
-    {"redirect", 137, -1},
+    {"communication-prohibited", icmp_coded(1, 1)},
+    {"beyond-scope", icmp_coded(1, 2)},
+    {"failed-policy", icmp_coded(1, 5)},
+    {"reject-route", icmp_coded(1, 6)},
+    {"ttl-exceeded", icmp_whole(3)},
+    {"ttl-zero-during-transit", icmp_coded(3, 0)},
+    {"ttl-zero-during-reassembly", icmp_coded(3, 1)},
+    {"bad-header", icmp_coded(4, 0)},
+    {"unknown-header-type", icmp_coded(4, 1)},
+    {"unknown-option", icmp_coded(4, 2)},
+    {"ping", icmp_whole(128)},
+    {"pong", icmp_whole(129)},
 };
 
 using Effect = IptablesTarget::Effect;
 constexpr IptablesTarget kTargets[] = {
     {"ACCEPT", Effect::permit},
     {"DROP", Effect::deny},
-    {"REJECT", Effect::deny},
-    {"TARPIT", Effect::deny},
+    {"REJECT", Effect::deny, Refusal::port_unreachable},
+    {"TARPIT", Effect::deny, Refusal::held},
     {"STEAL", Effect::deny},
     {"RETURN", Effect::give_back},
     {"LOG", Effect::go_on},
@@ -150,33 +111,18 @@ constexpr std::string_view kTracking[] = {"conntrack", "state",   "connbytes", "
                                           "CT",        "NOTRACK", "SNAT",      "DNAT",      "MASQUERADE",
                                           "REDIRECT",  "NETMAP",  "SYNPROXY",  "TPROXY",    "socket"};
 
-template <std::size_t N>
-bool is_one_of(std::string_view word, const std::string_view (&words)[N]) {
-  return std::find(std::begin(words), std::end(words), word) != std::end(words);
-}
-
-template <typename Row, std::size_t N>
-constexpr std::array<std::string_view, N> names_of(const Row (&rows)[N]) {
-  std::array<std::string_view, N> names;
-  for (std::size_t i = 0; i < N; ++i) names[i] = rows[i].name;
-  return names;
-}
-constexpr auto kIcmpWords = names_of(kIcmp);
-constexpr auto kIcmp6Words = names_of(kIcmp6);
 constexpr auto kTargetWords = names_of(kTargets);
+
+std::span<const NamedIcmp> own_icmp(Family family) {
+  return family == Family::ipv4 ? std::span<const NamedIcmp>(kIcmp) : std::span<const NamedIcmp>(kIcmp6);
+}
 
 }  // namespace
 
 std::optional<IcmpSet> iptables_icmp(Family family, std::string_view text) {
   if (text == "any" || text == "255") return IcmpSet::all();
-  const std::span<const NamedIcmp> names =
-      family == Family::ipv4 ? std::span<const NamedIcmp>(kIcmp) : std::span<const NamedIcmp>(kIcmp6);
-  for (const NamedIcmp& row : names) {
-    if (row.name != text) continue;
-    IcmpType type{row.type, {}};
-    if (row.code >= 0) type.code = static_cast<std::uint8_t>(row.code);
-    return IcmpSet{type};
-  }
+  if (const NamedIcmp* row = find_named(text, own_icmp(family))) return IcmpSet{row->type};
+  if (const std::optional<IcmpType> type = icmp_type_by_name(family, text)) return IcmpSet{*type};
   const std::size_t slash = text.find('/');
   const std::optional<std::uint64_t> type = netfilter::whole_number(text.substr(0, slash), 255);
   if (!type) return std::nullopt;
@@ -189,9 +135,10 @@ std::optional<IcmpSet> iptables_icmp(Family family, std::string_view text) {
   return IcmpSet{t};
 }
 
-std::span<const std::string_view> iptables_icmp_words(Family family) {
-  return family == Family::ipv4 ? std::span<const std::string_view>(kIcmpWords)
-                                : std::span<const std::string_view>(kIcmp6Words);
+std::vector<std::string_view> iptables_icmp_words(Family family) {
+  std::vector<std::string_view> words = icmp_type_names(family);
+  for (const NamedIcmp& row : own_icmp(family)) words.push_back(row.name);
+  return words;
 }
 
 const IptablesTarget* find_iptables_target(std::string_view name) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "rules/acl/device.h"
 
@@ -12,13 +13,14 @@ namespace demarc {
 
 /// "echo-request", "any", "3", "3/4".
 std::optional<IcmpSet> iptables_icmp(Family family, std::string_view text);
-std::span<const std::string_view> iptables_icmp_words(Family family);
+std::vector<std::string_view> iptables_icmp_words(Family family);
 
 /// What a target that is no chain does.
 struct IptablesTarget {
   enum class Effect : std::uint8_t { permit, deny, give_back, go_on, unknown, source_nat, destination_nat };
   std::string_view name;
   Effect effect;
+  Refusal refusal = Refusal::plain;  // of deny, unless an option of the target says another one
 };
 const IptablesTarget* find_iptables_target(std::string_view name);
 std::span<const std::string_view> iptables_target_words();

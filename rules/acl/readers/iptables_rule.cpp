@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "rules/acl/readers/iptables_names.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/acl/readers/netfilter_names.h"
+#include "rules/acl/readers/refusal_words.h"
 #include "rules/text/suggest.h"
 
 namespace demarc {
@@ -199,6 +201,11 @@ class RuleReader {
       return {};
     }
     if (any_of({"--update-counters", "--update-subcounters"})) return {};
+    if (any_of({"--reject-with"})) {
+      const std::string with = DEMARC_TRY(value());
+      out_.refusal = refusal_by_word(with);
+      return {};
+    }
     if (in_target_) return target_option(option);
     if (in_undecided_) {
       skip_values();
@@ -494,7 +501,7 @@ class RuleReader {
         constexpr std::string_view kTypes[] = {"UNSPEC",   "UNICAST",   "LOCAL",     "BROADCAST",
                                                "ANYCAST",  "MULTICAST", "BLACKHOLE", "UNREACHABLE",
                                                "PROHIBIT", "THROW",     "NAT",       "XRESOLVE"};
-        if (std::find(std::begin(kTypes), std::end(kTypes), word) == std::end(kTypes))
+        if (!is_one_of(word, kTypes))
           return wrong(fmt::format("'{}' is no type of address", word), suggest(word, std::span(kTypes)));
         open = fmt::format("-m addrtype: which addresses are {} depends on the routing table", word);
       }

@@ -22,8 +22,9 @@ std::vector<IptablesWord> iptables_words(std::string_view line);
 
 struct IptablesRule {
   netfilter::Rule rule = {};
-  std::string target = {};  // of -j or -g; empty: the rule decides nothing
-  bool goes = false;        // -g
+  std::string target = {};              // of -j or -g; empty: the rule decides nothing
+  bool goes = false;                    // -g
+  std::optional<Refusal> refusal = {};  // --reject-with
   bool notrack = false;
   bool tracks = false;              // it makes the kernel track connections
   std::optional<Family> only = {};  // -4 or -6

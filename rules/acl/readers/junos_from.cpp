@@ -3,53 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
 
+#include "rules/acl/readers/junos_conditions.h"
 #include "rules/acl/readers/junos_names.h"
+#include "rules/acl/readers/name_table.h"
 #include "rules/text/suggest.h"
 
 namespace demarc::junos {
 
 namespace {
-
-std::optional<unsigned> number(std::string_view word, unsigned most) {
-  unsigned n = 0;
-  const bool hex = word.starts_with("0x");
-  if (hex) word.remove_prefix(2);
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), n, hex ? 16 : 10);
-  if (word.empty() || error != std::errc{} || end != word.data() + word.size() || n > most) return std::nullopt;
-  return n;
-}
-
-const NamedNumber* find(std::string_view word, std::span<const NamedNumber> rows) {
-  const auto found =
-      std::find_if(rows.begin(), rows.end(), [word](const NamedNumber& r) { return r.name == word; });
-  return found == rows.end() ? nullptr : &*found;
-}
-
-std::string hint_of(std::string_view word, std::span<const NamedNumber> rows) {
-  std::vector<std::string_view> names;
-  for (const NamedNumber& row : rows) names.push_back(row.name);
-  return suggest(word, std::span<const std::string_view>(names));
-}
-
-/// A value or a range of a table's names or of numbers.
-std::optional<PortRange> range_of(std::string_view word, std::span<const NamedNumber> names, unsigned most) {
-  const auto one = [&](std::string_view text) -> std::optional<unsigned> {
-    if (const NamedNumber* row = find(text, names)) return row->number;
-    return number(text, most);
-  };
-  const auto port = [](unsigned n) { return Port(static_cast<std::uint16_t>(n)); };
-  if (const auto n = one(word)) return PortRange::single(port(*n));
-  if (word.size() > 64) return std::nullopt;
-  // Names may hold dashes: "ftp-data-http".
-  for (std::size_t dash = word.find('-'); dash != std::string_view::npos; dash = word.find('-', dash + 1)) {
-    const auto first = one(word.substr(0, dash)), last = one(word.substr(dash + 1));
-    if (first && last && *first <= *last) return PortRange{port(*first), port(*last)};
-  }
-  return std::nullopt;
-}
 
 FragmentSet common(const FragmentSet& a, const FragmentSet& b) {
   FragmentSet both;
@@ -57,158 +19,6 @@ FragmentSet common(const FragmentSet& a, const FragmentSet& b) {
     if (a.contains(Fragment(i)) && b.contains(Fragment(i))) both.insert(Fragment(i));
   return both;
 }
-
-/// "(syn & !ack) | rst": a set of flag bytes. None where it is no such expression.
-class FlagExpression {
- public:
-  explicit FlagExpression(std::string_view text) : text_(text) {}
-  std::optional<ByteSet> read() {
-    if (text_.size() > kLengthMax) return std::nullopt;  // which bounds the depth as well
-    std::optional<ByteSet> all = any();
-    blanks();
-    return at_ == text_.size() ? all : std::nullopt;
-  }
-
- private:
-  static constexpr std::size_t kLengthMax = 256;
-  void blanks() {
-    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
-  }
-  bool sign(std::string_view signs) {
-    blanks();
-    if (at_ >= text_.size() || signs.find(text_[at_]) == std::string_view::npos) return false;
-    ++at_;
-    return true;
-  }
-  std::optional<ByteSet> any() {
-    std::optional<ByteSet> left = every();
-    while (left && sign("|,")) {
-      const std::optional<ByteSet> right = every();
-      left = right ? std::optional(left->unite(*right)) : std::nullopt;
-    }
-    return left;
-  }
-  std::optional<ByteSet> every() {
-    std::optional<ByteSet> left = one();
-    while (left && sign("&+")) {
-      const std::optional<ByteSet> right = one();
-      left = right ? std::optional(left->intersect(*right)) : std::nullopt;
-    }
-    return left;
-  }
-  std::optional<ByteSet> one() {
-    if (sign("!")) {
-      const std::optional<ByteSet> not_this = one();
-      return not_this ? std::optional(not_this->complement()) : std::nullopt;
-    }
-    if (sign("(")) {
-      const std::optional<ByteSet> inside = any();
-      return sign(")") ? inside : std::nullopt;
-    }
-    blanks();
-    const std::size_t begin = at_;
-    while (at_ < text_.size() && std::string_view(" |,&+!()").find(text_[at_]) == std::string_view::npos) ++at_;
-    const std::string_view word = text_.substr(begin, at_ - begin);
-    constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
-        {"fin", tcp_flag::fin},  {"syn", tcp_flag::syn}, {"rst", tcp_flag::rst},
-        {"push", tcp_flag::psh}, {"ack", tcp_flag::ack}, {"urgent", tcp_flag::urg}};
-    for (const auto& [name, bit] : kFlags)
-      if (word == name) return tcp_flags(bit, bit);
-    const std::optional<unsigned> bits = number(word, 0x3F);
-    if (!bits || std::popcount(*bits) != 1) return std::nullopt;
-    return tcp_flags(static_cast<std::uint8_t>(*bits), static_cast<std::uint8_t>(*bits));
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
-/// Conditions about what a packet set does not hold: some packets meet them.
-constexpr std::string_view kUndecidable[] = {"ttl",
-                                             "ttl-except",
-                                             "hop-limit",
-                                             "hop-limit-except",
-                                             "dscp",
-                                             "dscp-except",
-                                             "precedence",
-                                             "precedence-except",
-                                             "packet-length",
-                                             "packet-length-except",
-                                             "ip-options",
-                                             "ip-options-except",
-                                             "forwarding-class",
-                                             "forwarding-class-except",
-                                             "loss-priority",
-                                             "loss-priority-except",
-                                             "traffic-class",
-                                             "traffic-class-except",
-                                             "esp-spi",
-                                             "esp-spi-except",
-                                             "ah-spi",
-                                             "ah-spi-except",
-                                             "gre-key",
-                                             "gre-key-except",
-                                             "flexible-match-mask",
-                                             "flexible-match-range",
-                                             "interface-group",
-                                             "interface-group-except",
-                                             "redirect-reason",
-                                             "policy-map",
-                                             "policy-map-except",
-                                             "source-class",
-                                             "source-class-except",
-                                             "destination-class",
-                                             "destination-class-except",
-                                             "service-filter-hit",
-                                             "extension-headers",
-                                             "extension-headers-except",
-                                             "extension-header",
-                                             "flow-label",
-                                             "fragment-flags",
-                                             "gtp-fields",
-                                             "ip-precedence",
-                                             "l3-interface",
-                                             "rat-type",
-                                             "egress-to-ingress",
-                                             "probability",
-                                             "bgp-community",
-                                             "ip-destination-rib",
-                                             "loopback",
-                                             "source-mac-address",
-                                             "vlan",
-                                             "ether-type"};
-constexpr std::string_view kConditions[] = {"address",
-                                            "source-address",
-                                            "destination-address",
-                                            "prefix-list",
-                                            "source-prefix-list",
-                                            "destination-prefix-list",
-                                            "port",
-                                            "port-except",
-                                            "source-port",
-                                            "source-port-except",
-                                            "destination-port",
-                                            "destination-port-except",
-                                            "protocol",
-                                            "protocol-except",
-                                            "next-header",
-                                            "next-header-except",
-                                            "payload-protocol",
-                                            "payload-protocol-except",
-                                            "icmp-type",
-                                            "icmp-type-except",
-                                            "icmp-code",
-                                            "icmp-code-except",
-                                            "tcp-flags",
-                                            "tcp-established",
-                                            "tcp-initial",
-                                            "is-fragment",
-                                            "first-fragment",
-                                            "fragment-offset",
-                                            "fragment-offset-except",
-                                            "interface",
-                                            "interface-set",
-                                            "ip-version"};
 
 class FromReader {
  public:
@@ -278,8 +88,7 @@ class FromReader {
     if (word == "interface") return interface(node);
     if (word == "interface-set") return interface_set(node);
     if (word == "ip-version") return ip_version(node);
-    if (std::find(std::begin(kUndecidable), std::end(kUndecidable), word) != std::end(kUndecidable))
-      return not_decidable(node);
+    if (is_one_of(word, kUndecidable)) return not_decidable(node);
     not_understood(node, fmt::format("'{}' is no match condition that is known", word),
                    suggest(word, std::span<const std::string_view>(kConditions)));
   }
@@ -380,7 +189,7 @@ class FromReader {
         continue;
       }
       not_understood(c, fmt::format("'{}' is neither a port number nor a Junos port name", tree_[c].word),
-                     hint_of(tree_[c].word, junos::ports()));
+                     suggest_named(tree_[c].word, junos::ports()));
       unread_ports_ = true;
     }
     PortSet set = PortSet::of(std::move(ranges));
@@ -393,10 +202,10 @@ class FromReader {
   void protocols(NodeId node, bool except) {
     ProtocolSet set;
     for (const NodeId c : tree_.children(node)) {
-      const std::optional<PortRange> range = range_of(tree_[c].word, junos::protocols(), 255);
+      const std::optional<PortRange> range = parse_junos_range(tree_[c].word, junos::protocols(), 255);
       if (!range) {
         not_understood(c, fmt::format("'{}' is no protocol that Junos knows", tree_[c].word),
-                       hint_of(tree_[c].word, junos::protocols()));
+                       suggest_named(tree_[c].word, junos::protocols()));
         unread_protocols_ = true;
         continue;
       }
@@ -416,12 +225,12 @@ class FromReader {
       std::string lower(tree_[c].word.substr(0, 64));  // "network-unreachable-for-TOS" in older releases
       std::transform(lower.begin(), lower.end(), lower.begin(),
                      [](char ch) { return ch >= 'A' && ch <= 'Z' ? static_cast<char>(ch - 'A' + 'a') : ch; });
-      const NamedNumber* row = find(lower, names);
+      const NamedNumber* row = find_named(lower, names);
       const std::optional<PortRange> range =
-          row != nullptr ? PortRange::single(Port(row->number & 0xFF)) : range_of(tree_[c].word, {}, 255);
+          row != nullptr ? PortRange::single(Port(row->number & 0xFF)) : parse_junos_range(tree_[c].word, {}, 255);
       if (!range) {
         not_understood(c, fmt::format("'{}' is no ICMP message that Junos knows", tree_[c].word),
-                       hint_of(tree_[c].word, names));
+                       suggest_named(tree_[c].word, names));
         unread_icmp_ = true;
         continue;
       }
@@ -440,7 +249,7 @@ class FromReader {
       text += fmt::format("{}{}", text.empty() ? "" : " | ", tree_[c].word);
       for (NodeId w = tree_[c].first; w != kNoNode; w = tree_[w].first) text += fmt::format(" {}", tree_[w].word);
     }
-    if (const std::optional<ByteSet> set = FlagExpression(text).read()) return add_flags(*set);
+    if (const std::optional<ByteSet> set = parse_junos_flags(text)) return add_flags(*set);
     not_understood(node, fmt::format("'{}' is no expression of TCP flags", text),
                    "for example \"(syn & !ack) | rst\"");
   }
@@ -452,7 +261,7 @@ class FromReader {
   void offset(NodeId node, bool except) {
     PortSet set;
     for (const NodeId c : tree_.children(node)) {
-      const std::optional<PortRange> range = range_of(tree_[c].word, {}, 8191);
+      const std::optional<PortRange> range = parse_junos_range(tree_[c].word, {}, 8191);
       if (!range) return not_understood(c, fmt::format("'{}' is no fragment offset", tree_[c].word));
       set = set.unite(PortSet{*range});
     }
@@ -561,7 +370,8 @@ class FromReader {
       cross(box, sources, destinations, eithers, natural_matches);
     }
     const ByteSet others = written.numbers().minus(natural);
-    if (deep && !others.empty() && undecided_.empty()) {
+    const bool sure = undecided_.empty();
+    if (deep && !others.empty() && sure) {
       Box other = base;
       other.protocols = ProtocolSet(others);
       cross(other, sources, destinations, eithers, other_matches);
@@ -569,7 +379,7 @@ class FromReader {
                            : "no protocol is named: the bytes are compared in every protocol's packets");
       entry.match = std::move(natural_matches);
       entry.maybe = std::move(other_matches);
-    } else if (undecided_.empty()) {
+    } else if (sure) {
       entry.match = std::move(natural_matches);
     } else {
       // Undecided altogether; other protocols' packets as well.
@@ -579,6 +389,14 @@ class FromReader {
         cross(other, sources, destinations, eithers, natural_matches);
       }
       entry.maybe = std::move(natural_matches);
+    }
+    const FragmentSet later = common(base.fragments, kLaterFragments);
+    if (sure && flags_ && base.family != Family::ipv6 && !box.protocols.empty() && !later.empty()) {
+      Box data = base;
+      data.protocols = box.protocols;
+      data.fragments = later;
+      cross(data, sources, destinations, eithers, entry.maybe);
+      undecided("the data of a later fragment may pass for the TCP flags it compares");
     }
     entry.undecided = undecided_;
   }
@@ -639,67 +457,6 @@ class FromReader {
 };
 
 }  // namespace
-
-std::optional<WrittenAddress> parse_junos_address(std::string_view word) {
-  const std::size_t slash = word.find('/');
-  std::string base(word.substr(0, std::min(slash, word.size())));
-  if (base.size() > 64) return std::nullopt;
-  if (base.find(':') == std::string::npos)
-    for (auto dots = std::count(base.begin(), base.end(), '.'); dots < 3; ++dots) base += ".0";  // "10/8"
-  const std::optional<Address> address = parse_address(base);
-  if (!address) return std::nullopt;
-  if (slash == std::string_view::npos) return WrittenAddress{Prefix::host(*address)};
-  const std::string_view length = word.substr(slash + 1);
-  if (const std::optional<unsigned> n = number(length, bits(address->family())))
-    return WrittenAddress{Prefix::containing(*address, *n)};
-  const std::optional<Address> mask = parse_address(length);
-  if (!mask || !mask->is_ipv4() || !address->is_ipv4()) return std::nullopt;
-  const std::uint32_t m = mask->ipv4_number();
-  if ((~m & (~m + 1)) == 0)
-    return WrittenAddress{Prefix::containing(*address, static_cast<unsigned>(std::countl_one(m)))};
-  return WrittenAddress{{}, AddressBits{Family::ipv4, address->ipv4_number() & m, m}};
-}
-
-std::optional<PortRange> parse_junos_ports(std::string_view word) { return range_of(word, junos::ports(), 65535); }
-
-std::optional<Protocol> parse_junos_protocol(std::string_view word) {
-  const std::optional<PortRange> range = range_of(word, junos::protocols(), 255);
-  if (!range || range->first != range->last) return std::nullopt;
-  return Protocol(static_cast<std::uint8_t>(range->first.number()));
-}
-
-// Prefixes either hold one another or are disjoint, so in the order of their first address, the wider first, those
-// around a place are a stack.
-AddressSet longest_match(std::vector<ListedPrefix> prefixes) {
-  std::sort(prefixes.begin(), prefixes.end(), [](const ListedPrefix& a, const ListedPrefix& b) {
-    return std::pair(a.prefix.first(), a.prefix.length()) < std::pair(b.prefix.first(), b.prefix.length());
-  });
-  std::vector<AddressRange> ranges;
-  std::vector<ListedPrefix> around;
-  Address at;             // from here on nothing is said yet
-  bool at_known = false;  // false: behind the last address of all
-  const auto say = [&](const Address& last) {
-    if (at_known && !around.back().except && at <= last) ranges.push_back({at, last});
-  };
-  const auto leave = [&] {
-    const Address last = around.back().prefix.last();
-    say(last);
-    around.pop_back();
-    const Uint128 top = last.is_ipv4() ? Uint128{0xFFFFFFFF} : ~Uint128{0};
-    at_known = last.number() != top;
-    if (at_known) at = Address::of(last.family(), last.number() + 1);
-  };
-  for (const ListedPrefix& p : prefixes) {
-    while (!around.empty() && !around.back().prefix.contains(p.prefix)) leave();
-    const Address first = p.prefix.first();
-    if (!around.empty() && at_known && at < first) say(Address::of(first.family(), first.number() - 1));
-    around.push_back(p);
-    at = first;
-    at_known = true;
-  }
-  while (!around.empty()) leave();
-  return AddressSet::of_ranges(std::move(ranges));
-}
 
 void read_from(Tree& tree, Device& device, NodeId from, const FilterContext& context, Entry& entry) {
   FromReader(tree, device, context).read(from, entry);

@@ -10,7 +10,11 @@
 //  - nothing is implied: a port, an ICMP type or a TCP flag is compared at its place in the packet whatever the
 //  protocol
 //    is. Without `protocol` other protocols' packets may match, so they are undecided;
-//  - later fragments have no such fields: they are taken not to match conditions on them.
+//  - later fragments have no such fields. Conditions on ports and ICMP messages are taken not to match them;
+//  whether
+//    a condition on TCP flags does is undecided in IPv4, since nothing looks whether the header is there (Policy
+//    Framework Configuration Guide, "Bit-Field Values": the first fragment is not checked for when matching TCP
+//    flags, unless `fragment-offset` asks for it).
 #pragma once
 
 #include <functional>
@@ -21,26 +25,9 @@
 
 #include "rules/acl/device.h"
 #include "rules/acl/readers/junos_tree.h"
+#include "rules/acl/readers/junos_values.h"
 
 namespace demarc::junos {
-
-/// An address or prefix as Junos writes it: "10.0.0.0/8", "10/8", "192.0.2.1", or with a mask that has holes.
-struct WrittenAddress {
-  Prefix prefix = {};
-  std::optional<AddressBits> bits = {};  // a mask with holes
-};
-std::optional<WrittenAddress> parse_junos_address(std::string_view word);
-/// "80", "http", "1024-65535".
-std::optional<PortRange> parse_junos_ports(std::string_view word);
-std::optional<Protocol> parse_junos_protocol(std::string_view word);
-
-/// One entry of an address list.
-struct ListedPrefix {
-  Prefix prefix;
-  bool except = false;
-};
-/// The addresses of which the longest prefix that holds them is not an exception.
-AddressSet longest_match(std::vector<ListedPrefix> prefixes);
 
 struct PrefixList {
   NodeId node = kNoNode;

@@ -9,15 +9,12 @@
 #include <span>
 #include <string_view>
 
+#include "rules/acl/readers/name_table.h"
 #include "rules/net/address.h"
 #include "rules/net/protocol.h"
 
 namespace demarc::junos {
 
-struct NamedNumber {
-  std::string_view name;
-  std::uint16_t number;
-};
 std::span<const NamedNumber> ports();
 std::span<const NamedNumber> protocols();
 std::span<const NamedNumber> icmp_types(Family family);

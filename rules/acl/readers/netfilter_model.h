@@ -11,7 +11,6 @@
 // So a chain that is called from several hooks may mean several things; then it becomes several lists.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,43 +18,11 @@
 #include <vector>
 
 #include "rules/acl/device.h"
-#include "rules/acl/readers/line_ledger.h"
+#include "rules/acl/readers/netfilter_interfaces.h"
 #include "rules/acl/readers/netfilter_match.h"
+#include "rules/acl/readers/netfilter_notes.h"
 
 namespace demarc::netfilter {
-
-/// What became of each line; the worst that was said of it counts.
-class LineNotes {
- public:
-  /// The lines are numbered from 1.
-  explicit LineNotes(std::size_t lines) : states_(lines + 1) {}
-  void say(std::uint32_t line, Understanding understanding, std::string why = {});
-  /// Lines of which nothing was said count as not understood; blank ones do not count.
-  void write(const Source& source, LineLedger& ledger) const;
-  /// The same where what is counted are not lines but objects that stand on these lines.
-  void write(const std::vector<std::uint32_t>& lines, LineLedger& ledger) const;
-
- private:
-  static constexpr std::size_t kWhysMax = Device::kLineReportsMax;
-  void write_one(std::uint32_t number, std::uint32_t line, LineLedger& ledger) const;
-  std::vector<std::uint8_t> states_;  // 0: nothing was said
-  std::map<std::uint32_t, std::string> whys_;
-};
-
-/// The interfaces that rules name, with a number each. A name may end in `*`: then it stands for all other
-/// interfaces that begin so.
-class InterfaceNames {
- public:
-  /// None: there are more than can be told apart.
-  std::optional<InterfaceId> id(std::string_view name);
-  /// With what the patterns among them cover.
-  ByteSet expand(const ByteSet& named) const;
-  const std::vector<std::string>& names() const { return names_; }
-
- private:
-  std::vector<std::string> names_;
-  std::map<std::string, InterfaceId, std::less<>> ids_;
-};
 
 /// One condition of a rule.
 struct Term {
@@ -82,6 +49,7 @@ struct Term {
 struct Branch {
   std::optional<Term> key = {};
   Action action = Action::count;
+  Refusal refusal = Refusal::plain;
   std::string target = {};  // of jump and go_to: a chain of the same table
   bool notrack = false;
 };

@@ -1,18 +1,14 @@
 #include "rules/acl/readers/netfilter_names.h"
 
-#include <array>
 #include <charconv>
+
+#include "rules/acl/readers/name_table.h"
 
 namespace demarc::netfilter {
 
 namespace {
 
-struct Named {
-  std::string_view name;
-  std::uint16_t number;
-};
-
-constexpr Named kProtocols[] = {
+constexpr NamedNumber kProtocols[] = {
     {"hopopt", 0},
     {"icmp", 1},
     {"igmp", 2},
@@ -73,7 +69,7 @@ constexpr Named kProtocols[] = {
     {"comp", 108},
     {"ipv6-mh", 135},
 };
-constexpr Named kPorts[] = {
+constexpr NamedNumber kPorts[] = {
     {"ftp-data", 20},
     {"ftp", 21},
     {"ssh", 22},
@@ -179,20 +175,12 @@ constexpr Named kPorts[] = {
     {"git", 9418},
 };
 
-template <std::size_t N>
-constexpr std::array<std::string_view, N> names_of(const Named (&rows)[N]) {
-  std::array<std::string_view, N> names;
-  for (std::size_t i = 0; i < N; ++i) names[i] = rows[i].name;
-  return names;
-}
 constexpr auto kProtocolWords = names_of(kProtocols);
 constexpr auto kPortWords = names_of(kPorts);
 
-template <std::size_t N>
-std::optional<std::uint16_t> find(std::string_view name, const Named (&rows)[N]) {
-  for (const Named& row : rows)
-    if (row.name == name) return row.number;
-  return std::nullopt;
+std::optional<std::uint16_t> find(std::string_view name, std::span<const NamedNumber> rows) {
+  const NamedNumber* row = find_named(name, rows);
+  return row == nullptr ? std::nullopt : std::optional(row->number);
 }
 
 }  // namespace

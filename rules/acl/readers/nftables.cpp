@@ -3,6 +3,7 @@
 // What the kernel does where nothing is written: a hook without a chain accepts; a base chain without a policy
 // accepts; `accept` ends its base chain alone, and the next one at the hook is asked; `drop` ends all.
 #include "rules/acl/readers/nftables.h"
+#include "rules/acl/readers/name_table.h"
 
 #include <fmt/format.h>
 
@@ -206,7 +207,7 @@ unsigned looks_like_nftables(std::string_view text) {
     if (word == "table") {
       const std::string_view family = in.peek();
       constexpr std::string_view kFamilies[] = {"ip", "ip6", "inet", "arp", "bridge", "netdev"};
-      if (std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies))
+      if (is_one_of(family, kFamilies))
         points += 30;
       else if (in.rest().ends_with('{'))
         points += 10;

@@ -1,5 +1,6 @@
 // Source: libnftables-json(5), and what nft 1.0.6 and 1.0.9 print.
 #include "rules/acl/readers/nftables_json.h"
+#include "rules/acl/readers/name_table.h"
 
 #include <fmt/format.h>
 
@@ -167,6 +168,7 @@ class JsonReader {
       s.kind = S::reject;
       s.text = value["type"].text();
       if (s.text == "tcp reset") s.text = "tcp";
+      s.right = {Kind::value, value["expr"].text()};
     } else if (key == "dnat" || key == "snat" || key == "masquerade" || key == "redirect") {
       s.kind = S::nat;
       s.text = key;
@@ -231,7 +233,7 @@ class JsonReader {
 
   static bool is_verdict(std::string_view key) {
     constexpr std::string_view kVerdicts[] = {"accept", "drop", "continue", "return", "jump", "goto"};
-    return std::find(std::begin(kVerdicts), std::end(kVerdicts), key) != std::end(kVerdicts);
+    return is_one_of(key, kVerdicts);
   }
   static Expr verdict(const std::string& key, JsonValue value) {
     Expr v{Kind::verdict, key};

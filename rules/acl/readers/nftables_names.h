@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "rules/space/box.h"
 
@@ -18,6 +19,6 @@ std::optional<std::int32_t> priority(std::string_view name);
 
 /// For suggestions.
 std::span<const std::string_view> statement_words();
-std::span<const std::string_view> icmp_type_words(Family family);
+std::vector<std::string_view> icmp_type_words(Family family);
 
 }  // namespace demarc::nft

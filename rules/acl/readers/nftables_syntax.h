@@ -38,7 +38,7 @@ struct Statement {
     vmap,     // left: key, right: map
     verdict,  // right
     counter,
-    reject,  // text: icmp, icmpv6, icmpx, tcp, or nothing
+    reject,  // text: icmp, icmpv6, icmpx, tcp, or nothing; right: the message, if it is named
     nat,     // text: dnat, snat, masquerade, redirect; right: where to, if it is plain
     notrack,
     open,    // a limit, a quota, a set that fills: whether the rule goes on is not known. text: why

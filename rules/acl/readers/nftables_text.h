@@ -10,7 +10,4 @@ namespace demarc::nft {
 /// What cannot be read is a statement of its own in its rule, and is said in the diagnostics and of the line.
 Ruleset read_text(const Source& source, Diagnostics& diagnostics, netfilter::LineNotes& notes);
 
-/// The word that begins an expression about a packet ("ip", "tcp", "ct", "iifname").
-bool begins_field(std::string_view word);
-
 }  // namespace demarc::nft

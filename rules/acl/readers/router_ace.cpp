@@ -4,6 +4,7 @@
 // entries with ports do to later fragments: "Access Control Lists and IP Fragments" (Cisco document 8014), which
 // IOS-XR's reference repeats and EOS's and NX-OS's do not contradict.
 #include "rules/acl/readers/router_ace.h"
+#include "rules/acl/readers/name_table.h"
 
 #include <fmt/format.h>
 
@@ -240,14 +241,13 @@ constexpr std::string_view kCommonOptions[] = {"established", "fragments", "matc
 struct Options {
   std::optional<ByteSet> flags = {}, flags_possible = {};
   unsigned flag_words = 0;
-  bool fragments = false;
+  bool fragments = false, silent = false;
   Reasons undecided = {};
 };
 
 bool is_option(std::string_view word, const AceDialect& dialect) {
   return flag_bit(word) || find_option(word, dialect) != nullptr || word.starts_with('(') ||
-         word.starts_with('[') ||
-         std::find(std::begin(kCommonOptions), std::end(kCommonOptions), word) != std::end(kCommonOptions);
+         word.starts_with('[') || is_one_of(word, kCommonOptions);
 }
 
 Result<void> option(Cursor& in, const AceOption& row, const AceDialect& dialect, Options& o) {
@@ -276,6 +276,7 @@ Result<void> option(Cursor& in, const AceOption& row, const AceDialect& dialect,
       break;
   }
   if (row.does == AceOption::Does::undecides) o.undecided.add(text);
+  if (row.does == AceOption::Does::silences) o.silent = true;
   return {};
 }
 
@@ -390,6 +391,7 @@ Result<void> read_standard(Cursor& in, const AceDialect& dialect, ListForm form,
   Place source = DEMARC_TRY(place(in, dialect, form, groups));
   source.write_out();
   Options o = DEMARC_TRY(options(in, dialect));
+  if (o.silent && entry.action == Action::deny) entry.refusal = Refusal::silence;
   Reasons undecided = std::move(o.undecided);
   const bool certain = undecided.empty();
   undecided.add(source.why);
@@ -627,6 +629,7 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
     if (types) services.known.front().icmp = *types;
   }
   Options o = DEMARC_TRY(options(in, dialect));
+  if (o.silent && entry.action == Action::deny) entry.refusal = Refusal::silence;
   if (o.flags && written != ProtocolSet{Protocol::tcp} && !named)
     return wrong(in, "flags are matched in TCP alone");
   const bool certain = o.undecided.empty();

@@ -23,6 +23,7 @@ struct AceOption {
   std::string_view word;
   enum class Does : std::uint8_t {
     nothing,    // logging, counters, where a permitted packet is sent on to
+    silences,   // the sender of what it denies hears nothing
     undecides,  // it matches on something that a packet set does not know: some of the packets match
   } does;
   enum class Takes : std::uint8_t {

@@ -258,6 +258,40 @@ void RouterDraft::carries(std::size_t port, std::string_view vlans) {
   }
 }
 
+void RouterDraft::read_switchport(Cursor& in, std::size_t interface) {
+  mark(Understanding::not_filtering);
+  const std::string_view kind = in.word();
+  if (kind == "access" && in.word() == "vlan") carries(interface, in.word());
+  if (kind == "mode" && in.word() == "trunk") carries(interface, {});
+  if (kind == "trunk" && in.word() == "allowed" && in.word() == "vlan" && in.peek() != "add")
+    carries(interface, in.word());
+}
+
+void RouterDraft::read_binding(Cursor& in, Binding to, bool may_be_common, std::string_view inward,
+                               std::string_view outward) {
+  if (may_be_common && in.peek() == "common") {  // looked up before the interface's own
+    in.word();
+    to.lists.emplace_back(in.word());
+  }
+  if (!may_be_common || (in.peek() != inward && in.peek() != outward)) to.lists.emplace_back(in.word());
+  const std::string_view direction = in.word();
+  if (to.lists.empty() || (direction != inward && direction != outward))
+    return unread(fmt::format("'{}' is no direction: {} or {}", direction, inward, outward));
+  to.in = direction == inward;
+  to.line = line;
+  bind(std::move(to));
+  mark(Understanding::understood);
+}
+
+void RouterDraft::read_route(Cursor& in, const Prefix& prefix) {
+  Route route;
+  route.prefix = prefix;
+  const std::string_view way = in.word();
+  route.next_hop = parse_address(way.substr(0, way.find('/')));
+  if (!route.next_hop) route.interface = way;
+  add_route(std::move(route));
+}
+
 std::vector<InterfaceId> RouterDraft::ids(std::size_t index) const {
   if (index >= kInterfacesMax) return {};
   return {static_cast<InterfaceId>(index)};

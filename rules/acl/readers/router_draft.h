@@ -112,12 +112,19 @@ class RouterDraft {
   /// The port carries these VLANs ("10,20-30"; empty: all).
   void carries(std::size_t interface, std::string_view vlans);
 
+  /// "access vlan 10", "mode trunk", "trunk allowed vlan 10,20-30", behind `switchport`.
+  void read_switchport(Cursor& in, std::size_t interface);
+
   // --- What binds lists ---
+  /// "[common C] [NAME] in" behind `access-group`, at `to`'s interface; the dialect's words for the directions.
+  /// Marks the line.
+  void read_binding(Cursor& in, Binding to, bool may_be_common, std::string_view inward, std::string_view outward);
   void bind(Binding binding) { bindings_.push_back(std::move(binding)); }
   void bind(ServiceBinding binding) { services_.push_back(std::move(binding)); }
   /// "reachable-via rx|any [allow-default] [LIST]", behind `verify unicast source`; "reverse-path [LIST]".
   void read_reverse_path(Cursor& in, std::size_t interface, Family family);
-  void add_route(Route route);
+  /// Where it leads: an address or an interface.
+  void read_route(Cursor& in, const Prefix& prefix);
   /// What is routed where cannot be told from the text: a routing protocol runs, or there are several tables.
   void routes_by_protocol() { dynamic_routes_ = true; }
   void several_tables() { dynamic_routes_ = true; }
@@ -150,6 +157,7 @@ class RouterDraft {
   const Source& source() const { return source_; }
 
  private:
+  void add_route(Route route);
   struct ListDraft {
     std::vector<std::uint64_t> order;              // of the entries, as they were read
     std::map<std::uint64_t, std::uint32_t> taken;  // sequence number -> entry

@@ -1,18 +1,14 @@
 // What the readers of word-by-word dialects share: nothing here knows a dialect.
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "rules/text/cursor.h"
-#include "rules/text/suggest.h"
 
 namespace demarc::words {
 
@@ -22,21 +18,6 @@ inline std::optional<unsigned> number(std::string_view word, unsigned most) {
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), n);
   if (word.empty() || error != std::errc{} || end != word.data() + word.size() || n > most) return std::nullopt;
   return n;
-}
-
-/// The row of that name.
-template <typename Row>
-const Row* find(std::string_view word, std::span<const Row> rows) {
-  const auto found = std::find_if(rows.begin(), rows.end(), [word](const Row& r) { return r.name == word; });
-  return found == rows.end() ? nullptr : &*found;
-}
-
-/// "did you mean ...?" from the names of a table.
-template <typename Row>
-std::string hint(std::string_view word, std::span<const Row> rows) {
-  std::vector<std::string_view> names;
-  for (const Row& row : rows) names.push_back(row.name);
-  return suggest(word, std::span<const std::string_view>(names));
 }
 
 /// An error about the word last taken.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace demarc {
 
@@ -100,13 +102,43 @@ std::optional<Timestamp> parse_sensor_time(std::string_view text) {
   return Timestamp(since);
 }
 
+namespace {
+
+// Keywords by number (IANA, Assigned Internet Protocol Numbers), in lower case. 94 is left out: "IPIP" is 4 to those
+// who write it.
+constexpr std::string_view kProtocolKeywords[] = {
+    "hopopt", "icmp", "igmp", "ggp", "ipv4", "st", "tcp", "cbt", "egp", "igp", "bbn-rcc-mon", "nvp-ii", "pup",
+    "argus", "emcon", "xnet", "chaos", "udp", "mux", "dcn-meas", "hmp", "prm", "xns-idp", "trunk-1", "trunk-2",
+    "leaf-1", "leaf-2", "rdp", "irtp", "iso-tp4", "netblt", "mfe-nsp", "merit-inp", "dccp", "3pc", "idpr", "xtp",
+    "ddp", "idpr-cmtp", "tp++", "il", "ipv6", "sdrp", "ipv6-route", "ipv6-frag", "idrp", "rsvp", "gre", "dsr",
+    "bna", "esp", "ah", "i-nlsp", "swipe", "narp", "mobile", "tlsp", "skip", "ipv6-icmp", "ipv6-nonxt",
+    "ipv6-opts", "", "cftp", "", "sat-expak", "kryptolan", "rvd", "ippc", "", "sat-mon", "visa", "ipcv", "cpnx",
+    "cphb", "wsn", "pvp", "br-sat-mon", "sun-nd", "wb-mon", "wb-expak", "iso-ip", "vmtp", "secure-vmtp", "vines",
+    "ttp", "nsfnet-igp", "dgp", "tcf", "eigrp", "ospfigp", "sprite-rpc", "larp", "mtp", "ax.25", "", "micp",
+    "scc-sp", "etherip", "encap", "", "gmtp", "ifmp", "pnni", "pim", "aris", "scps", "qnx", "a/n", "ipcomp",
+    "snp", "compaq-peer", "ipx-in-ip", "vrrp", "pgm", "", "l2tp", "ddx", "iatp", "stp", "srp", "uti", "smp",
+    "sm", "ptp", "isis", "fire", "crtp", "crudp", "sscopmce", "iplt", "sps", "pipe", "sctp", "fc",
+    "rsvp-e2e-ignore", "mobility-header", "udplite", "mpls-in-ip", "manet", "shim6", "wesp", "rohc", "ethernet",
+    "aggfrag", "nsh",
+};
+/// What nfdump and others call some of them.
+constexpr std::pair<std::string_view, std::uint8_t> kProtocolWords[] = {
+    {"icmp6", 58}, {"rte6", 43}, {"frag6", 44}, {"nohe6", 59}, {"opts6", 60}, {"ipcmp", 108},
+};
+
+}  // namespace
+
 std::optional<Protocol> parse_sensor_protocol(std::string_view text) {
   if (const std::optional<std::uint64_t> number = parse_count(text))
     return *number < 256 ? std::optional(Protocol(static_cast<std::uint8_t>(*number))) : std::nullopt;
   std::string lower(text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (lower == "icmp6" || lower == "ipv6-icmp") return Protocol::icmpv6;
-  return parse_protocol(lower);
+  if (const std::optional<Protocol> known = parse_protocol(lower)) return known;
+  for (const auto& [word, number] : kProtocolWords)
+    if (word == lower) return Protocol(number);
+  for (std::size_t number = 0; number < std::size(kProtocolKeywords); ++number)
+    if (!lower.empty() && kProtocolKeywords[number] == lower) return Protocol(static_cast<std::uint8_t>(number));
+  return std::nullopt;
 }
 
 int hex_digit(char c) {

@@ -9,6 +9,7 @@
 
 #include "rules/evidence/flow_records.h"
 #include "rules/evidence/readers/record_reader.h"
+#include "rules/evidence/readers/record_text.h"
 #include "rules/text/diagnostics.h"
 
 using namespace demarc;
@@ -214,6 +215,22 @@ TEST_CASE("Suricata: netflow directions are paired, others skipped, drops kept")
   CHECK(lines(r) == Lines{"198.51.100.7>192.0.2.20 tcp/443? 1/1 S1 4:400 4:400"});
   CHECK(r.note == "Suricata EVE log, 2 records, 2 skipped");
   CHECK(r.flows.sources.at(0).dropped == 17);
+}
+
+TEST_CASE("protocols by every name that sensors write") {
+  for (const auto& [word, number] : {std::pair<const char*, int>{"TCP", 6}, {"6", 6}, {"006", 6}, {"ICMP6", 58},
+                                     {"IPv6-ICMP", 58}, {"icmpv6", 58}, {"Frag6", 44}, {"IPv6-Frag", 44},
+                                     {"NoHe6", 59}, {"IPIP", 4}, {"IPv4", 4}, {"OSPFIGP", 89}, {"ospf", 89},
+                                     {"HOPOPT", 0}, {"0", 0}, {"AX.25", 93}, {"NSH", 144}, {"255", 255}}) {
+    CAPTURE(word);
+    const std::optional<Protocol> protocol = parse_sensor_protocol(word);
+    REQUIRE(protocol.has_value());
+    CHECK(int{protocol->number()} == number);
+  }
+  for (const char* word : {"", "-", "tpc", "256", "unknown_transport"}) {
+    CAPTURE(word);
+    CHECK_FALSE(parse_sensor_protocol(word).has_value());
+  }
 }
 
 // ---------------------------------------------------------------- nfdump

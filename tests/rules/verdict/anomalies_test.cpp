@@ -158,6 +158,113 @@ TEST_CASE("statuses are those of a person who tries every packet of a small worl
   CHECK(seen[EntryStatus::live] > 200);
 }
 
+TEST_CASE("a drop before a reject of the same packets is there for its answer") {
+  struct Row {
+    const char* title;
+    const char* rules;
+    const char* expected;  // for lines that are not plainly live: "2 answer 3", "2 redundant 3"
+  };
+  const Row rows[] = {
+      {"a silent exception before a reject",
+       "-A INPUT -s 198.51.100.7 -j DROP\n-A INPUT -p tcp -j REJECT --reject-with tcp-reset\n",
+       "4 answer 5\n5 answer end\n"},
+      {"the same answer", "-A INPUT -p tcp -s 198.51.100.7 -j REJECT\n-A INPUT -p tcp -j REJECT\n",
+       "4 redundant 5\n5 answer end\n"},
+      {"a reset before an unreachable",
+       "-A INPUT -p tcp -s 198.51.100.7 -j REJECT --reject-with tcp-reset\n"
+       "-A INPUT -p tcp -j REJECT --reject-with icmp-port-unreachable\n",
+       "4 answer 5\n5 answer end\n"},
+      {"a reject before the policy that drops", "-A INPUT -p udp -j REJECT\n", "4 answer end\n"},
+      {"a drop before the policy that drops", "-A INPUT -p udp -j DROP\n", "4 redundant end\n"},
+      {"the chain that is called rejects it",
+       "-A INPUT -s 198.51.100.7 -j DROP\n-A INPUT -j web\n-A web -j REJECT\n", "4 answer 5\n"},
+      {"the chain that is called rejects something else",
+       "-A INPUT -p tcp -s 198.51.100.7 -j DROP\n-A INPUT -j web\n-A web -p udp -j REJECT\n-A web -p tcp -j DROP\n",
+       "4 redundant 5\n"},
+      {"a dropped line that a drop shadows is no duplicate of the reject",
+       "-A INPUT -s 198.51.100.7 -j DROP\n-A INPUT -s 198.51.100.7 -j REJECT\n-A INPUT -j ACCEPT\n",
+       "5 shadowed 4\n"},
+  };
+  for (const Row& row : rows) {
+    INFO(std::string(row.title));
+    const Device d =
+        read_configuration(
+            Source("fw", fmt::format("*filter\n:INPUT DROP [0:0]\n:web - [0:0]\n{}COMMIT\n", row.rules)),
+            Dialect::iptables)
+            .value();
+    std::string told;
+    for (const ListReport& list : find_anomalies(d).lists)
+      for (const EntryReport& r : list.entries) {
+        if (!r.answer_only && r.status != EntryStatus::redundant && r.status != EntryStatus::shadowed) continue;
+        CHECK_FALSE(r.duplicate);
+        CHECK((!r.answer_only || r.status == EntryStatus::live));
+        const auto line = [&](const EntryRef& e) { return d.lists[e.list].entries[e.entry].line; };
+        told += fmt::format("{} {} {}\n", line(r.entry), r.answer_only ? "answer" : name(r.status),
+                            r.by.empty() ? "end" : fmt::format("{}", line(r.by.front())));
+      }
+    CHECK(told == std::string(row.expected));
+  }
+}
+
+TEST_CASE("an answer that alone would change is one, by a person who tries every packet of a small world") {
+  constexpr Refusal kRefusals[] = {Refusal::plain, Refusal::reset, Refusal::port_unreachable};
+  int answers = 0, redundant = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    Device d;
+    d.lists.resize(2);  // the first calls the second
+    d.lists[1].at_end = Fallthrough::give_back;
+    const auto entry = [&] {
+      Entry e = naive::entry(dice.one_in(4) ? Action::permit : Action::deny, {small_match(dice)});
+      if (e.action == Action::deny) e.refusal = kRefusals[dice.below(3)];
+      return e;
+    };
+    for (unsigned n = 2 + dice.below(4); n > 0; --n) d.lists[0].entries.push_back(entry());
+    for (unsigned n = 1 + dice.below(3); n > 0; --n) d.lists[1].entries.push_back(entry());
+    if (dice.one_in(2)) {
+      Entry call = naive::entry(Action::jump, {small_match(dice)});
+      call.target = 1;
+      d.lists[0].entries.push_back(call);
+    }
+    /// 0: permitted; otherwise how it is denied.
+    const auto fate = [](const Device& device, const ConcretePacket& p) {
+      for (const Entry& e : device.lists[0].entries) {
+        if (e.inactive || !naive::matches_any(e.match, p)) continue;
+        if (e.action != Action::jump) return e.action == Action::permit ? 0 : 1 + static_cast<int>(e.refusal);
+        for (const Entry& c : device.lists[1].entries)
+          if (naive::matches_any(c.match, p))
+            return c.action == Action::permit ? 0 : 1 + static_cast<int>(c.refusal);
+      }
+      return 1;  // the end denies
+    };
+    const DeviceReport report = find_anomalies(d);
+    Device kept = d;
+    for (std::uint32_t i = static_cast<std::uint32_t>(d.lists[0].entries.size()); i-- > 0;) {
+      CAPTURE(i);
+      const EntryReport& r = report.lists[0].entries[i];
+      Device without = kept;
+      without.lists[0].entries[i].inactive = true;
+      bool fate_changes = false, answer_changes = false;
+      for (const ConcretePacket& p : universe()) {
+        const int with_it = fate(kept, p), without_it = fate(without, p);
+        fate_changes = fate_changes || (with_it == 0) != (without_it == 0);
+        answer_changes = answer_changes || with_it != without_it;
+      }
+      if (d.lists[0].entries[i].action != Action::jump && r.status != EntryStatus::shadowed) {
+        REQUIRE(r.answer_only == (!fate_changes && answer_changes));
+        REQUIRE((r.status == EntryStatus::redundant) == !answer_changes);
+        answers += r.answer_only ? 1 : 0;
+        redundant += r.status == EntryStatus::redundant ? 1 : 0;
+      }
+      if (r.status == EntryStatus::redundant || (r.status == EntryStatus::shadowed && !r.otherwise)) kept = without;
+    }
+    for (const ConcretePacket& p : universe()) REQUIRE(fate(d, p) == fate(kept, p));
+  }
+  CHECK(answers > 200);
+  CHECK(redundant > 200);
+}
+
 TEST_CASE("where another list follows, the end of one decides nothing; what nobody wrote is no finding") {
   const std::string text =
       "ASA Version 9.16(1)\ninterface Gi0/0\n nameif outside\n security-level 0\n"

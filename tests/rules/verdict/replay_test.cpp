@@ -211,6 +211,47 @@ TEST_CASE("long lists decide as short ones do") {
   CHECK(r.passing == 2);
 }
 
+TEST_CASE("what the device translates is led and decided by the address that each line sees") {
+  constexpr std::string_view kNat =
+      "hostname edge\n"
+      "ip nat inside source static tcp 192.0.2.10 8443 203.0.113.1 443\n"
+      "interface Gi0/0\n ip address 203.0.113.1 255.255.255.248\n ip access-group IN in\n ip access-group OUT out\n"
+      " ip nat outside\n"
+      "interface Gi0/1\n ip address 192.0.2.1 255.255.255.192\n ip access-group SERVERS in\n ip nat inside\n";
+  struct Row {
+    const char* lists;
+    const char* breaks;
+  };
+  const Row rows[] = {
+      {"ip access-list extended IN\n permit tcp any host 203.0.113.1 eq 443\n"
+       "ip access-list extended OUT\n permit tcp host 203.0.113.1 eq 443 any established\n"
+       "ip access-list extended SERVERS\n permit tcp host 192.0.2.10 eq 8443 any established\n",
+       ""},
+      {"ip access-list extended IN\n permit tcp any host 192.0.2.10 eq 8443\n"
+       "ip access-list extended OUT\n permit ip any any\nip access-list extended SERVERS\n permit ip any any\n",
+       "deny opening IN:0 x2\n"},
+      {"ip access-list extended IN\n permit ip any any\n"
+       "ip access-list extended OUT\n permit ip any any\n"
+       "ip access-list extended SERVERS\n permit tcp host 192.0.2.10 eq 443 any established\n",
+       "deny reply SERVERS:0 x2\n"},
+      {"ip access-list extended IN\n permit ip any any\n"
+       "ip access-list extended OUT\n permit tcp host 192.0.2.10 eq 8443 any established\n"
+       "ip access-list extended SERVERS\n permit ip any any\n",
+       "deny reply OUT:0 x2\n"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.lists);
+    const Device device = read(std::string(kNat) + row.lists);
+    FlowEvidence e = evidence();
+    flow(e, "198.51.100.7", "203.0.113.1", Protocol::tcp, 443, 2);
+    CHECK(words(device, run(device, e).breaks) == row.breaks);
+    // The same where it is known whom they reached.
+    e.real_ends.push_back({ip("198.51.100.7"), ip("192.0.2.10"), Port(8443), false});
+    e.flows[0].real = 0;
+    CHECK(words(device, run(device, e).breaks) == row.breaks);
+  }
+}
+
 TEST_CASE("errors and doubles are no conversations") {
   const Device device = edge(" deny ip any any\n");
   FlowEvidence e = evidence();

@@ -167,6 +167,31 @@ TEST_CASE("SIGTERM ends the watch of an interface on which nothing happens") {
   CHECK(evidence->complete);
 }
 
+TEST_CASE("what came in before the order to stop is seen, however slow the listener was") {
+  std::atomic<bool> stop{false};
+  LiveRequest request;
+  request.live = on_loopback(fmt::format("udp dst port {}", kPort));
+  std::thread later;
+  std::atomic<bool> done{false};
+  auto evidence = observe_live(request, stop, {}, [&] {
+    Sender sender;
+    for (int i = 0; i < 700; ++i) sender.send("before");
+    stop = true;
+    // What comes afterwards does not keep it from ending.
+    later = std::thread([&] {
+      Sender after;
+      for (int i = 0; i < 100'000 && !done; ++i) after.send("after");
+    });
+  });
+  done = true;
+  later.join();
+  REQUIRE(evidence.has_value());
+  CHECK(evidence->complete);
+  CHECK(evidence->sources.at(0).packets >= 700);
+  CHECK(evidence->sources.at(0).packets < 100'000);
+  CHECK(evidence->sources.at(0).problem.empty());
+}
+
 TEST_CASE("a duration ends it too, on a silent interface and beside a trickle that never pauses") {
   const std::atomic<bool> never{false};
   LiveRequest request;

@@ -24,13 +24,14 @@ inline ConcretePacket icmp(const char* from, const char* to, std::uint8_t type, 
   return p;
 }
 
+/// "permit 3": the fate, and the line of the entry that decides; "end" where that is none's.
 inline std::string answer(const Device& device, const FilterDecision& d) {
   const std::string line = d.by.list == kNoList || !d.by.entry
                                ? "end"
                                : fmt::format("{}", device.lists[d.by.list].entries[*d.by.entry].line);
   return fmt::format("{} {}", name(d.fate), line);
 }
-/// "permit 3": the fate, and the line of the entry that decides.
+/// One list asked by itself.
 inline std::string list(const Device& device, std::string_view list, const ConcretePacket& p) {
   PacketQuestion q = PacketQuestion::of(p);
   q.list = device.find_list(list);
@@ -45,6 +46,7 @@ inline std::string way(const Device& device, ConcretePacket p, std::string_view 
   return answer(device, Decider(device).decide(PacketQuestion::of(p, way)));
 }
 
+/// How many lines a report accounts for, to be held against those that are not blank.
 inline std::uint64_t counted(const LineCoverage& c) {
   return c.understood + c.in_part + c.not_filtering + c.not_understood;
 }

@@ -1,38 +1,9 @@
-#include <doctest/doctest.h>
-#include <fmt/format.h>
+#include "tests/rules/acl/readers/router_reader_test.h"
 
-#include "rules/acl/decide.h"
-#include "rules/acl/readers/reader.h"
-
-namespace demarc {
+namespace demarc::testing {
 namespace {
 
-Device read(std::string text) {
-  return read_configuration(Source("edge.cfg", std::move(text)), Dialect::cisco_ios).value();
-}
-
-ConcretePacket packet(const char* from, const char* to, Protocol protocol, std::uint16_t port,
-                      std::uint16_t source_port = 40000) {
-  ConcretePacket p;
-  p.packet = {parse_address(from).value(), parse_address(to).value(), protocol, Port(source_port), Port(port), {}};
-  return p;
-}
-ConcretePacket icmp(const char* from, const char* to, std::uint8_t type, std::uint8_t code) {
-  ConcretePacket p = packet(from, to, parse_address(from)->is_ipv4() ? Protocol::icmp : Protocol::icmpv6, 0);
-  p.packet.icmp = {type, code};
-  return p;
-}
-/// "permit 3": the fate and the deciding line.
-std::string decide(const Device& device, std::string_view list, const ConcretePacket& p) {
-  PacketQuestion q = PacketQuestion::of(p);
-  q.list = device.find_list(list);
-  if (q.list == kNoList) return "no such list";
-  const FilterDecision d = Decider(device).decide(q);
-  std::string line = d.by.list == kNoList || !d.by.entry
-                         ? "end"
-                         : fmt::format("{}", device.lists[d.by.list].entries[*d.by.entry].line);
-  return fmt::format("{} {}", name(d.fate), line);
-}
+Device read(std::string text) { return read_as(Dialect::cisco_ios, std::move(text)); }
 
 TEST_CASE("an extended entry matches what IOS says it matches") {
   struct Row {
@@ -205,4 +176,4 @@ TEST_CASE("every line has a state of understanding") {
 }
 
 }  // namespace
-}  // namespace demarc
+}  // namespace demarc::testing

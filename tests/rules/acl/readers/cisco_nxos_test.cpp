@@ -62,18 +62,13 @@ const std::string kSample =
     "  access-class VTY in\n";
 
 TEST_CASE("NX-OS: an entry matches what NX-OS says it matches") {
-  struct Row {
-    const char* entry;
-    ConcretePacket packet;
-    const char* fate;  // of the entry's line 2, or of the one behind it
-  };
   ConcretePacket ack = packet(kOut, kWeb, Protocol::tcp, 80);
   ack.context.flags = tcp_flag::ack;
   ConcretePacket both = ack;
   both.context.flags = tcp_flag::ack | tcp_flag::syn;
   ConcretePacket later = packet(kOut, kWeb, Protocol::tcp, 25);
   later.context.fragment = Fragment::middle;
-  const Row rows[] = {
+  const EntryRow rows[] = {
       {"permit tcp any 192.0.2.0/24 eq 80", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
       {"permit tcp any 192.0.2.10/32 eq www", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
       {"permit tcp any 192.0.2.99/24 eq www", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
@@ -94,20 +89,14 @@ TEST_CASE("NX-OS: an entry matches what NX-OS says it matches") {
       {"permit ip any any packet-length gt 1000", packet(kOut, kWeb, Protocol::tcp, 80), "undetermined 2"},
       {"permit tcp any any eq 80 [match=12]", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
   };
-  for (const Row& row : rows) {
-    CAPTURE(row.entry);
-    const Device d = read(fmt::format("ip access-list L\n  10 {}\n  20 {} ip any any\n", row.entry,
-                                      std::string_view(row.entry).starts_with("permit") ? "deny" : "permit"));
-    CHECK(d.coverage.not_understood == 0);
-    CHECK(decide(d, "L", row.packet) == row.fate);
-  }
+  check_entries(Dialect::cisco_nxos, rows, "ip access-list L\n  10 {}\n  20 {} ip any any\n");
 }
 
 TEST_CASE("NX-OS: a whole configuration decides as the switch does") {
   const Device d = read(kSample);
   CHECK(d.name == "n9k-dmz");
   CHECK(d.coverage.not_understood == 0);
-  CHECK(lines_accounted(d) == lines_that_are_not_blank(kSample));
+  CHECK(ask::counted(d.coverage) == ask::lines_not_blank(kSample));
   const auto in = [&](std::uint16_t port) {
     return through(d, packet(kOut, kWeb, Protocol::tcp, port), "Ethernet1/1", "Vlan10");
   };

@@ -73,16 +73,11 @@ const std::string kSample =
     "!\n";
 
 TEST_CASE("IOS-XR: an entry matches what IOS-XR says it matches") {
-  struct Row {
-    const char* entry;
-    ConcretePacket packet;
-    const char* fate;
-  };
   ConcretePacket ack = packet(kOut, kWeb, Protocol::tcp, 80);
   ack.context.flags = tcp_flag::ack;
   ConcretePacket later = packet(kOut, kWeb, Protocol::tcp, 25);
   later.context.fragment = Fragment::middle;
-  const Row rows[] = {
+  const EntryRow rows[] = {
       {"permit tcp any 192.0.2.0/24 eq https", packet(kOut, kWeb, Protocol::tcp, 443), "permit 2"},
       {"permit tcp any 192.0.2.0 0.0.0.255 eq ssh", packet(kOut, kWeb, Protocol::tcp, 22), "permit 2"},
       {"permit ipv4 any any", packet(kOut, kWeb, Protocol::esp, 0), "permit 2"},
@@ -103,19 +98,13 @@ TEST_CASE("IOS-XR: an entry matches what IOS-XR says it matches") {
       {"deny tcp any any fragments", later, "deny 2"},
       {"permit tcp any any eq 80 (12 matches)", packet(kOut, kWeb, Protocol::tcp, 80), "permit 2"},
   };
-  for (const Row& row : rows) {
-    CAPTURE(row.entry);
-    const Device d = read(fmt::format("ipv4 access-list L\n 10 {}\n 20 {} ipv4 any any\n!\n", row.entry,
-                                      std::string_view(row.entry).starts_with("permit") ? "deny" : "permit"));
-    CHECK(d.coverage.not_understood == 0);
-    CHECK(decide(d, "L", row.packet) == row.fate);
-  }
+  check_entries(Dialect::cisco_xr, rows, "ipv4 access-list L\n 10 {}\n 20 {} ipv4 any any\n!\n");
 }
 
 TEST_CASE("IOS-XR: a whole configuration decides as the router does") {
   const Device d = read(kSample);
   CHECK(d.coverage.not_understood == 0);
-  CHECK(lines_accounted(d) == lines_that_are_not_blank(kSample));
+  CHECK(ask::counted(d.coverage) == ask::lines_not_blank(kSample));
   const char *const kIn = "GigabitEthernet0/0/0/0", *const kDmz = "GigabitEthernet0/0/0/1";
   const auto in = [&](const char* from, const char* to, std::uint16_t port) {
     return through(d, packet(from, to, Protocol::tcp, port), kIn, kDmz);

@@ -1,7 +1,3 @@
-#include <doctest/doctest.h>
-
-#include <random>
-
 #include "tests/rules/acl/readers/netfilter_packets.h"
 
 namespace demarc {
@@ -12,9 +8,6 @@ using namespace netfilter_test;
 Device read(std::string text) {
   return read_configuration(Source("rules.v4", std::move(text)), Dialect::iptables).value();
 }
-
-const char *const kOut = "198.51.100.7", *const kWeb = "192.0.2.10";
-const char *const kOut6 = "2001:db8:a::7", *const kWeb6 = "2001:db8:c::10";
 
 /// The rule on line 5 decides, or the one behind it.
 bool matches(std::string_view rule, const ConcretePacket& p, bool v6 = false, std::string_view sets = "") {
@@ -32,13 +25,8 @@ bool matches(std::string_view rule, const ConcretePacket& p, bool v6 = false, st
 }
 
 TEST_CASE("a rule matches what iptables says it matches") {
-  struct Row {
-    const char* rule;
-    ConcretePacket packet;
-    bool matches;
-  };
   const ConcretePacket web = tcp(kOut, kWeb, 80), dns = packet(kOut, kWeb, Protocol::udp, 53);
-  const Row rows[] = {
+  const MatchRow rows[] = {
       {"-s 198.51.100.0/24", web, true},
       {"! -s 198.51.100.0/24", web, false},
       {"-s 198.51.100.0/255.255.255.0", web, true},
@@ -100,8 +88,8 @@ TEST_CASE("a rule matches what iptables says it matches") {
       {"-f", web, false},
       {"! -f", web, true},
   };
-  for (const Row& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet) == row.matches, row.rule);
-  const Row rows6[] = {
+  for (const MatchRow& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet) == row.matches, row.rule);
+  const MatchRow rows6[] = {
       {"-s 2001:db8:a::/48", tcp(kOut6, kWeb6, 80), true},
       {"-s ::7/::ff", tcp(kOut6, kWeb6, 80), true},
       {"! -d ::11/::ff", tcp(kOut6, kWeb6, 80), true},
@@ -113,7 +101,7 @@ TEST_CASE("a rule matches what iptables says it matches") {
       {"-m conntrack --ctstate UNTRACKED", icmp(kOut6, kWeb6, 135), true},
       {"-m conntrack --ctstate UNTRACKED", icmp(kOut6, kWeb6, 128), false},
   };
-  for (const Row& row : rows6) CHECK_MESSAGE(matches(row.rule, row.packet, true) == row.matches, row.rule);
+  for (const MatchRow& row : rows6) CHECK_MESSAGE(matches(row.rule, row.packet, true) == row.matches, row.rule);
 }
 
 TEST_CASE("sets of ipset save hold what the kernel finds in them") {
@@ -129,13 +117,8 @@ TEST_CASE("sets of ipset save hold what the kernel finds in them") {
       "create both list:set size 8\nadd both ips\nadd both nets\n"
       "create masked hash:ip family inet netmask 24\nadd masked 198.51.100.0\n"
       "create six hash:ip family inet6\nadd six 2001:db8::1\n";
-  struct Row {
-    const char* rule;
-    ConcretePacket packet;
-    bool matches;
-  };
   const ConcretePacket web = tcp(kOut, kWeb, 80);
-  const Row rows[] = {
+  const MatchRow rows[] = {
       {"-m set --match-set ips src", web, true},
       {"-m set --match-set ips dst", web, false},
       {"-m set ! --match-set ips src", web, false},
@@ -157,29 +140,25 @@ TEST_CASE("sets of ipset save hold what the kernel finds in them") {
       {"-m set --match-set masked src", tcp("198.51.100.200", kWeb, 80), true},
       {"-m set --match-set six src", web, false},
   };
-  for (const Row& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet, false, sets) == row.matches, row.rule);
+  for (const MatchRow& row : rows)
+    CHECK_MESSAGE(matches(row.rule, row.packet, false, sets) == row.matches, row.rule);
 }
 
 TEST_CASE("what the file does not decide is open, with its reason") {
-  struct Row {
-    const char* rule;
-    const char* why;
-    bool understood;
-  };
-  for (const Row& row : {
-           Row{"-m limit --limit 5/min --limit-burst 10", "-m limit", true},
-           Row{"-m recent --rcheck --seconds 60 --name x --rsource", "-m recent", true},
-           Row{"-m mark --mark 0x1/0xff", "-m mark", true},
-           Row{"-m mac --mac-source 00:00:5e:00:53:01", "-m mac", true},
-           Row{"-m time --timestart 08:00", "-m time", true},
-           Row{"-m string --string \"-j ACCEPT\" --algo bm", "-m string", true},
-           Row{"-m conntrack --ctstatus SEEN_REPLY", "--ctstatus", true},
-           Row{"-m addrtype --dst-type LOCAL",
-               "-m addrtype: which addresses are LOCAL depends on the routing table", true},
-           Row{"-m set --match-set nobody src", "set nobody is not in the file ('ipset save' prints it)", true},
-           Row{"-m tcpp --dport 80", "the match 'tcpp' is not known", false},
-           Row{"-p tcp -m tcp --dprt 80", "'--dprt' is not understood", false},
-           Row{"-s web.example.com", "'web.example.com' is no IPv4 address", false},
+  for (const OpenRow& row : {
+           OpenRow{"-m limit --limit 5/min --limit-burst 10", "-m limit", true},
+           OpenRow{"-m recent --rcheck --seconds 60 --name x --rsource", "-m recent", true},
+           OpenRow{"-m mark --mark 0x1/0xff", "-m mark", true},
+           OpenRow{"-m mac --mac-source 00:00:5e:00:53:01", "-m mac", true},
+           OpenRow{"-m time --timestart 08:00", "-m time", true},
+           OpenRow{"-m string --string \"-j ACCEPT\" --algo bm", "-m string", true},
+           OpenRow{"-m conntrack --ctstatus SEEN_REPLY", "--ctstatus", true},
+           OpenRow{"-m addrtype --dst-type LOCAL",
+                   "-m addrtype: which addresses are LOCAL depends on the routing table", true},
+           OpenRow{"-m set --match-set nobody src", "set nobody is not in the file ('ipset save' prints it)", true},
+           OpenRow{"-m tcpp --dport 80", "the match 'tcpp' is not known", false},
+           OpenRow{"-p tcp -m tcp --dprt 80", "'--dprt' is not understood", false},
+           OpenRow{"-s web.example.com", "'web.example.com' is no IPv4 address", false},
        }) {
     CAPTURE(row.rule);
     const Device d = read(fmt::format("*filter\n:FORWARD DROP [0:0]\n-A FORWARD {} -j ACCEPT\nCOMMIT\n", row.rule));
@@ -425,29 +404,7 @@ add s 192.0.2.0/25,udp:53-55 nomatch
 )";
 
 TEST_CASE("every cut and mutation of a sample is read, and every line has its state") {
-  const std::string sample = kSample;
-  for (std::size_t cut = 0; cut <= sample.size(); ++cut) {
-    const std::string text = sample.substr(0, cut);
-    const Result<Device> d = read_configuration(Source("cut", text), Dialect::iptables);
-    if (d) REQUIRE(lines_counted(*d) == lines_not_blank(text));
-  }
-  std::mt19937 engine(7);
-  const auto dice = [&engine] { return static_cast<std::uint32_t>(engine()); };
-  for (int n = 0; n < 800; ++n) {
-    std::string text = sample;
-    for (unsigned i = 1 + dice() % 6; i > 0; --i) {
-      const std::size_t at = dice() % text.size();
-      if (dice() % 3 == 0)
-        text.insert(at, text.substr(dice() % text.size(), dice() % 20));
-      else
-        text[at] = "\n \"!-:,/*#\\+0aZ\xFF"[dice() % 16];
-    }
-    const Result<Device> d = read_configuration(Source("mutated", text), Dialect::iptables);
-    if (!d) continue;
-    CAPTURE(text);
-    REQUIRE(lines_counted(*d) == lines_not_blank(text));
-    Decider(*d).decide(PacketQuestion::of(tcp(kOut, kWeb, 80)));
-  }
+  survives_cuts_and_mutations(Dialect::iptables, kSample, "\n \"!-:,/*#\\+0aZ\xFF", 800);
 }
 
 }  // namespace

@@ -136,6 +136,12 @@ TEST_CASE("a term matches what Junos says it matches") {
       {"fragment-offset-except 0;", part(web, Fragment::middle), "permit"},
       {"fragment-flags more-fragments;", part(web, Fragment::middle), "permit"},
       {"protocol tcp; destination-port 80;", part(web, Fragment::last), "deny"},
+      // Policy Framework Configuration Guide, "Bit-Field Values": the first fragment is not checked for when
+      // matching TCP flags; fragment-offset, for IPv4 only, asks for it.
+      {"protocol tcp; tcp-established;", part(web, Fragment::last), "undetermined"},
+      {"tcp-initial;", part(web, Fragment::middle), "undetermined"},
+      {"protocol tcp; tcp-established; fragment-offset 0;", part(web, Fragment::last), "deny"},
+      {"protocol tcp; tcp-established;", part(dns, Fragment::last), "deny"},
       {"source-address { 198.51.100.0/24; }", web, "permit"},
       {"source-address { 198.51.100.0/24; 198.51.100.0/28 except; }", web, "deny"},
       {"source-address { 198.51.100.0/28 except; 198.51.100.7/32; 198.51.100.0/24; }", web, "permit"},
@@ -338,6 +344,44 @@ TEST_CASE("filters of routing instances, interface ranges, forwarding tables and
   CHECK(fate(80, "ge-0/0/7.0", Way::through) == "undetermined");
   CHECK(fate(22, "ge-0/0/5.0", Way::to_device) == "permit");
   CHECK(fate(22, "ge-0/0/6.0", Way::to_device) == "deny");
+}
+
+TEST_CASE("predefined applications of security policies") {
+  struct Row {
+    const char* application;
+    ConcretePacket packet;
+    const char* answer;
+  };
+  const auto at = [](Protocol protocol, std::uint16_t port) { return packet(kOut, kWeb, protocol, port); };
+  for (const Row& row : {
+           // Security Policies User Guide, "Predefined Policy Applications", and the group junos-defaults as devices
+           // show it.
+           Row{"junos-http-ext", at(Protocol::tcp, 7001), "permit 5"},
+           Row{"junos-http-ext", at(Protocol::tcp, 8080), "deny end"},
+           Row{"junos-icmp-ping", icmp(kOut, kWeb, 8), "permit 5"},
+           Row{"junos-icmp-ping", icmp(kOut, kWeb, 13), "deny end"},
+           Row{"junos-ping", icmp(kOut, kWeb, 13), "permit 5"},  // all of ICMP, whatever the name says
+           Row{"junos-nsm", at(Protocol::udp, 69), "permit 5"},
+           Row{"junos-talk", at(Protocol::tcp, 517), "permit 5"},
+           Row{"junos-smtps", at(Protocol::tcp, 587), "permit 5"},
+           Row{"junos-smtps", at(Protocol::tcp, 465), "permit 5"},
+           Row{"junos-ymsg", at(Protocol::udp, 5010), "permit 5"},
+           Row{"junos-routing-inbound", at(Protocol::tcp, 179), "permit 5"},
+           Row{"junos-routing-inbound", at(Protocol::tcp, 22), "deny end"},
+       }) {
+    CAPTURE(row.application);
+    const Device d = read(
+        fmt::format("set interfaces ge-0/0/0 unit 0 family inet address 198.51.100.1/24\n"
+                    "set interfaces ge-0/0/1 unit 0 family inet address 192.0.2.1/24\n"
+                    "set security zones security-zone a interfaces ge-0/0/0.0\n"
+                    "set security zones security-zone b interfaces ge-0/0/1.0\n"
+                    "set security policies from-zone a to-zone b policy p match source-address any\n"
+                    "set security policies from-zone a to-zone b policy p match destination-address any\n"
+                    "set security policies from-zone a to-zone b policy p match application {}\n"
+                    "set security policies from-zone a to-zone b policy p then permit\n",
+                    row.application));
+    CHECK(ask::way(d, row.packet, "ge-0/0/0.0", "ge-0/0/1.0") == std::string(row.answer));
+  }
 }
 
 TEST_CASE("policies of junos-host stand beside what a zone admits") {

@@ -1,29 +1,40 @@
-// Packets and answers for the tests of iptables and nftables: one packet, and "permit 7" for what decides it.
+// What the tests of iptables and nftables share: packets, "permit 7" for what decides one, rows of their tables,
+// and samples cut and mutated.
 #pragma once
 
-#include <fmt/format.h>
+#include <random>
 
-#include <string>
-
-#include "rules/acl/decide.h"
-#include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/readers/ask.h"
 
 namespace demarc::netfilter_test {
 
+using ask::icmp;
+
+inline const char *const kOut = "198.51.100.7", *const kWeb = "192.0.2.10";
+inline const char *const kOut6 = "2001:db8:a::7", *const kWeb6 = "2001:db8:c::10";
+
+/// A rule's condition, and whether a packet meets it.
+struct MatchRow {
+  const char* rule;
+  ConcretePacket packet;
+  bool matches;
+};
+/// A rule that the text does not decide, what is said of it, and whether its line is understood all the same.
+struct OpenRow {
+  const char* rule;
+  const char* why;
+  bool understood;
+};
+
+/// TCP packets here begin connections, unless with_flags() says else.
 inline ConcretePacket packet(const char* from, const char* to, Protocol protocol, std::uint16_t port,
                              std::uint16_t source_port = 40000) {
-  ConcretePacket p;
-  p.packet = {parse_address(from).value(), parse_address(to).value(), protocol, Port(source_port), Port(port), {}};
+  ConcretePacket p = ask::packet(from, to, protocol, port, source_port);
   if (protocol == Protocol::tcp) p.context.flags = tcp_flag::syn;
   return p;
 }
 inline ConcretePacket tcp(const char* from, const char* to, std::uint16_t port) {
   return packet(from, to, Protocol::tcp, port);
-}
-inline ConcretePacket icmp(const char* from, const char* to, std::uint8_t type, std::uint8_t code = 0) {
-  ConcretePacket p = packet(from, to, parse_address(from)->is_ipv4() ? Protocol::icmp : Protocol::icmpv6, 0);
-  p.packet.icmp = {type, code};
-  return p;
 }
 inline ConcretePacket with_state(ConcretePacket p, ConnectionState state) {
   p.context.state = state;
@@ -52,17 +63,31 @@ inline std::string decide(const Device& device, ConcretePacket p, Way way = Way:
   return fmt::format("{} {}", name(d.fate), line);
 }
 
-inline std::uint64_t lines_counted(const Device& d) {
-  return d.coverage.understood + d.coverage.in_part + d.coverage.not_filtering + d.coverage.not_understood;
-}
-inline std::uint64_t lines_not_blank(std::string_view text) {
-  std::uint64_t n = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    n += text.substr(at, end - at).find_first_not_of(" \t\r") != std::string_view::npos ? 1 : 0;
-    at = end + 1;
+/// Every cut, and mutations made of the sample's own pieces and of `bytes`: each is read and answers a question,
+/// and where lines are counted (a JSON text's are not), every line that is not blank has its state.
+inline void survives_cuts_and_mutations(Dialect dialect, const std::string& sample, std::string_view bytes,
+                                        int mutations, bool lines_count = true) {
+  const auto check = [&](const std::string& text) {
+    const Result<Device> d = read_configuration(Source("damaged", text), dialect);
+    if (!d) return;
+    CAPTURE(text);
+    if (lines_count) REQUIRE(ask::counted(d->coverage) == ask::lines_not_blank(text));
+    Decider(*d).decide(PacketQuestion::of(tcp(kOut, kWeb, 80)));
+  };
+  for (std::size_t cut = 0; cut <= sample.size(); ++cut) check(sample.substr(0, cut));
+  std::mt19937 engine(7);
+  const auto dice = [&engine] { return static_cast<std::uint32_t>(engine()); };
+  for (int n = 0; n < mutations; ++n) {
+    std::string text = sample;
+    for (unsigned i = 1 + dice() % 6; i > 0; --i) {
+      const std::size_t at = dice() % text.size();
+      if (dice() % 3 == 0)
+        text.insert(at, text.substr(dice() % text.size(), dice() % 20));
+      else
+        text[at] = bytes[dice() % bytes.size()];
+    }
+    check(text);
   }
-  return n;
 }
 
 }  // namespace demarc::netfilter_test

@@ -1,7 +1,3 @@
-#include <doctest/doctest.h>
-
-#include <random>
-
 #include "tests/rules/acl/readers/netfilter_packets.h"
 
 namespace demarc {
@@ -12,9 +8,6 @@ using namespace netfilter_test;
 Device read(std::string text) {
   return read_configuration(Source("rules.nft", std::move(text)), Dialect::nftables).value();
 }
-
-const char *const kOut = "198.51.100.7", *const kWeb = "192.0.2.10";
-const char *const kOut6 = "2001:db8:a::7", *const kWeb6 = "2001:db8:c::10";
 
 /// The rule drops, or the one behind it accepts.
 bool matches(std::string_view rule, const ConcretePacket& p, std::string_view sets = "") {
@@ -31,16 +24,11 @@ bool matches(std::string_view rule, const ConcretePacket& p, std::string_view se
 }
 
 TEST_CASE("a rule matches what nft says it matches") {
-  struct Row {
-    const char* rule;
-    ConcretePacket packet;
-    bool matches;
-  };
   const ConcretePacket web = tcp(kOut, kWeb, 80), web6 = tcp(kOut6, kWeb6, 80),
                        dns = packet(kOut, kWeb, Protocol::udp, 53);
   const auto flags = [&](std::uint8_t f) { return with_flags(web, f); };
   const std::uint8_t sa = tcp_flag::syn | tcp_flag::ack;
-  const Row rows[] = {
+  const MatchRow rows[] = {
       {"ip saddr 198.51.100.7", web, true},
       {"ip saddr != 198.51.100.7", web, false},
       {"ip saddr != 198.51.100.8", web6, false},  // the test is about IPv4
@@ -126,33 +114,28 @@ TEST_CASE("a rule matches what nft says it matches") {
       "set pairs { type ipv4_addr . inet_service; flags interval; elements = { 192.0.2.0/24 . 80, 192.0.2.10 . "
       "443-444 }; }\n"
       "set triples { type ipv4_addr . inet_proto . inet_service; elements = { 192.0.2.10 . udp . 53 }; }\n";
-  for (const Row& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet, sets) == row.matches, row.rule);
+  for (const MatchRow& row : rows) CHECK_MESSAGE(matches(row.rule, row.packet, sets) == row.matches, row.rule);
 }
 
 TEST_CASE("what no rule set decides is open, with its reason; what is not understood may do anything") {
-  struct Row {
-    const char* rule;
-    const char* why;
-    bool understood;
-  };
-  for (const Row& row : {
-           Row{"limit rate over 5/second burst 5 packets", "limit", true},
-           Row{"meta mark 0x00000001", "meta mark", true},
-           Row{"ip ttl < 5", "ip ttl", true},
-           Row{"ct status dnat", "ct status", true},
-           Row{"ct direction reply", "ct direction", true},
-           Row{"ct state != established,new", "versions of nft differ in what 'ct state != established,new' says",
-               true},
-           Row{"fib saddr . iif oif missing", "fib saddr . iif oif", true},
-           Row{"tcp option maxseg size 536", "tcp option maxseg size", true},
-           Row{"ip saddr @dyn", "the content of set dyn changes", true},
-           Row{"add @dyn { ip saddr limit rate 5/second }", "whether an element can be added to the set", true},
-           Row{"ip saddr @nobody", "set nobody is not defined", false},
-           Row{"tcp dprt 80 accept # x", "tcp dprt", true},
-           Row{"tcp dport smpt", "'smpt' is no port", false},
-           Row{"jmp web", "'jmp' begins no statement of a rule", false},
-           Row{"tcp dport 80 # xt_recent", "a match or target stands in a comment, because nft could not print it",
-               false},
+  for (const OpenRow& row : {
+           OpenRow{"limit rate over 5/second burst 5 packets", "limit", true},
+           OpenRow{"meta mark 0x00000001", "meta mark", true},
+           OpenRow{"ip ttl < 5", "ip ttl", true},
+           OpenRow{"ct status dnat", "ct status", true},
+           OpenRow{"ct direction reply", "ct direction", true},
+           OpenRow{"ct state != established,new",
+                   "versions of nft differ in what 'ct state != established,new' says", true},
+           OpenRow{"fib saddr . iif oif missing", "fib saddr . iif oif", true},
+           OpenRow{"tcp option maxseg size 536", "tcp option maxseg size", true},
+           OpenRow{"ip saddr @dyn", "the content of set dyn changes", true},
+           OpenRow{"add @dyn { ip saddr limit rate 5/second }", "whether an element can be added to the set", true},
+           OpenRow{"ip saddr @nobody", "set nobody is not defined", false},
+           OpenRow{"tcp dprt 80 accept # x", "tcp dprt", true},
+           OpenRow{"tcp dport smpt", "'smpt' is no port", false},
+           OpenRow{"jmp web", "'jmp' begins no statement of a rule", false},
+           OpenRow{"tcp dport 80 # xt_recent",
+                   "a match or target stands in a comment, because nft could not print it", false},
        }) {
     CAPTURE(row.rule);
     const Device d =
@@ -314,7 +297,7 @@ insert rule inet fw f ip daddr 192.0.2.11 drop
 include "more.nft"
 )");
   CHECK(d.coverage.not_understood == 1);  // the included file
-  CHECK(lines_counted(d) == 18);
+  CHECK(ask::counted(d.coverage) == 18);
   CHECK(decide(d, tcp(kOut, kWeb, 443)) == "permit 10");
   CHECK(decide(d, tcp(kOut, "192.0.2.12", 1)) == "permit 13");
   CHECK(decide(d, tcp(kOut, "192.0.2.11", 443)) == "deny 17");
@@ -414,7 +397,7 @@ TEST_CASE("text and JSON of one rule set are one device") {
   const Device json = read_configuration(Source("rules.json", kSampleJson)).value();
   CHECK(text.coverage.not_understood == 0);
   CHECK(json.coverage.not_understood == 0);
-  CHECK(lines_counted(json) == 16);
+  CHECK(ask::counted(json.coverage) == 16);
   REQUIRE(text.lists.size() == json.lists.size());
   for (std::size_t i = 0; i < text.lists.size(); ++i) {
     CHECK(text.lists[i].name == json.lists[i].name);
@@ -439,32 +422,9 @@ TEST_CASE("text and JSON of one rule set are one device") {
 }
 
 TEST_CASE("every cut and mutation of both forms is read, and every line has its state") {
-  std::mt19937 engine(11);
-  const auto dice = [&engine] { return static_cast<std::uint32_t>(engine()); };
-  for (const char* const written : {kSample, kSampleJson}) {
-    const std::string sample = written;
-    const bool json = sample[0] == '{';
-    for (std::size_t cut = 0; cut <= sample.size(); ++cut) {
-      const std::string text = sample.substr(0, cut);
-      const Result<Device> d = read_configuration(Source("cut", text), Dialect::nftables);
-      if (d && !json) REQUIRE(lines_counted(*d) == lines_not_blank(text));
-    }
-    for (int n = 0; n < 600; ++n) {
-      std::string text = sample;
-      for (unsigned i = 1 + dice() % 6; i > 0; --i) {
-        const std::size_t at = dice() % text.size();
-        if (dice() % 3 == 0)
-          text.insert(at, text.substr(dice() % text.size(), dice() % 20));
-        else
-          text[at] = "\n {}();,.:@#\"\\-*/&|=!$0a\xFF"[dice() % 26];
-      }
-      const Result<Device> d = read_configuration(Source("mutated", text), Dialect::nftables);
-      if (!d) continue;
-      CAPTURE(text);
-      if (!json) REQUIRE(lines_counted(*d) == lines_not_blank(text));
-      Decider(*d).decide(PacketQuestion::of(tcp(kOut, kWeb, 80)));
-    }
-  }
+  constexpr std::string_view kBytes = "\n {}();,.:@#\"\\-*/&|=!$0a\xFF";
+  survives_cuts_and_mutations(Dialect::nftables, kSample, kBytes, 600);
+  survives_cuts_and_mutations(Dialect::nftables, kSampleJson, kBytes, 600, false);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/readers/cloud_samples.h"
+#include "tests/rules/acl/readers/junos_samples.h"
 
 namespace demarc {
 namespace {
@@ -60,6 +62,11 @@ constexpr Sample kSamples[] = {
     {"ip access-list L\n", ""},
 };
 
+/// Their lists share lines.
+bool is_router(Dialect d) {
+  return d == Dialect::cisco_ios || d == Dialect::cisco_nxos || d == Dialect::cisco_xr || d == Dialect::arista_eos;
+}
+
 TEST_CASE("each dialect is told from the others, on small excerpts") {
   for (const Sample& sample : kSamples) {
     CAPTURE(sample.text);
@@ -77,9 +84,49 @@ TEST_CASE("no router's reader takes ASA's lists for its own") {
         "object-group network WEB\n network-object host 192.0.2.10\n", "ASA Version 9.16(1)\nhostname fw\n"}) {
     CAPTURE(text);
     for (const DialectReader& reader : dialect_readers())
-      if (reader.dialect == Dialect::cisco_ios || reader.dialect == Dialect::cisco_nxos ||
-          reader.dialect == Dialect::cisco_xr || reader.dialect == Dialect::arista_eos)
-        CHECK(reader.likeness(text) == 0);
+      if (is_router(reader.dialect)) CHECK(reader.likeness(text) == 0);
+  }
+}
+
+TEST_CASE("the readers of other families see nothing of their own in it") {
+  struct Row {
+    const char* text;
+    Dialect dialect;
+  };
+  for (const Row& row : {
+           Row{"hostname r\nip access-list extended IN\n permit tcp any any eq 443\n", Dialect::cisco_ios},
+           Row{samples::kJunosHierarchy, Dialect::junos},
+           Row{samples::kJunosSet, Dialect::junos},
+           Row{samples::kSrxHierarchy, Dialect::junos},
+           Row{samples::kSrxSet, Dialect::junos},
+           Row{"firewall {\n  filter F {\n    term a {\n      then accept;\n", Dialect::junos},
+           Row{samples::kAws, Dialect::aws},
+           Row{samples::kAzure, Dialect::azure},
+           Row{samples::kGcp, Dialect::gcp},
+       }) {
+    CAPTURE(std::string(row.text).substr(0, 60));
+    const std::optional<Dialect> dialect = recognise_dialect(row.text);
+    REQUIRE(dialect);
+    CHECK(name(*dialect) == name(row.dialect));
+    unsigned own = 0, others = 0;
+    for (const DialectReader& reader : dialect_readers()) {
+      CAPTURE(std::string(name(reader.dialect)));
+      const unsigned likeness = reader.likeness(row.text);
+      if (reader.dialect == row.dialect)
+        own = likeness;
+      else
+        others = std::max(others, likeness);
+      if (reader.dialect != row.dialect && !(is_router(reader.dialect) && is_router(row.dialect)))
+        CHECK(likeness == 0);
+    }
+    CHECK(others < own);
+  }
+}
+
+TEST_CASE("what is no configuration is told as none") {
+  for (const char* text : {"", "{}", "[]", "{\"demarc\": \"scan\", \"version\": 1}", "some words of prose\n"}) {
+    CAPTURE(std::string(text));
+    CHECK(!recognise_dialect(text));
   }
 }
 

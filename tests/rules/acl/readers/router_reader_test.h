@@ -7,8 +7,7 @@
 #include <random>
 #include <string>
 
-#include "rules/acl/decide.h"
-#include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/readers/ask.h"
 
 namespace demarc::testing {
 
@@ -16,28 +15,33 @@ inline Device read_as(Dialect dialect, std::string text) {
   return read_configuration(Source("edge.cfg", std::move(text)), dialect).value();
 }
 
-inline ConcretePacket packet(const char* from, const char* to, Protocol protocol, std::uint16_t port,
-                             std::uint16_t source_port = 40000) {
-  ConcretePacket p;
-  p.packet = {parse_address(from).value(), parse_address(to).value(), protocol, Port(source_port), Port(port), {}};
-  return p;
-}
-inline ConcretePacket icmp(const char* from, const char* to, std::uint8_t type, std::uint8_t code) {
-  ConcretePacket p = packet(from, to, parse_address(from)->is_ipv4() ? Protocol::icmp : Protocol::icmpv6, 0);
-  p.packet.icmp = {type, code};
-  return p;
-}
+using ask::icmp;
+using ask::packet;
 
 /// "permit 3": the fate and the deciding line, asked of one list.
 inline std::string decide(const Device& device, std::string_view list, const ConcretePacket& p) {
-  PacketQuestion q = PacketQuestion::of(p);
-  q.list = device.find_list(list);
-  if (q.list == kNoList) return "no such list";
-  const FilterDecision d = Decider(device).decide(q);
-  const std::string line = d.by.list == kNoList || !d.by.entry
-                               ? "end"
-                               : fmt::format("{}", device.lists[d.by.list].entries[*d.by.entry].line);
-  return fmt::format("{} {}", name(d.fate), line);
+  return ask::list(device, list, p);
+}
+
+/// An entry, a packet, and what it gets where one entry of the opposite action for all packets stands behind that
+/// one.
+struct EntryRow {
+  const char* entry;
+  ConcretePacket packet;
+  const char* fate;  // of the entry's line 2, or of the one behind it
+};
+/// `list` writes list L: the entry in line 2, then "deny" or "permit".
+template <std::size_t N>
+void check_entries(Dialect dialect, const EntryRow (&rows)[N],
+                   fmt::format_string<const char*&, const char*&> list) {
+  for (const EntryRow& row : rows) {
+    const char* entry = row.entry;
+    const char* rest = std::string_view(entry).starts_with("permit") ? "deny" : "permit";
+    CAPTURE(entry);
+    const Device d = read_as(dialect, fmt::format(list, entry, rest));
+    CHECK(d.coverage.not_understood == 0);
+    CHECK(decide(d, "L", row.packet) == row.fate);
+  }
 }
 
 /// The fate on a way through the whole device, between two interfaces by name.
@@ -48,25 +52,12 @@ inline std::string through(const Device& device, ConcretePacket p, std::string_v
   return std::string(name(Decider(device).decide(PacketQuestion::of(p, way)).fate));
 }
 
-inline std::uint64_t lines_that_are_not_blank(std::string_view text) {
-  std::uint64_t lines = 0;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (line.find_first_not_of(" \t\r") != std::string_view::npos) ++lines;
-  }
-  return lines;
-}
-inline std::uint64_t lines_accounted(const Device& d) {
-  return d.coverage.understood + d.coverage.in_part + d.coverage.not_filtering + d.coverage.not_understood;
-}
-
 /// Read whatever it is: it must not crash, every line must be accounted for, and indices must hold.
 inline void survives(Dialect dialect, const std::string& text) {
   const Result<Device> read = read_configuration(Source("cut.cfg", text), dialect);
   REQUIRE(read);
   const Device& d = *read;
-  REQUIRE(lines_accounted(d) == lines_that_are_not_blank(text));
+  REQUIRE(ask::counted(d.coverage) == ask::lines_not_blank(text));
   for (const List& list : d.lists)
     for (const Entry& e : list.entries)
       if (e.action == Action::jump || e.action == Action::go_to) REQUIRE(e.target < d.lists.size());
