@@ -124,7 +124,7 @@ Ends ends_of(const AddressSet& here, Family family, const RuleSet& rules) {
 class Front {
  public:
   Front(const RuleSet& rules, PacketSpace& space, const Wish& wish, std::optional<Family> family)
-      : space_(space), wish_(wish), strangers_(space.empty()), few_(space.empty()) {
+      : space_(space), strangers_(space.empty()), few_(space.empty()) {
     PacketSet named = wish.must;
     for (const WishPart& part : wish.parts)
       if (is_everybody(part)) named -= part.set;
@@ -206,7 +206,6 @@ class Front {
 
  private:
   PacketSpace& space_;
-  const Wish& wish_;
   PacketSet strangers_, few_;
   std::vector<IntendedEntry> stranger_boxes_;
   std::vector<Box> few_boxes_;
