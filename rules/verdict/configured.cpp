@@ -185,6 +185,17 @@ PacketSet opening_packets(PacketSpace& space) {
   return (space.of(tcp) | space.of(others)) - space.of(errors4) - space.of(errors6) - strange;
 }
 
+const PacketSet& approved_openings(const RuleSet& rules, ConfiguredSpace& in) {
+  if (in.approved_) return *in.approved_;
+  PacketSet all = in.documented.approved();
+  for (const Vip& vip : rules.vips) {
+    const PacketSet members = in.documented.approved() & in.space.of(Box{.destinations = vip.members.addresses});
+    all |= members.forget({Field::destination}) & in.space.of(Box{.destinations = AddressSet::single(vip.address)});
+  }
+  if (!in.openings_) in.openings_ = opening_packets(in.space);
+  return in.approved_.emplace(all & *in.openings_);
+}
+
 Count weight_of(const PacketSet& packets) {
   if (packets.space() == nullptr) return Count();
   return (packets & packets.space()->of(Box{.ingress = ByteSet{0}, .egress = ByteSet{0}})).count();
@@ -265,9 +276,11 @@ void judge_configured(Judging& j, std::span<const GivenConfiguration> configurat
   ConfiguredView& view = *j.configured;
   view.rules.resize(j.rules.rules.size() + j.rules.exceptions.size());
   judge_devices(j, view);
-  if (!view.binding.has_configurations()) return;
-  Comparing(j, view).run();
-  judge_disagreement(j, view);
+  if (view.binding.has_configurations()) {
+    Comparing(j, view).run();
+    judge_disagreement(j, view);
+  }
+  write_remedies(j, view);
 }
 
 }  // namespace demarc

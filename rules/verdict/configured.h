@@ -75,6 +75,19 @@ struct RuleConfigured {
   bool is_permitted() const { return measured && permitted && !blocked && !undetermined && !unmeasured; }
 };
 
+/// What a finding asks of lines; configured_remedies.cpp finds the device's words.
+struct WantedChange {
+  enum class Kind : std::uint8_t {
+    remove,  // the line goes: it decides nothing
+    narrow,  // the line permits too much
+    permit,  // the lines stop `packets`, which are approved
+  } kind = Kind::remove;
+  std::size_t finding = 0;  // into Verdict::findings
+  std::vector<LineKey> lines = {};
+  const PairView* pair = nullptr;  // where packets are compared; not of remove
+  PacketSet packets = {};
+};
+
 class ConfiguredView {
  public:
   explicit ConfiguredView(Binding of) : binding(std::move(of)) {}
@@ -86,6 +99,7 @@ class ConfiguredView {
   std::map<LineKey, LineFacts> lines = {};
   std::map<LineKey, EntryStatus> status = {};  // of lines that are not simply live
   std::map<std::tuple<ZoneIndex, ZoneIndex, std::uint32_t>, ConfiguredState> cells = {};  // service
+  std::vector<WantedChange> changes = {};
 
   PairView* pair(ZoneIndex from, ZoneIndex to) const;
   /// Ports that the path lets through from one address to another; none: it is not measured.
@@ -98,6 +112,8 @@ class ConfiguredView {
 
 /// Packets that open a conversation, of every protocol. ICMP errors and neighbour discovery open none.
 PacketSet opening_packets(PacketSpace& space);
+/// Openings that are approved, virtual servers included: a member's approval is that of the address in front of it.
+const PacketSet& approved_openings(const RuleSet& rules, ConfiguredSpace& in);
 /// How many packets, interfaces not counted.
 Count weight_of(const PacketSet& packets);
 /// A few boxes in words, without what every opening has: "internet > web1 tcp/80". Whole zones and hosts by name.
@@ -110,6 +126,7 @@ std::optional<LineKey> key_of(const LineShare& share);
 void judge_devices(Judging& j, ConfiguredView& view);  // configured_devices.cpp: each configuration by itself
 void judge_configured_pair(Judging& j, ConfiguredView& view, PairView& pair);  // configured_findings.cpp
 void judge_disagreement(Judging& j, ConfiguredView& view);  // configured_views.cpp: probes and flows
+void write_remedies(Judging& j, ConfiguredView& view);      // configured_remedies.cpp: lines for the findings
 
 /// Says which line the finding is about, and adds it as evidence.
 struct Finding;

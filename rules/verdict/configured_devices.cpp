@@ -182,6 +182,12 @@ class DeviceJudge {
       if (f.evidence.size() == Draft::kPlacesMax) break;
       f.evidence.push_back(line_evidence(bound_, {by.list, by.entry}));
     }
+    if (f.kind == FindingKind::ace_shadowed || f.kind == FindingKind::ace_redundant)
+      view_.changes.push_back({WantedChange::Kind::remove,
+                               j_.verdict.findings.size(),
+                               {{index_, r.entry.list, r.entry.entry}},
+                               nullptr,
+                               {}});
     j_.verdict.findings.push_back(std::move(f));
   }
   static std::string capital(std::string text) {

@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "rules/policy/catalogue.h"
+#include "rules/text/number.h"
 #include "rules/verdict/configured.h"
 #include "rules/verdict/judging.h"
 
@@ -69,6 +71,14 @@ class PairJudge {
     if (f.remedy.empty()) f.remedy = default_remedy(f.kind);
     j_.verdict.findings.push_back(std::move(f));
   }
+  /// With lines of configurations as its remedy.
+  void add(Finding f, WantedChange::Kind kind, std::vector<LineKey> lines, PacketSet packets = {},
+           const PairView* pair = nullptr) {
+    if (!lines.empty())
+      view_.changes.push_back({kind, j_.verdict.findings.size(), std::move(lines), pair == nullptr ? &pair_ : pair,
+                               std::move(packets)});
+    add(std::move(f));
+  }
   /// One protocol, its ports and its name, where the packets have one.
   void describe_packets(Finding& f, const PacketSet& packets) const {
     if (const std::optional<ConcretePacket> sample = packets.sample()) f.sample = sample->packet;
@@ -120,9 +130,11 @@ class PairJudge {
           f.entry = "alternative of " + no.name;
           f.title = fmt::format("{} permits from {} what {} denies, and packets may take either", yes.name,
                                 pair_words(), no.name);
-          f.cause = fmt::format("They stand on the path as alternatives. They differ in {} packets: {}.",
-                                describe(weight_of(differ)), words(differ));
-          f.remedy = "Give both the same lists; which of them is right, the rules say.";
+          f.cause = fmt::format("They stand on the path as alternatives. They differ in: {}.", words(differ));
+          f.remedy = approved().contains(differ) ? fmt::format("It is approved: permit it on {} as well.", no.name)
+                     : approved().overlaps(differ)
+                         ? "Part of it is approved: permit that on both, and nothing else."
+                         : fmt::format("Nothing approves it: deny it on {} as well.", yes.name);
           for (const LineShare& s : path_.lines(h, a, sample_of(differ)))
             f.evidence.push_back(line_evidence(yes, s.line));
           for (const LineShare& s : path_.lines(h, b, sample_of(differ)))
@@ -136,21 +148,15 @@ class PairJudge {
   std::string words(const PacketSet& packets) const { return cover_words(j_.rules, pair_.path, packets); }
   PacketSet sample_of(const PacketSet& packets) const {
     const std::optional<ConcretePacket> sample = packets.sample();
-    return sample ? space_.of(PacketQuestion::of(*sample).packets) : space_.empty();
+    if (!sample) return space_.empty();
+    Box box = PacketQuestion::of(*sample).packets;
+    box.ingress = box.egress = ByteSet::all();  // which of them it uses, the path knows
+    return space_.of(box);
   }
 
   // --- What is permitted and not approved ---
 
-  /// Approved, virtual servers included: a member's approval is that of the address in front of it.
-  const PacketSet& approved() {
-    if (in_.approved_) return *in_.approved_;
-    PacketSet all = in_.documented.approved();
-    for (const Vip& vip : j_.rules.vips) {
-      const PacketSet members = in_.documented.approved() & space_.of(Box{.destinations = vip.members.addresses});
-      all |= members.forget({Field::destination}) & space_.of(Box{.destinations = AddressSet::single(vip.address)});
-    }
-    return in_.approved_.emplace(all & *in_.openings_);
-  }
+  const PacketSet& approved() { return approved_openings(j_.rules, in_); }
 
   void judge_permitted() {
     const PacketSet replies = in_.documented.replies();
@@ -164,20 +170,22 @@ class PairJudge {
         stateless_ ? (replies & tcp).forget({Field::flags}) & pair_.openings.certain : space_.empty();
     const PacketSet fine = pair_.openings.certain & approved();
     std::size_t told = 0;
-    for (auto hop = static_cast<std::uint32_t>(pair_.path.hops.size()); hop-- > 0 && !rest.is_empty();) {
-      std::vector<LineShare> shares = path_.lines(hop, 0, rest);
-      if (shares.empty()) continue;
-      const std::vector<LineShare> approved_shares = path_.lines(hop, 0, fine);
-      for (const LineShare& share : shares) {
-        if (share.line.list == kNoList || share.fate == Fate::deny) continue;
-        rest -= share.packets;
-        if (++told > kLinesMax) continue;
-        PacketSet approved_part = space_.empty();
-        for (const LineShare& s : approved_shares)
-          if (s.line == share.line) approved_part |= s.packets;
-        tell_permitted(share, approved_part, like_replies);
+    // Told at the last hop, and there at the first of its alternatives, that has a list which decides.
+    for (auto hop = static_cast<std::uint32_t>(pair_.path.hops.size()); hop-- > 0;)
+      for (std::uint32_t a = 0; a < pair_.path.hops[hop].alternatives.size() && !rest.is_empty(); ++a) {
+        const std::vector<LineShare> shares = path_.lines(hop, a, rest);
+        if (std::none_of(shares.begin(), shares.end(), is_by_list)) continue;
+        const std::vector<LineShare> approved_shares = path_.lines(hop, a, fine);
+        for (const LineShare& share : shares) {
+          if (!is_by_list(share) || share.fate == Fate::deny) continue;
+          rest -= share.packets;
+          if (++told > kLinesMax) continue;
+          PacketSet approved_part = space_.empty();
+          for (const LineShare& s : approved_shares)
+            if (s.line == share.line) approved_part |= s.packets;
+          tell_permitted(share, approved_part, like_replies);
+        }
       }
-    }
     if (told > kLinesMax) {
       Finding f = finding(FindingKind::acl_permits_undocumented);
       f.entry = "more lines";
@@ -197,6 +205,8 @@ class PairJudge {
     // Inside a zone there need not be a filter.
     if (!rest.is_empty() && pair_.path.state == ZonePath::State::declared) tell_unfiltered(rest);
   }
+
+  static bool is_by_list(const LineShare& share) { return share.line.list != kNoList; }
 
   struct Reached {
     std::vector<std::string> forbidden, services;
@@ -228,6 +238,12 @@ class PairJudge {
           out.services.emplace_back(row.name);
     return out;
   }
+  /// How many times as much as is approved, by its base-2 logarithm.
+  static std::string times_words(double log2) {
+    if (log2 > 20) return "more than a million times";
+    return fmt::format("about {} times",
+                       grouped_number(static_cast<std::uint64_t>(std::lround(std::exp2(log2))) + 1));
+  }
   static std::string reached_words(const Reached& r) {
     std::string text;
     if (!r.forbidden.empty())
@@ -256,26 +272,27 @@ class PairJudge {
       case FindingKind::ace_reply_open:
         f.title = fmt::format("{} admits from {} whatever comes from a chosen source port", line, pair_words());
         f.cause = fmt::format(
-            "Meant for replies, it asks for no established connection: {} packets that open one pass: {}.{}",
-            describe(excess), words(share.packets), reached_words(what));
+            "Meant for replies, it asks for no established connection, so that packets which open one pass: {}.{}",
+            words(share.packets), reached_words(what));
         f.remedy = "Require `established` (or ACK and RST): a source port can be chosen by anybody.";
         break;
       case FindingKind::ace_broad:
         f.title = fmt::format("{} permits from {} far more than is approved", line, pair_words());
-        f.cause = fmt::format("Of {} packets {} are approved. Not approved: {}.{}", describe(excess + serves),
-                              describe(serves), words(share.packets), reached_words(what));
+        f.cause =
+            fmt::format("It permits {} what is approved. Not approved: {}.{}",
+                        times_words(excess.log2() - serves.log2()), words(share.packets), reached_words(what));
         f.remedy = fmt::format("Narrow it to what is approved: {}.", words(approved_part));
         break;
       default:
         f.title = fmt::format("{} permits from {} what no rule approves", line, pair_words());
-        f.cause = fmt::format("{} packets: {}.{}", describe(excess), words(share.packets), reached_words(what));
+        f.cause = fmt::format("Permitted and not approved: {}.{}", words(share.packets), reached_words(what));
         f.remedy = serves.is_zero()
                        ? "Remove the line, or have it approved: a rule with an owner, a reason and all approvals."
                        : fmt::format("Narrow it to what is approved: {}.", words(approved_part));
         break;
     }
     others_on_path(f, share);
-    add(std::move(f));
+    add(std::move(f), WantedChange::Kind::narrow, {*key_of(share)});
   }
 
   bool device_stateful(const LineShare& share) const { return device(share.device).stateful; }
@@ -310,8 +327,7 @@ class PairJudge {
     f.device = list_some(names);
     f.entry = "no filter";
     f.title = fmt::format("no filter of {} stands in the way from {}", f.device, pair_words());
-    f.cause = fmt::format("{} packets that no rule approves pass: {}.{}", describe(weight_of(rest)), words(rest),
-                          reached_words(what));
+    f.cause = fmt::format("What no rule approves passes: {}.{}", words(rest), reached_words(what));
     f.remedy = "Bind a list to the interface that permits what is approved and denies the rest.";
     for (const Hop& hop : pair_.path.hops)
       for (const Alternative& a : hop.alternatives)
@@ -431,32 +447,35 @@ class PairJudge {
     if (services.size() == 1) f.service = services.front();
     const PacketSet& part = blocked.is_empty() ? replies : blocked;
     if (const std::optional<ConcretePacket> sample = part.sample()) f.sample = sample->packet;
+    std::vector<LineKey> stopping, stopping_replies;
     const bool wholly = !blocked.is_empty() && !need.overlaps(pair_.openings.possible);
     f.title = fmt::format("{} approves {} from {}, and {}", rule.id, list_some(services), pair_words(),
                           wholly               ? "all of it is blocked"
                           : blocked.is_empty() ? "its answers are blocked"
                                                : "part of it is blocked");
     if (!blocked.is_empty()) {
-      f.cause = fmt::format("{} of {} packets that open a conversation: {}.", describe(weight_of(blocked)),
-                            describe(weight_of(need)), words(blocked));
-      const std::vector<std::string> by = deciding(f, pair_, blocked, view_.rules[a.index]);
+      f.cause = fmt::format("Approved and blocked: {}.", words(blocked));
+      const std::vector<std::string> by = deciding(f, pair_, blocked, view_.rules[a.index], stopping);
       if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     }
     if (!replies.is_empty()) {
       const PairView& back = *view_.pair(pair_.path.to, pair_.path.from);
       f.cause += fmt::format("{}Its answers are not permitted on the way back: {}.", f.cause.empty() ? "" : " ",
                              cover_words(j_.rules, back.path, replies));
-      const std::vector<std::string> by = deciding(f, back, replies, view_.rules[a.index]);
+      const std::vector<std::string> by = deciding(f, back, replies, view_.rules[a.index], stopping_replies);
       if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     }
     f.remedy = blocked.is_empty() ? "Permit established connections back, or answers from the service's port."
                                   : "Permit it, or retire the rule.";
-    add(std::move(f));
+    if (blocked.is_empty())
+      return add(std::move(f), WantedChange::Kind::permit, std::move(stopping_replies), replies,
+                 view_.pair(pair_.path.to, pair_.path.from));
+    add(std::move(f), WantedChange::Kind::permit, std::move(stopping), blocked);
   }
 
   /// The lines that stop these packets: as evidence, and in words.
   std::vector<std::string> deciding(Finding& f, const PairView& pair, const PacketSet& packets,
-                                    RuleConfigured& facts) {
+                                    RuleConfigured& facts, std::vector<LineKey>& stopping) {
     std::vector<std::string> names;
     for (std::uint32_t h = 0; h < pair.path.hops.size(); ++h) {
       for (std::uint32_t i = 0; i < pair.path.hops[h].alternatives.size(); ++i) {
@@ -467,6 +486,7 @@ class PairJudge {
           const std::string words = line_words(device(s.device), s.line);
           if (std::find(names.begin(), names.end(), words) == names.end()) names.push_back(words);
           const std::optional<LineKey> key = key_of(s);
+          if (key && std::find(stopping.begin(), stopping.end(), *key) == stopping.end()) stopping.push_back(*key);
           if (key && std::find(facts.lines.begin(), facts.lines.end(), *key) == facts.lines.end())
             facts.lines.push_back(*key);
         }
@@ -477,12 +497,17 @@ class PairJudge {
 
   // --- What nobody can say ---
 
+  std::vector<std::string> missing_names() const {
+    std::vector<std::string> names;
+    for (const std::uint32_t d : path_.missing()) names.push_back(device(d).name);
+    return names;
+  }
+
   void judge_undetermined() {
     if (!path_.missing().empty()) {
-      std::vector<std::string> names;
-      for (const std::uint32_t d : path_.missing()) names.push_back(device(d).name);
       Gap gap;
-      gap.title = fmt::format("what is configured from {} is not measured at {}", pair_words(), list_some(names));
+      gap.title =
+          fmt::format("what is configured from {} is not measured at {}", pair_words(), list_some(missing_names()));
       gap.cause = fmt::format("{}.", capital(device(path_.missing().front()).not_usable));
       gap.remedy = "Give the configurations of all devices on the path.";
       gap.from_zone = from_.name;
@@ -512,15 +537,17 @@ class PairJudge {
     g.to_zone = to_.name;
     g.title = fmt::format("what is configured from {} is undetermined in part", pair_words());
     if (!lines.empty()) {
-      g.cause = fmt::format("{} may match or not{}. Concerned: {} packets, {}.", list_some(lines),
-                            why.empty() ? "" : ": " + why, describe(weight_of(gap)), words(gap));
+      g.cause = fmt::format("{} may match or not{}. Concerned: {}.", list_some(lines),
+                            why.empty() ? "" : ": " + why, words(gap));
       g.remedy = "Check these lines by hand, and write them so that they can be decided.";
     } else {
       g.cause = fmt::format(
           "Which interface these packets use, which alternative they take, or under which address a filter sees "
-          "them is not known, and it matters. Concerned: {} packets, {}.",
-          describe(weight_of(gap)), words(gap));
-      g.remedy = "Declare `interfaces` of the device, or give the configuration that states the translation.";
+          "them is not known, and it matters. Concerned: {}.",
+          words(gap));
+      g.remedy = path_.missing().empty()
+                     ? "Declare `interfaces` of the device, or give the configuration that states the translation."
+                     : fmt::format("Give the configuration of {}.", list_some(missing_names()));
     }
     j_.add_gap(std::move(g));
     j_.verdict.findings.back().evidence.assign(
@@ -560,10 +587,11 @@ class PairJudge {
     f.title = fmt::format("ICMPv6 packet-too-big is blocked from {}", pair_words());
     f.cause = "Routers do not fragment IPv6; without this message large packets vanish (RFC 4890 section 4.3.1).";
     RuleConfigured nobody;
-    const std::vector<std::string> by = deciding(f, pair_, blocked, nobody);
+    std::vector<LineKey> stopping;
+    const std::vector<std::string> by = deciding(f, pair_, blocked, nobody, stopping);
     if (!by.empty()) f.cause += fmt::format(" Denied by {}.", list_some(by, 3));
     f.remedy = "Permit ICMPv6 type 2 before the denying line.";
-    add(std::move(f));
+    add(std::move(f), WantedChange::Kind::permit, std::move(stopping), blocked);
   }
 
   // --- The picture ---

@@ -38,6 +38,15 @@ PacketSet ListLines::distribute(ListIndex list, const PacketSet& arriving, std::
   return distribute(list, arriving, out, 0);
 }
 
+PacketSet ListLines::behind(ListIndex list, std::uint32_t entry, const PacketSet& arriving,
+                            std::vector<Taken>& out) {
+  const auto size = static_cast<std::uint32_t>(device_.lists[list].entries.size());
+  if (entry + 1 >= size || arriving.is_empty()) return arriving;
+  PacketSet left = meaning_.space().empty();
+  const PacketSet on = go(list, 1, 0, size, arriving, left, out, 0, entry + 1);
+  return on | left;
+}
+
 PacketSet ListLines::distribute(ListIndex list, const PacketSet& arriving, std::vector<Taken>& out,
                                 unsigned depth) {
   const auto size = static_cast<std::uint32_t>(device_.lists[list].entries.size());
@@ -47,15 +56,17 @@ PacketSet ListLines::distribute(ListIndex list, const PacketSet& arriving, std::
   return on | left;
 }
 
-/// What of `arriving` goes on behind the half.
+/// What of `arriving` goes on behind the half. Entries before `from` are not asked.
 PacketSet ListLines::go(ListIndex list, std::size_t at, std::uint32_t first, std::uint32_t last,
-                        const PacketSet& arriving, PacketSet& left, std::vector<Taken>& out, unsigned depth) {
+                        const PacketSet& arriving, PacketSet& left, std::vector<Taken>& out, unsigned depth,
+                        std::uint32_t from) {
+  if (last <= from) return arriving;
   const PacketSet touched = arriving & takes(list, at, first, last);
   if (touched.is_empty()) return arriving;
   if (last - first == 1) return (arriving - touched) | entry(list, first, touched, left, out, depth);
   const std::uint32_t middle = first + (last - first) / 2;
-  const PacketSet behind = go(list, 2 * at, first, middle, touched, left, out, depth);
-  return (arriving - touched) | go(list, 2 * at + 1, middle, last, behind, left, out, depth);
+  const PacketSet behind = go(list, 2 * at, first, middle, touched, left, out, depth, from);
+  return (arriving - touched) | go(list, 2 * at + 1, middle, last, behind, left, out, depth, from);
 }
 
 PacketSet ListLines::entry(ListIndex list, std::uint32_t index, const PacketSet& hit, PacketSet& left,

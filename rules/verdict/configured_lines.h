@@ -29,6 +29,8 @@ class ListLines {
   /// Appends the lines of the list, and of those that it calls, that may decide packets of the set. Returns what
   /// may come out at the list's end. Not the end itself.
   PacketSet distribute(ListIndex list, const PacketSet& arriving, std::vector<Taken>& out);
+  /// The same for packets that arrive behind this entry.
+  PacketSet behind(ListIndex list, std::uint32_t entry, const PacketSet& arriving, std::vector<Taken>& out);
   /// What the end of the list does with what comes out; nothing where it gives way.
   void end(ListIndex list, const PacketSet& falling, std::vector<Taken>& out) const;
 
@@ -37,7 +39,7 @@ class ListLines {
   using Tree = std::vector<std::optional<PacketSet>>;
   const PacketSet& takes(ListIndex list, std::size_t at, std::uint32_t first, std::uint32_t last);
   PacketSet go(ListIndex list, std::size_t at, std::uint32_t first, std::uint32_t last, const PacketSet& arriving,
-               PacketSet& left, std::vector<Taken>& out, unsigned depth);
+               PacketSet& left, std::vector<Taken>& out, unsigned depth, std::uint32_t from = 0);
   PacketSet entry(ListIndex list, std::uint32_t index, const PacketSet& arriving, PacketSet& left,
                   std::vector<Taken>& out, unsigned depth);
   PacketSet distribute(ListIndex list, const PacketSet& arriving, std::vector<Taken>& out, unsigned depth);

@@ -159,24 +159,36 @@ PacketSet FaceMap::to_real(const PacketSet& seen) const {
 PacketSet FaceMap::to_seen(const PacketSet& real) const {
   PacketSet out = real;
   for (const Part& part : parts_) {
-    const Face& f = *part.face;
-    if (part.unknown || !f.seen) continue;
+    if (part.unknown || !part.face->seen) continue;
     const PacketSet moved = out & part.affected;
     if (moved.is_empty()) continue;
-    Box face;
-    (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
-    const Field hidden = f.of_source ? Field::source : Field::destination;
-    out -= part.affected;
-    if (f.ports.empty()) {
-      out |= moved.forget({hidden}) & space_.of(face);
-      continue;
-    }
-    for (const auto& [outside, inside] : f.ports) {
-      Box behind, at = face;
-      behind.ports = PortSet::single(inside);
-      at.ports = PortSet::single(outside);
-      out |= (moved & space_.of(behind)).forget({hidden, Field::port_or_icmp}) & space_.of(at);
-    }
+    out = (out - part.affected) | face_of(moved, *part.face);
+  }
+  return out;
+}
+
+PacketSet FaceMap::face_of(const PacketSet& affected, const Face& f) const {
+  Box face;
+  (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
+  const Field hidden = f.of_source ? Field::source : Field::destination;
+  if (f.ports.empty()) return affected.forget({hidden}) & space_.of(face);
+  PacketSet out = space_.empty();
+  for (const auto& [outside, inside] : f.ports) {
+    Box behind, at = face;
+    behind.ports = PortSet::single(inside);
+    at.ports = PortSet::single(outside);
+    out |= (affected & space_.of(behind)).forget({hidden, Field::port_or_icmp}) & space_.of(at);
+  }
+  return out;
+}
+
+std::optional<PacketSet> FaceMap::either(const PacketSet& real) const {
+  PacketSet out = real;
+  for (const Part& part : parts_) {
+    const PacketSet moved = out & part.affected;
+    if (moved.is_empty()) continue;
+    if (!part.face->seen) return std::nullopt;
+    out |= face_of(moved, *part.face);
   }
   return out;
 }

@@ -41,6 +41,8 @@ class FaceMap {
   PacketSet to_real(const PacketSet& seen) const;
   /// How real packets look there; where that is not known, as themselves.
   PacketSet to_seen(const PacketSet& real) const;
+  /// Both: the packets and how they may look; none where nobody knows how.
+  std::optional<PacketSet> either(const PacketSet& real) const;
 
  private:
   struct Part {
@@ -49,6 +51,7 @@ class FaceMap {
     PacketSet affected;    // real packets
   };
   PacketSet image(const PacketSet& seen, const Part& part) const;
+  PacketSet face_of(const PacketSet& affected, const Face& face) const;
 
   PacketSpace& space_;
   std::vector<Part> parts_;

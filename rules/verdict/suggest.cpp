@@ -6,167 +6,212 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/verdict/configured_lines.h"
+#include "rules/verdict/suggest_short.h"
+
 namespace demarc {
 
 namespace {
 
-constexpr std::size_t kCoverMax = 200;        // boxes of what takes an entry's place
-constexpr std::size_t kDeniesMax = 3;         // denies before an entry that is otherwise right
-constexpr std::size_t kPlainPrefixes = 8;     // pairs of prefixes that are written out as they are
-constexpr std::size_t kDomainDenies = 60;     // prefixes at most of addresses that have no business here
-constexpr std::uint32_t kEditedMax = 20'000;  // entries of a list whose edits are worked out
-
-/// Lists are read by people: conditions that a list's place implies are not written into its entries.
-PacketSet plain(const PacketSet& set) {
-  return set.forget({Field::fragment, Field::state, Field::ingress, Field::egress});
-}
+constexpr std::size_t kCoverMax = 200;         // boxes of what takes an entry's place
+constexpr std::size_t kDeniesMax = 3;          // denies before an entry that is otherwise right
+constexpr std::size_t kPlainPrefixes = 8;      // pairs of prefixes that are written out as they are
+constexpr std::size_t kDomainDenies = 60;      // prefixes at most of addresses that have no business here
+constexpr std::size_t kOwnMax = 8;             // addresses of a zone that a filter has itself
+constexpr std::uint32_t kComparedMax = 2'000;  // entries of a list for which several ways are tried
+constexpr std::uint32_t kEditedMax = 20'000;   // entries of a list whose edits are worked out
+constexpr std::size_t kEditWeight = 20;        // of an edit, in letters, beside what it writes
 
 AddressSet whole(Family family) {
   return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
 }
-std::size_t prefixes_in(const AddressSet& set, Family family) {
-  const AddressSet part = set.intersect(whole(family));
-  return part == whole(family) ? 1 : part.prefixes().size();
-}
-
 std::vector<Match> matches_of(std::vector<Box> boxes) {
   std::vector<Match> out;
   for (Box& b : boxes) out.push_back({.box = std::move(b)});
   return out;
 }
 
-/// Entries that name addresses by hundreds of prefixes, because a zone is all but many networks, become short: what
-/// has no business here is denied first, and behind that "any" is the zone. Nothing that is denied may pass, so no
-/// deny can cut what is wished; and what passes behind them is within what may.
-class Widening {
+IntendedEntry entry_of(Action action, Box box, std::string comment) {
+  IntendedEntry e;
+  e.action = action;
+  e.comment = std::move(comment);
+  e.match.push_back({.box = std::move(box)});
+  return e;
+}
+
+std::size_t lines_in(const std::vector<Box>& boxes) {
+  std::size_t lines = 0;
+  for (const Box& b : boxes) lines += address_lines(b);
+  return lines;
+}
+std::size_t lines_in(const std::vector<IntendedEntry>& entries) {
+  std::size_t lines = 0;
+  for (const IntendedEntry& e : entries)
+    for (const Match& m : e.match) lines += address_lines(m.box);
+  return lines;
+}
+
+/// How long the entries are in the dialect's words.
+std::size_t written_size(const IntendedList& list, const DialectWriter& writer) {
+  std::size_t size = 0;
+  for (const IntendedEntry& e : list.entries)
+    for (const Family f : {Family::ipv4, Family::ipv6})
+      if (list.family.value_or(f) == f)
+        for (const std::string& line : writer.entry(e, list, f).lines) size += line.size();
+  return size;
+}
+
+/// A filter without state asks later fragments by addresses and protocol alone: a permit lets them by whatever else
+/// it names, a deny that names more leaves them alone.
+List with_fragments(List list, ReplyHandling replies) {
+  if (replies != ReplyHandling::stateless) return list;
+  for (Entry& e : list.entries) {
+    std::vector<Match> more;
+    for (Match& m : e.match) {
+      const Box& b = m.box;
+      const bool deeper = b.ports != PortSet::all() || b.source_ports != PortSet::all() ||
+                          !(b.icmp == IcmpSet::all()) || b.flags != ByteSet::all();
+      if (!deeper || b.fragments != FragmentSet::all()) continue;
+      if (e.action == Action::permit) {
+        Match later = m;
+        later.box.ports = later.box.source_ports = PortSet::all();
+        later.box.icmp = IcmpSet::all();
+        later.box.flags = ByteSet::all();
+        later.box.fragments = kLaterFragments;
+        more.push_back(std::move(later));
+      } else {
+        m.box.fragments = {Fragment::whole, Fragment::first};
+      }
+    }
+    e.match.insert(e.match.end(), more.begin(), more.end());
+  }
+  return list;
+}
+
+bool is_everybody(const WishPart& part) {  // neighbour discovery comes from everywhere
+  return part.rule.empty() && part.boxes.size() == 1 && part.boxes[0].sources == AddressSet::all();
+}
+
+/// Who comes by a list, in one family. A zone that is all but many networks is `big`: nobody writes it out, and
+/// "any" stands for it behind denies of everybody else.
+struct Ends {
+  AddressSet named = {};      // who has business here
+  AddressSet big = {};        // of these, the big zones
+  AddressSet few = {};        // and the others
+  AddressSet strangers = {};  // who has none
+};
+
+Ends ends_of(const AddressSet& here, Family family, const RuleSet& rules) {
+  Ends out;
+  out.named = here;
+  for (const Zone& zone : rules.zones) {
+    const AddressSet all = zone.addresses.intersect(whole(family));
+    if (!all.overlaps(here)) continue;
+    // A filter's own addresses, mostly: they need not be told apart from their zone.
+    if (all.minus(here).size() <= kOwnMax) out.named = out.named.unite(all);
+    if (all.prefixes().size() > kPlainPrefixes) out.big = out.big.unite(all);
+  }
+  out.big = out.big.intersect(out.named);
+  out.few = out.named.minus(out.big);
+  out.strangers = whole(family).minus(out.named);
+  return out;
+}
+
+}  // namespace
+
+/// What stands at the front of a list so that its lines may say "any": denies of strangers, and of the few who have
+/// other business here than the many, behind what they may.
+class Front {
  public:
-  Widening(PacketSpace& space, const Wish& wish, const IntendedList& list) : space_(space), wish_(wish) {
+  Front(const RuleSet& rules, PacketSpace& space, const Wish& wish, std::optional<Family> family)
+      : space_(space), strangers_(space.empty()), few_(space.empty()) {
     PacketSet named = wish.must;
     for (const WishPart& part : wish.parts)
-      if (part.rule.empty() && part.boxes.size() == 1 && part.boxes[0].sources == AddressSet::all())
-        named -= part.set;  // neighbour discovery comes from everywhere
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      if (list.family.value_or(family) != family) continue;
-      Side& s = sides_[family == Family::ipv4 ? 0 : 1];
-      const PacketSet here = named & space.of(Box{.family = family});
-      s.no_source = whole(family).minus(here.sources());
-      s.no_destination = whole(family).minus(here.destinations());
-      if (s.no_source == whole(family)) s.no_source = s.no_destination = {};
+      if (is_everybody(part)) named -= part.set;
+    for (const Family f : {Family::ipv4, Family::ipv6}) {
+      const PacketSet here = named & space.of(Box{.family = f});
+      if (family.value_or(f) != f || here.is_empty()) continue;
+      const Ends from = ends_of(here.sources(), f, rules), to = ends_of(here.destinations(), f, rules);
+      // Of two families each is denied by its own addresses.
+      if (!from.big.empty() && from.strangers.prefixes().size() <= kDomainDenies) {
+        Box box{.family = f, .sources = from.strangers};
+        strangers_ |= space.of(box);
+        stranger_boxes_.push_back(entry_of(Action::deny, std::move(box), "sources that have no business here"));
+      }
+      if (!to.big.empty() && to.strangers.prefixes().size() <= kDomainDenies) {
+        Box box{.family = f, .destinations = to.strangers};
+        strangers_ |= space.of(box);
+        stranger_boxes_.push_back(
+            entry_of(Action::deny, std::move(box), "destinations that have no business here"));
+      }
+      if ((from.big.empty() && to.big.empty()) || from.few.empty() || to.few.empty()) continue;
+      Box box{.family = f, .sources = from.few, .destinations = to.few};
+      few_ |= space.of(box);
+      few_boxes_.push_back(std::move(box));
     }
   }
 
-  IntendedList run(IntendedList list) {
-    std::vector<IntendedEntry> entries, wide;
-    bool first_is_neighbours = false;
-    for (const IntendedEntry& e : list.entries)
-      for (const Match& m : e.match)
-        for (const Family f : {Family::ipv4, Family::ipv6}) {
-          Box one = m.box;
-          if (list.family.value_or(f) != f || one.family.value_or(f) != f) continue;
-          if (prefixes_in(one.sources, f) * prefixes_in(one.destinations, f) > kPlainPrefixes) continue;
-          one.family = f;
-          permitted_ |= space_.of(one);
+  const PacketSet& strangers() const { return strangers_; }
+  /// The box's packets of the few to the few.
+  std::vector<Box> few_of(const Box& box) const {
+    std::vector<Box> out;
+    for (const Box& few : few_boxes_) {
+      if (box.family && box.family != few.family) continue;
+      Box b = box;
+      b.family = few.family;
+      b.sources = box.sources.intersect(few.sources);
+      b.destinations = box.destinations.intersect(few.destinations);
+      if (!b.sources.empty() && !b.destinations.empty()) out.push_back(std::move(b));
+    }
+    return out;
+  }
+  const PacketSet& few() const { return few_; }
+
+  /// Denies of those strangers that are among `left`, each only where it is.
+  std::vector<IntendedEntry> deny_strangers(const PacketSet& left) const {
+    std::vector<IntendedEntry> out;
+    for (const IntendedEntry& e : stranger_boxes_) {
+      IntendedEntry one = e;
+      Box& box = one.match.front().box;
+      AddressSet& side = box.sources == AddressSet::all() ? box.destinations : box.sources;
+      AddressSet kept;
+      for (const Prefix& p : side.prefixes()) {
+        Box part = box;
+        (&side == &box.sources ? part.sources : part.destinations) = AddressSet{p};
+        if (left.overlaps(space_.of(part))) kept = kept.unite(AddressSet{p});
+      }
+      if (kept.empty()) continue;
+      side = kept;
+      out.push_back(std::move(one));
+    }
+    return out;
+  }
+  /// One deny for the few, which may say "any" where it stops nothing of the rest, which must pass behind it.
+  std::vector<IntendedEntry> deny_few(const PacketSet& rest) const {
+    std::vector<IntendedEntry> out;
+    for (Box box : few_boxes_) {
+      for (AddressSet Box::*side : {&Box::destinations, &Box::sources}) {
+        Box wider = box;
+        wider.*side = AddressSet::all();
+        if (!space_.of(wider).overlaps(rest)) {
+          box = std::move(wider);
+          break;
         }
-    for (IntendedEntry& e : list.entries) {
-      IntendedEntry kept = e;
-      kept.match.clear();
-      std::vector<IntendedEntry> widened;
-      for (const Match& m : e.match) widen(m.box, list, e, kept, widened);
-      for (IntendedEntry& w : widened) wide.push_back(std::move(w));
-      if (!kept.match.empty()) entries.push_back(std::move(kept));
+      }
+      if (space_.of(box).overlaps(rest)) return {};
+      out.push_back(entry_of(Action::deny, std::move(box), "these have other business here"));
     }
-    std::move(wide.begin(), wide.end(), std::back_inserter(entries));
-    first_is_neighbours = !entries.empty() && entries.front().comment.starts_with("neighbour discovery");
-    std::vector<IntendedEntry> front;
-    for (const Side& s : sides_) {
-      if (s.source_denied) front.push_back(deny(Box{.sources = s.no_source}, "sources that have no business here"));
-      if (s.destination_denied)
-        front.push_back(deny(Box{.destinations = s.no_destination}, "destinations that have no business here"));
-    }
-    entries.insert(entries.begin() + (first_is_neighbours ? 1 : 0), front.begin(), front.end());
-    list.entries = std::move(entries);
-    return list;
+    return out;
   }
 
  private:
-  struct Side {
-    AddressSet no_source = {}, no_destination = {};
-    bool source_denied = false, destination_denied = false;
-  };
-
-  static IntendedEntry deny(Box box, std::string comment) {
-    IntendedEntry e;
-    e.action = Action::deny;
-    e.comment = std::move(comment);
-    e.match.push_back({.box = std::move(box)});
-    return e;
-  }
-
-  void widen(const Box& box, const IntendedList& list, const IntendedEntry& entry, IntendedEntry& kept,
-             std::vector<IntendedEntry>& out) {
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      if (list.family.value_or(family) != family || box.family.value_or(family) != family) continue;
-      const std::size_t from = prefixes_in(box.sources, family), to = prefixes_in(box.destinations, family);
-      if (from * to == 0) continue;
-      Box one = box;
-      one.family = family;
-      if (from * to > kPlainPrefixes && widen_one(one, from >= to, std::min(from, to), from * to, entry, out))
-        continue;
-      kept.match.push_back({.box = std::move(one)});
-    }
-  }
-
-  bool widen_one(const Box& box, bool sources, std::size_t others, std::size_t plain_lines,
-                 const IntendedEntry& entry, std::vector<IntendedEntry>& out) {
-    Side& side = sides_[*box.family == Family::ipv4 ? 0 : 1];
-    const AddressSet& none = sources ? side.no_source : side.no_destination;
-    bool& denied = sources ? side.source_denied : side.destination_denied;
-    const std::size_t domain = prefixes_in(none, *box.family);
-    if (domain > kDomainDenies) return false;
-    Box wide = box;
-    (sources ? wide.sources : wide.destinations) = AddressSet::all();
-    Box outside{.family = box.family};
-    (sources ? outside.sources : outside.destinations) = none;
-    const PacketSet behind = none.empty() ? space_.empty() : space_.of(outside);
-    // Later fragments are asked by addresses and protocol alone.
-    const PacketSet later_box = space_.of(Box{.fragments = kLaterFragments});
-    const PacketSet w = space_.of(wide);
-    const PacketSet lets = w | (w.forget({Field::port_or_icmp, Field::source_port, Field::flags}) & later_box);
-    PacketSet too_much = lets - wish_.may - behind;
-    // One deny for all who have business here, but not this: what of theirs is wished stands before it.
-    Box other = box;
-    (sources ? other.sources : other.destinations) =
-        whole(*box.family).minus(none).minus(sources ? box.sources : box.destinations);
-    const PacketSet others_set = space_.of(other);
-    const bool said_before = !too_much.is_empty() && permitted_.contains(others_set & wish_.must);
-    if (said_before) too_much -= others_set - later_box;
-    const PacketSet now = ::demarc::plain(too_much - later_box), later = too_much & later_box;
-    const Cover denies = now.cover(kDeniesMax * 4), fragments = later.cover(kDeniesMax * 4);
-    if (!denies.complete() || !fragments.complete()) return false;
-    std::size_t lines = others + (denied ? 0 : std::min<std::size_t>(domain, 4));
-    for (const Cover* c : {&denies, &fragments})
-      for (const Box& b : c->boxes)
-        lines += prefixes_in(b.sources, *box.family) * prefixes_in(b.destinations, *box.family);
-    if (said_before)
-      lines += prefixes_in(other.sources, *box.family) * prefixes_in(other.destinations, *box.family);
-    if (lines >= plain_lines) return false;
-    if (said_before) out.push_back(deny(other, "these have business here, but not this"));
-    permitted_ |= space_.of(box);
-    denied = denied || !none.empty();
-    for (const Cover* c : {&denies, &fragments})
-      for (const Box& b : c->boxes)
-        out.push_back(deny(b, "nothing approves it, and the next entry would let it by"));
-    IntendedEntry wider = entry;
-    wider.match = {Match{.box = std::move(wide)}};
-    out.push_back(std::move(wider));
-    return true;
-  }
-
   PacketSpace& space_;
-  const Wish& wish_;
-  Side sides_[2];
-  PacketSet permitted_ = space_.empty();  // by entries that stand before the wide ones, and by these
+  PacketSet strangers_, few_;
+  std::vector<IntendedEntry> stranger_boxes_;
+  std::vector<Box> few_boxes_;
 };
+
+namespace {
 
 VariableOrder order_of(const RuleSet& rules) {
   std::vector<Box> boxes;
@@ -184,26 +229,82 @@ Suggester::Suggester(const RuleSet& rules, Timestamp at)
     : rules_(rules), space_(std::make_unique<PacketSpace>(order_of(rules))), documented_(rules, *space_, at) {}
 Suggester::~Suggester() = default;
 
-std::vector<IntendedEntry> Suggester::entries_for(const Wish& wish, const PacketSet& wanted) const {
+/// Entries for what is wanted, rule by rule. What a rule approves may be written whole: all of it may pass.
+std::vector<IntendedEntry> Suggester::entries_for(const Wish& wish, const PacketSet& wanted,
+                                                  const PacketSet& here) const {
   std::vector<IntendedEntry> out;
   PacketSet said = space_->empty();
+  const PacketSet plain_wanted = plain(wanted);
+  ShortLines lines(*space_, {here, wish.may, wish.must, {}});
   for (const WishPart& part : wish.parts) {
-    const PacketSet common = part.set & wanted;
+    const PacketSet common = plain(part.set & wanted);
     if (common.is_empty() || said.contains(common)) continue;
-    IntendedEntry e;
-    e.comment = part.comment;
-    e.source_name = part.source_name, e.destination_name = part.destination_name;
-    const PacketSet packets = plain(common);
-    if (packets.contains(plain(part.set))) {
-      e.match = matches_of(part.boxes);
-    } else {
-      const Cover cover = packets.cover(kCoverMax);
-      e.match = matches_of(cover.complete() ? cover.boxes : part.boxes);
-      e.source_name.clear(), e.destination_name.clear();
+    std::vector<Box> boxes;
+    for (const Box& b : part.boxes)
+      if (!said.contains(space_->of(b) & plain_wanted)) boxes.push_back(b);
+    std::vector<IntendedEntry> entries = lines.permit(boxes);
+    const Cover cover = common.cover(kCoverMax);
+    if (cover.complete() && lines_in(cover.boxes) < lines_in(entries)) {
+      entries.clear();
+      for (const Box& b : cover.boxes) entries.push_back(entry_of(Action::permit, b, ""));
     }
-    said |= packets;
-    out.push_back(std::move(e));
+    for (IntendedEntry& e : entries) {
+      const bool permits = e.action == Action::permit;
+      e.comment = permits ? part.comment : "nothing approves it, and the next entry would let it by";
+      if (permits && e.match.front().box.sources != AddressSet::all()) e.source_name = part.source_name;
+      if (permits && e.match.front().box.destinations != AddressSet::all())
+        e.destination_name = part.destination_name;
+      if (permits)
+        for (const Match& m : e.match) said |= space_->of(m.box);
+      out.push_back(std::move(e));
+    }
   }
+  return out;
+}
+
+/// What is said in front, with the deny of the few at its end, and what behind it.
+Suggester::Fronted Suggester::fronted(const Wish& wish, const PacketSet& wanted, const PacketSet& left,
+                                      const Front& front, std::optional<Family> family) const {
+  Fronted out;
+  std::vector<IntendedEntry>&early = out.early, &late = out.late;
+  PacketSpace& s = *space_;
+  const PacketSet known = s.of(Box{.family = family}) - front.strangers();
+  ShortLines first(s, {known, wish.may, wish.must, {}}), second(s, {known - front.few(), wish.may, wish.must, {}});
+  PacketSet said = s.empty();
+  const PacketSet plain_wanted = plain(wanted);
+  const auto tell = [&](std::vector<IntendedEntry> entries, const WishPart& part, std::vector<IntendedEntry>& to) {
+    for (IntendedEntry& e : entries) {
+      const Box& box = e.match.front().box;
+      const bool permits = e.action == Action::permit;
+      e.comment = permits ? part.comment : "nothing approves it, and the next entry would let it by";
+      if (permits && box.sources != AddressSet::all()) e.source_name = part.source_name;
+      if (permits && box.destinations != AddressSet::all()) e.destination_name = part.destination_name;
+      if (permits) said |= s.of(box);
+      to.push_back(std::move(e));
+    }
+  };
+  for (const WishPart& part : wish.parts) {
+    for (const Box& both : part.boxes)
+      for (const Family f : {Family::ipv4, Family::ipv6}) {
+        Box box = both;
+        if (family.value_or(f) != f || box.family.value_or(f) != f) continue;
+        box.family = f;
+        const PacketSet set = s.of(box) & plain_wanted;
+        if (set.is_empty() || said.contains(set)) continue;
+        const std::vector<IntendedEntry> wide = first.widened(box);
+        if (!wide.empty()) {
+          tell(wide, part, early);
+          continue;
+        }
+        // The few first, in their own words; the many behind the deny.
+        for (const Box& few : front.few_of(box)) tell({entry_of(Action::permit, few, "")}, part, early);
+        if (!said.contains(set)) tell(second.permit({box}), part, late);
+      }
+  }
+  PacketSet permitted = s.empty();
+  for (const IntendedEntry& e : early)
+    for (const Match& m : e.match) permitted |= s.of(m.box);
+  out.few = front.deny_few((wish.must & left) - permitted);
   return out;
 }
 
@@ -211,19 +312,37 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
                                   ReplyHandling replies) {
   IntendedList list;
   list.family = domain.family;
+  std::vector<IntendedEntry> head;
+  PacketSet said_first = space_->empty();
   if (replies == ReplyHandling::by_state) {
     IntendedEntry state;
     state.comment = "replies, and what belongs to approved conversations";
     state.match.push_back({.box = {.states = {ConnectionState::established, ConnectionState::related}}});
-    list.entries.push_back(std::move(state));
+    said_first = space_->of(state.match.front().box);
+    head.push_back(std::move(state));
   }
-  for (IntendedEntry& e : entries_for(wish, wish.must)) list.entries.push_back(std::move(e));
-  if (writer.address_lists) return list;
-  IntendedList wide = Widening(*space_, wish, list).run(list);
+  const Front front(rules_, *space_, wish, list.family);
+  IntendedList best = list, fronted_list = list;
+  best.entries = head;
+  for (IntendedEntry& e : entries_for(wish, wish.must, space_->all())) best.entries.push_back(std::move(e));
+  if (front.strangers().is_empty()) return best;
+  fronted_list.entries = head;
+  Fronted parts = fronted(wish, wish.must - said_first, ~said_first, front, list.family);
+  std::vector<IntendedEntry> entries = std::move(parts.early);
+  if (!parts.late.empty()) std::move(parts.few.begin(), parts.few.end(), std::back_inserter(entries));
+  std::move(parts.late.begin(), parts.late.end(), std::back_inserter(entries));
+  std::size_t neighbours = 0;
+  while (neighbours < entries.size() && entries[neighbours].comment.starts_with("neighbour discovery"))
+    ++neighbours;
+  const std::vector<IntendedEntry> denies = front.deny_strangers(space_->all());
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(neighbours), denies.begin(), denies.end());
+  for (IntendedEntry& e : entries) fronted_list.entries.push_back(std::move(e));
   Device as_device;
-  as_device.lists.push_back(as_list(wide));
-  // The list that is long is right as well; the short one must be.
-  return judge(as_device, 0, wish, list.family).exact ? wide : list;
+  as_device.lists.push_back(with_fragments(as_list(fronted_list), replies));
+  if (written_size(fronted_list, writer) < written_size(best, writer) &&
+      judge(as_device, 0, wish, list.family).exact)
+    return fronted_list;
+  return best;
 }
 
 ListSuggestion Suggester::between(const Zone& from, const Zone& to, const DialectWriter& writer,
@@ -276,23 +395,6 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
   return out;
 }
 
-/// Addresses from which nothing may pass here, as a box; empty sources: there are none, or too many to write.
-Box Suggester::no_business_here(const Wish& wish, const List& list) const {
-  PacketSet named =
-      wish.must | (wish.may & space_->of(Box{.states = {ConnectionState::fresh}, .fragments = {Fragment::whole}}));
-  named -= space_->of(
-      Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}});
-  AddressSet sources;
-  for (const Family family : {Family::ipv4, Family::ipv6}) {
-    if (list.family.value_or(family) != family) continue;
-    const AddressSet here = (named & space_->of(Box{.family = family})).sources();
-    if (here.empty()) continue;
-    const AddressSet none = whole(family).minus(here);
-    if (none.prefixes().size() <= kDomainDenies) sources = sources.unite(none);
-  }
-  return Box{.family = list.family, .sources = std::move(sources)};
-}
-
 std::string Suggester::who_approves(const PacketSet& packets, const Wish& wish) const {
   std::vector<std::string_view> rules;
   for (const WishPart& part : wish.parts)
@@ -306,6 +408,25 @@ std::string Suggester::who_approves(const PacketSet& packets, const Wish& wish) 
   return fmt::format("{}", fmt::join(rules, ", "));
 }
 
+/// The list with the edits, as intended: words may say less.
+List Suggester::edited(const Device& device, const ListSuggestion& s, const std::vector<ListEdit>& edits) const {
+  const List& list = device.lists[s.list];
+  List out = list;
+  out.entries.clear();
+  std::size_t n = 0;
+  for (std::uint32_t i = 0; i <= list.entries.size(); ++i) {
+    bool gone = false;
+    for (; n < edits.size() && edits[n].entry == i; ++n) {
+      gone = gone || (!edits[n].keeps && edits[n].kind != ListEdit::Kind::add);
+      const List more =
+          with_fragments(as_list({.family = list.family, .entries = edits[n].instead}), reply_handling(device));
+      out.entries.insert(out.entries.end(), more.entries.begin(), more.entries.end());
+    }
+    if (i < list.entries.size() && !gone) out.entries.push_back(list.entries[i]);
+  }
+  return out;
+}
+
 void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWriter* writer) {
   const List& list = device.lists[s.list];
   if (!list.defined) {
@@ -316,67 +437,78 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
     s.not_editable = fmt::format("it has more than {} entries", kEditedMax);
     return;
   }
-  Meaning meaning(device, *space_);
   if (judge(device, s.list, s.wish, list.family).exact) return;
+  Meaning meaning(device, *space_);
+  ListLines lines(device, meaning);
+  const Front front(rules_, *space_, s.wish, list.family);
+  // Line by line, or with denies in front that make most lines right: the shortest that says it.
+  std::size_t shortest = 0;
+  for (const FrontOf what : {FrontOf::nothing, FrontOf::strangers, FrontOf::strangers_and_few}) {
+    if (what != FrontOf::nothing && (list.entries.size() > kComparedMax || writer == nullptr)) break;
+    if (what == FrontOf::strangers && front.strangers().is_empty()) break;
+    if (what == FrontOf::strangers_and_few && front.few().is_empty()) break;
+    ListSuggestion one;
+    one.list = s.list, one.wish = s.wish;
+    edit_with(device, one, writer, meaning, lines, front, what);
+    if (what == FrontOf::nothing) {
+      s.edits = one.edits, s.not_editable = one.not_editable;
+      if (!s.not_editable.empty() || writer == nullptr) return;
+    }
+    std::size_t size = 0;
+    for (const ListEdit& e : one.edits) {
+      IntendedList instead;
+      instead.family = list.family, instead.entries = e.instead;
+      for (const Interface& i : device.interfaces) instead.interfaces.push_back(i.name);
+      size += written_size(instead, *writer) + kEditWeight;
+    }
+    if (what != FrontOf::nothing) {
+      if (size >= shortest || !one.not_editable.empty()) continue;
+      Device changed = device;
+      changed.lists[s.list] = edited(device, s, one.edits);
+      if (!judge(changed, s.list, s.wish, list.family).exact) continue;
+      s.edits = std::move(one.edits);
+    }
+    shortest = size;
+  }
+}
+
+void Suggester::edit_with(const Device& device, ListSuggestion& s, const DialectWriter* writer, Meaning& meaning,
+                          ListLines& lines, const Front& front, FrontOf what) {
+  const List& list = device.lists[s.list];
   PacketSpace& space = *space_;
   const PacketSet of_family = space.of(Box{.family = list.family});
   const PacketSet must = s.wish.must & of_family, &may = s.wish.may;
+  const PacketSet later = space.of(Box{.fragments = kLaterFragments});
   PacketSet left = of_family;  // what no entry of the new list has decided for certain
   const auto add = [&](ListEdit::Kind kind, std::uint32_t entry, bool keeps, std::vector<IntendedEntry> instead,
                        std::string reason, const PacketSet& shown) {
     s.edits.push_back({kind, entry, keeps, std::move(instead), std::move(reason), shown.sample()});
   };
-  /// What is written in a permit's place, or before a deny.
-  const auto permits = [&](const PacketSet& wanted) {
-    std::vector<IntendedEntry> entries = entries_for(s.wish, wanted);
-    if (writer == nullptr || writer->address_lists) return entries;
-    IntendedList as;
-    as.family = list.family;
-    as.entries = entries;
-    std::size_t lines = 0;
+  const auto decided = [&](const std::vector<IntendedEntry>& entries) {
+    PacketSet all = space.empty();
     for (const IntendedEntry& e : entries)
-      for (const Family f : {Family::ipv4, Family::ipv6})
-        if (list.family.value_or(f) == f) lines += writer->entry(e, as, f).lines.size();
-    if (lines <= 2 * kPlainPrefixes) return entries;
-    // The short form, where it is right: it denies before it permits, and what it denies nobody may.
-    IntendedList wide = Widening(space, s.wish, as).run(as);
-    Device as_device;
-    as_device.lists.push_back(as_list(wide));
-    Meaning of_wide(as_device, space);
-    const Bounds got = of_wide.permitted_by(0);
-    return got.certain.contains(wanted) && s.wish.may.contains(got.possible) ? wide.entries : entries;
+      for (const Match& m : e.match) all |= space.of(m.box);
+    return all;
+  };
+  const auto permits = [&](const PacketSet& wanted) { return entries_for(s.wish, wanted, left); };
+  const auto size_of = [&](const std::vector<IntendedEntry>& entries) {
+    if (writer == nullptr) return lines_in(entries);
+    IntendedList as;
+    as.family = list.family, as.entries = entries;
+    for (const Interface& i : device.interfaces) as.interfaces.push_back(i.name);
+    return written_size(as, *writer);
+  };
+  /// What later entries, as they stand, let through of it anyway.
+  const auto permitted_behind = [&](std::uint32_t entry, const PacketSet& packets) {
+    PacketSet yes = space.empty(), no = space.empty();
+    if (list.entries.size() > kComparedMax || packets.is_empty()) return yes;
+    std::vector<Taken> taken;
+    no |= lines.behind(s.list, entry, packets, taken);
+    for (const Taken& t : taken) (t.fate == Fate::permit && !t.open ? yes : no) |= t.packets;
+    return yes - no;
   };
 
-  // Entries that say "any" and mean a zone are right behind entries that deny whoever is not of it.
-  if (writer == nullptr || !writer->address_lists) {
-    const PacketSet strangers = space.of(no_business_here(s.wish, list));
-    std::optional<std::uint32_t> first;  // permit
-    std::optional<PacketSet> let_by;  // that the denies would stop, and with them all that is wrong with an entry
-    PacketSet arriving = left;
-    for (std::uint32_t i = 0; i < list.entries.size() && !let_by && !strangers.is_empty(); ++i) {
-      const Entry& e = list.entries[i];
-      if (e.inactive || e.action == Action::count) continue;
-      if (e.action != Action::permit && e.action != Action::deny) break;
-      const Bounds match = meaning.match(e);
-      if (e.action == Action::permit) {
-        if (!first) first = i;
-        const PacketSet extra = (arriving & match.possible) - may;
-        if (!extra.is_empty() && strangers.contains(extra) && must.overlaps(match.certain & arriving))
-          let_by = extra;
-      }
-      arriving -= match.certain;
-    }
-    if (let_by) {
-      IntendedEntry deny;
-      deny.action = Action::deny;
-      deny.comment = "sources that have no business here";
-      deny.match.push_back({.box = no_business_here(s.wish, list)});
-      add(ListEdit::Kind::add, *first, true, {std::move(deny)},
-          "entries behind it say any, and no rule names these sources", *let_by);
-      left -= strangers;
-    }
-  }
-
+  bool fronted_yet = what == FrontOf::nothing;
   for (std::uint32_t i = 0; i < list.entries.size() && !left.is_empty(); ++i) {
     const Entry& e = list.entries[i];
     if (e.inactive || e.action == Action::count) continue;
@@ -386,38 +518,61 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
       s.edits.clear();
       return;
     }
+    if (!fronted_yet && e.action != Action::deny) {
+      const Bounds first = meaning.match(e);
+      // Replies by state and the like are right for everybody.
+      if (e.action != Action::permit || !may.contains(left & first.possible)) {
+        fronted_yet = true;
+        std::vector<IntendedEntry> before = front.deny_strangers(left - may);
+        PacketSet settled = front.strangers();
+        if (what == FrontOf::strangers_and_few) {
+          Fronted parts = fronted(s.wish, must & left & front.few(), left, front, list.family);
+          settled |= front.few() | decided(parts.early);
+          if (parts.few.empty() || !parts.late.empty()) {
+            s.not_editable = "the few cannot be told from the many";
+            return;
+          }
+          settled |= decided(parts.few);
+          std::move(parts.early.begin(), parts.early.end(), std::back_inserter(before));
+          std::move(parts.few.begin(), parts.few.end(), std::back_inserter(before));
+        }
+        if (!before.empty())
+          add(ListEdit::Kind::add, i, true, std::move(before),
+              "who has no business here, or other business than the rest, is settled first, so that lines may say "
+              "any",
+              (left & settled) - may);
+        left -= settled;
+      }
+    }
     const Bounds match = meaning.match(e);
     const PacketSet reach = left & match.possible;
     if (reach.is_empty()) continue;
     if (e.action == Action::permit && e.line != 0) {
-      const PacketSet extra = reach - may, useful = reach & must;
+      const PacketSet extra = reach - may, all_useful = reach & must;
       if (extra.is_empty()) {
         left -= match.certain;
-      } else if (useful.is_empty()) {
+        continue;
+      }
+      const PacketSet useful = all_useful - permitted_behind(i, all_useful);
+      if (useful.is_empty()) {
         add(ListEdit::Kind::remove, i, false, {}, why_not(*extra.sample()), extra);
+        continue;
+      }
+      std::vector<IntendedEntry> instead = permits(useful);
+      // A deny that names ports leaves later fragments to the entry: they are denied by addresses alone.
+      std::vector<IntendedEntry> denies = ShortLines(space, {left, may, must, e.match}).deny(extra - later);
+      const Cover fragments = (extra & later).cover(kDeniesMax);
+      for (const Box& b : fragments.boxes) denies.push_back(entry_of(Action::deny, b, ""));
+      for (IntendedEntry& d : denies) d.comment = "nothing approves it";
+      const bool sayable = match.is_exact() && fragments.complete() && !denies.empty() &&
+                           (decided(denies) & must).is_empty() && decided(denies).contains(plain(extra - later));
+      if (sayable && size_of(denies) < size_of(instead)) {
+        left -= match.certain | decided(denies);
+        add(ListEdit::Kind::narrow, i, true, std::move(denies), why_not(*extra.sample()), extra);
       } else {
-        std::vector<IntendedEntry> instead = permits(useful);
-        // A deny that names ports leaves later fragments to the entry: they are denied by addresses alone.
-        const PacketSet later = space.of(Box{.fragments = kLaterFragments});
-        const Cover denies = plain(extra - later).cover(kDeniesMax), fragments = (extra & later).cover(kDeniesMax);
-        std::size_t boxes = 0;
-        for (const IntendedEntry& n : instead) boxes += n.match.size();
-        const bool sayable = (plain(extra) & must).is_empty();
-        if (match.is_exact() && denies.complete() && fragments.complete() && sayable &&
-            denies.boxes.size() * 3 < boxes) {
-          IntendedEntry deny;
-          deny.action = Action::deny;
-          deny.comment = "nothing approves it";
-          deny.match = matches_of(denies.boxes);
-          for (const Box& b : fragments.boxes) deny.match.push_back({.box = b});
-          add(ListEdit::Kind::narrow, i, true, {std::move(deny)}, why_not(*extra.sample()), extra);
-          left -= match.certain | extra;
-        } else {
-          add(ListEdit::Kind::narrow, i, false, std::move(instead),
-              fmt::format("{}; {} needs part of it", why_not(*extra.sample()), who_approves(useful, s.wish)),
-              extra);
-          left -= useful;
-        }
+        left -= decided(instead);
+        add(ListEdit::Kind::narrow, i, false, std::move(instead),
+            fmt::format("{}; {} needs part of it", why_not(*extra.sample()), who_approves(useful, s.wish)), extra);
       }
       continue;
     }
@@ -444,9 +599,11 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
       left -= extra;
     }
     if (!blocked.is_empty()) {
-      add(ListEdit::Kind::add, i, true, permits(blocked),
+      std::vector<IntendedEntry> before = permits(blocked);
+      const PacketSet now = decided(before);
+      add(ListEdit::Kind::add, i, true, std::move(before),
           fmt::format("{} approves it, and the entry denies it", who_approves(blocked, s.wish)), blocked);
-      left -= blocked;
+      left -= now;
     }
     left &= part.on;
   }

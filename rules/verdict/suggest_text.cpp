@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/verdict/suggest_router.h"
 
 namespace demarc {
 
 namespace {
+
+constexpr std::size_t kNumberMax = 2'147'483'647;  // of an entry of IOS
 
 /// The text without some of its lines and with others before them.
 class Patch {
@@ -52,63 +54,7 @@ std::vector<std::string> lines_for(const DialectWriter& writer, const ListEdit& 
   return out;
 }
 
-// --- IOS ---
-
-/// An entry's line: its number where one is written, and its own words.
-struct IosLine {
-  std::optional<std::uint32_t> number = {};
-  std::string_view words = {};
-};
-IosLine take_apart(std::string_view text) {
-  const auto word = [&text] {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    const std::string_view w = text.substr(0, std::min(text.find_first_of(" \t"), text.size()));
-    text.remove_prefix(w.size());
-    return w;
-  };
-  const auto number = [](std::string_view w) -> std::optional<std::uint32_t> {
-    std::uint32_t n = 0;
-    const auto [end, error] = std::from_chars(w.data(), w.data() + w.size(), n);
-    return error == std::errc{} && end == w.data() + w.size() ? std::optional(n) : std::nullopt;
-  };
-  IosLine line;
-  const std::string_view whole = text, first = word();
-  if (first == "access-list")
-    word();
-  else if (first == "sequence")
-    line.number = number(word());
-  else if (line.number = number(first); !line.number)
-    text = whole;
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  line.words = text;
-  return line;
-}
-
-/// The numbers that the device gives the entries: what is written, otherwise ten behind the last one.
-std::vector<std::uint32_t> sequences(const List& list) {
-  std::vector<std::size_t> by_line;
-  for (std::size_t i = 0; i < list.entries.size(); ++i)
-    if (list.entries[i].line != 0) by_line.push_back(i);
-  std::stable_sort(by_line.begin(), by_line.end(),
-                   [&](std::size_t a, std::size_t b) { return list.entries[a].line < list.entries[b].line; });
-  std::vector<std::uint32_t> out(list.entries.size());
-  std::uint32_t last = 0;
-  for (const std::size_t i : by_line) {
-    out[i] = take_apart(list.entries[i].text).number.value_or(last + 10);
-    last = std::max(last, out[i]);
-  }
-  return out;
-}
-
-bool is_standard(const Source& source, const List& list) {
-  const std::string_view header = source.line(list.line);
-  if (header.find("list standard ") != std::string_view::npos || header.starts_with("Standard ")) return true;
-  std::uint32_t n = 0;
-  const auto [end, error] = std::from_chars(list.name.data(), list.name.data() + list.name.size(), n);
-  return error == std::errc{} && end == list.name.data() + list.name.size() &&
-         (n <= 99 || (n >= 1300 && n <= 1999));
-}
+// --- Routers ---
 
 /// One line of the new list.
 struct Numbered {
@@ -128,26 +74,20 @@ bool number_lines(std::vector<Numbered>& lines) {
     }
     std::size_t end = i;
     while (end < lines.size() && lines[end].number == 0) ++end;
-    const auto count = static_cast<std::uint32_t>(end - i);
-    const bool last = end == lines.size();
-    const std::uint32_t next = last ? before + 10 * (count + 1) : lines[end].number;
-    if (next - before <= count) return false;
-    // In tens where there is room for them, else evenly.
-    const std::uint32_t step = (next - before) / (count + 1);
-    const std::uint32_t tens = (before / 10 + 1) * 10;
-    const bool by_ten = tens + 10 * (count - 1) < next;
-    for (std::uint32_t k = 0; k < count; ++k, ++i)
-      lines[i].number = by_ten ? tens + 10 * k : before + std::max(1U, step) * (k + 1);
+    const std::optional<std::vector<std::uint32_t>> numbers =
+        numbers_between(before, end == lines.size() ? 0 : lines[end].number, static_cast<std::uint32_t>(end - i));
+    if (!numbers) return false;
+    for (const std::uint32_t n : *numbers) lines[i++].number = n;
     before = lines[i - 1].number;
   }
   return true;
 }
 
-SuggestedText ios_words(const Device& device, const Source& source, const ListSuggestion& s,
-                        const DialectWriter& writer) {
+SuggestedText router_words(const Device& device, const Source& source, const ListSuggestion& s,
+                           const DialectWriter& writer) {
   SuggestedText out;
   const List& list = device.lists[s.list];
-  const bool v6 = list.family == Family::ipv6, standard = is_standard(source, list);
+  const bool v6 = list.family == Family::ipv6, standard = is_standard(list);
   if (list.line == 0) return out.problem = "the list stands nowhere in the text", out;
   std::vector<std::vector<std::string>> brings(s.edits.size());
   std::size_t most = 0;
@@ -158,7 +98,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     if (standard && !brings[n].empty())
       return out.problem = "a standard list names sources alone and cannot say what is approved", out;
   }
-  const std::vector<std::uint32_t> numbers = sequences(list);
+  const std::vector<std::uint32_t> numbers = line_numbers(list);
   std::vector<Numbered> lines;
   std::map<std::uint32_t, std::uint32_t> renumbered;  // where there is no room
   const auto build = [&](std::uint32_t step) {
@@ -187,23 +127,23 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
   };
   std::uint32_t step = 0;
   if (!build(0)) {
-    step = static_cast<std::uint32_t>(std::max<std::size_t>(10, most + 1));
+    // Room for new lines in tens, where numbers are large enough for that.
+    const std::size_t roomy = (10 * (most + 1) + 99) / 100 * 100;
+    step = static_cast<std::uint32_t>(roomy * (list.entries.size() + 1) <= kNumberMax ? roomy : most + 1);
     if (v6 || !build(step)) return out.problem = "there is no room between the entries' numbers", out;
   }
-  out.head = v6         ? fmt::format("ipv6 access-list {}", list.name)
-             : standard ? fmt::format("ip access-list standard {}", list.name)
-                        : fmt::format("ip access-list extended {}", list.name);
+  out.head = list_command(device.dialect, list);
   if (step != 0) out.head = fmt::format("ip access-list resequence {} {} {}\n{}", list.name, step, step, out.head);
   for (std::size_t n = 0; n < s.edits.size(); ++n) {
     EditText text;
     const ListEdit& e = s.edits[n];
     if (e.kind != ListEdit::Kind::add && !e.keeps) {
       const Entry& old = list.entries[e.entry];
-      text.out.push_back(v6 ? fmt::format(" no {}", take_apart(old.text).words)
-                            : fmt::format(" no {}", step == 0 ? numbers[e.entry] : renumbered[numbers[e.entry]]));
+      text.out.push_back(
+          remove_line(device.dialect, list, old.text, step == 0 ? numbers[e.entry] : renumbered[numbers[e.entry]]));
     }
     for (const Numbered& l : lines)
-      if (l.edit == n) text.in.push_back(fmt::format(" {}{} {}", v6 ? "sequence " : "", l.number, l.body));
+      if (l.edit == n) text.in.push_back(numbered_line(device.dialect, list, l.number, l.body));
     out.edits.push_back(std::move(text));
   }
   // The whole list, numbered, in the place of the old one.
@@ -213,7 +153,7 @@ SuggestedText ios_words(const Device& device, const Source& source, const ListSu
     if (e.line != 0) patch.remove(e.line, e.line_last);
   std::vector<std::string> block{
       out.head.substr(out.head.find('\n') == std::string::npos ? 0 : out.head.find('\n') + 1)};
-  for (const Numbered& l : lines) block.push_back(fmt::format(" {}{} {}", v6 ? "sequence " : "", l.number, l.body));
+  for (const Numbered& l : lines) block.push_back(numbered_line(device.dialect, list, l.number, l.body));
   patch.before(list.line, std::move(block));
   out.patched = patch.apply(source);
   return out;
@@ -275,7 +215,7 @@ SuggestedText edits_in_words(const Device& device, const Source& source, const L
   const DialectWriter* writer = find_writer(device.dialect);
   SuggestedText out;
   if (writer == nullptr) return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out = device.dialect == Dialect::cisco_ios ? ios_words(device, source, suggestion, *writer)
+  out = device.dialect == Dialect::cisco_ios ? router_words(device, source, suggestion, *writer)
                                              : line_words(device, source, suggestion, *writer);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;

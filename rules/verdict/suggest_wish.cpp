@@ -81,10 +81,12 @@ std::string comment_of(const RuleSet& rules, const Rule& rule) {
   return out;
 }
 
-/// Fragments behind the first one of what is in the set: no filter without state sees their ports.
+/// Fragments behind the first one of what is in the set: no filter without state sees their ports. Whoever sends
+/// them to or from an address of such a conversation opens nothing: nobody puts them together without the first.
 PacketSet with_later_fragments(const PacketSet& set, PacketSpace& space) {
   const PacketSet later = space.of(Box{.fragments = kLaterFragments});
-  return set | (set.forget({Field::port_or_icmp, Field::source_port, Field::flags, Field::fragment}) & later);
+  const PacketSet bare = set.forget({Field::port_or_icmp, Field::source_port, Field::flags, Field::fragment});
+  return set | ((bare.forget({Field::source}) | bare.forget({Field::destination})) & later);
 }
 
 }  // namespace
@@ -123,6 +125,13 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
       for (const Hop& hop : path.hops)
         for (const Alternative& alternative : hop.alternatives) {
           if (alternative.device != index) continue;
+          // The device's own addresses lie in zones as well, and need not be told apart from their neighbours.
+          Box zones;
+          zones.family = stage.family;
+          zones.sources = binding.rules->zones[path.from].addresses;
+          zones.destinations = binding.rules->zones[path.to].addresses;
+          if (std::find(out.perhaps.begin(), out.perhaps.end(), zones) == out.perhaps.end())
+            out.perhaps.push_back(std::move(zones));
           for (const Crossing& c : alternative.crossings) {
             if (!stage.ways.contains(c.way)) continue;
             for (const Side& i : sides_or_all(c.ingress, c.sources))

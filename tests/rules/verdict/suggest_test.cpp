@@ -319,5 +319,29 @@ TEST_CASE("where a zone is all but many networks, what has no business here is d
   CHECK(std::count(text.begin(), text.end(), '\n') < 80);  // written out it is some hundred for each rule
 }
 
+TEST_CASE("who has no business here is denied once, and lines that say any stay as they are") {
+  RuleSet rules = rules_with({});
+  std::vector<AddressRange> outside;  // all but eight networks
+  std::uint32_t next = 0x01000000;
+  for (std::uint32_t n = 2; n <= 9; ++n) {
+    outside.push_back({Address::ipv4(next), Address::ipv4((n << 24) + 0x00FFFF)});
+    next = (n << 24) + 0x020000;
+  }
+  outside.push_back({Address::ipv4(next), Address::ipv4(0xBFFFFFFF)});
+  rules.zones[0].addresses = AddressSet::of_ranges(outside);
+  rules.rules = {world::rule(rules, "WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                 world::rule(rules, "WEB-2", {"http"}, {"internet"}, {"web2.front"})};
+  rules.reindex();
+  Bench bench(rules,
+              router(" permit tcp any host 192.0.2.11 eq 443\n permit tcp any host 192.0.2.12 eq 80\n"
+                     " permit tcp any host 192.0.2.12 eq 22\n permit icmp any host 192.0.2.11 unreachable\n"));
+  const std::string edits = bench.edits("IN");
+  CAPTURE(edits);
+  CHECK(edits.find("deny ip 2.1.0.0 0.0.255.255 any") != std::string::npos);
+  CHECK(edits.find("permit tcp") == std::string::npos);  // both right lines stay
+  CHECK(std::count(edits.begin(), edits.end(), '-') == 1);
+  CHECK(std::count(edits.begin(), edits.end(), '\n') < 40);
+}
+
 }  // namespace
 }  // namespace demarc
