@@ -90,10 +90,11 @@ class ZstdUnpacker : public Unpacker {
   bool step(Bytes& in, std::span<std::uint8_t>& out) override {
     // As much as the library asks for: a block at a time. Of a call that fails it gives nothing, so what was whole
     // before a damaged block must have come out of an earlier one. That takes several calls where the room was too
-    // small for the block, and nothing more goes in before the last of them. And a block goes in whole, so that
-    // none of it comes out before the library has seen that it is sound.
+    // small for the block, and nothing more goes in before the last of them. And what it asks for goes in whole: so
+    // none of a block comes out before the library has seen that it is sound, and what it says of a header does not
+    // depend on the pieces in which that came.
     Bytes part = in.first(filled_ ? 0 : std::min(in.size(), wanted_));
-    const bool held = !filled_ && !in_header_ && (part.size() < wanted_ || !held_.empty());
+    const bool held = !filled_ && wanted_ <= kHeldMax && (part.size() < wanted_ || !held_.empty());
     if (held) {
       const std::size_t count = std::min(in.size(), wanted_ - held_.size());
       held_.insert(held_.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(count));
@@ -126,12 +127,11 @@ class ZstdUnpacker : public Unpacker {
         break;
       case ZSTD_error_prefix_unknown: problem_ = "what follows the last frame is not zstd data"; break;
       case ZSTD_error_dictionary_wrong: problem_ = "it was packed with a dictionary; zstd -d -D unpacks it"; break;
-      // What the library calls a damaged header depends on how much of it came in one piece.
       default: problem_ = in_header_ ? "the header of a frame is damaged" : ZSTD_getErrorName(left);
     }
     return false;
   }
-  bool at_boundary() const override { return boundary_; }
+  bool at_boundary() const override { return boundary_ && held_.empty(); }
   std::size_t undigested() const override { return undigested_ + held_.size(); }
   std::string problem() const override { return problem_; }
 
@@ -150,10 +150,12 @@ class ZstdUnpacker : public Unpacker {
   // where the four bytes come in one piece.
   static constexpr std::size_t kFrameStart = 3;
   static constexpr std::size_t kBlockHeader = 3;  // RFC 8878 section 3.1.1.2
+  // What is longer is to be skipped (RFC 8878 section 3.1.2), and brings nothing in whatever pieces.
+  static constexpr std::size_t kHeldMax = ZSTD_BLOCKSIZE_MAX + kBlockHeader;
   ZSTD_DStream* stream_;
   std::size_t wanted_ = kFrameStart;
   std::size_t undigested_ = 0;
-  std::vector<std::uint8_t> held_;  // of a block, until it is whole: 128 KiB at most
+  std::vector<std::uint8_t> held_;  // of a header or block, until it is whole
   bool boundary_ = true, in_header_ = true, filled_ = false;
   std::string problem_;
 };
