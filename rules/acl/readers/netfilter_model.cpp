@@ -211,11 +211,26 @@ class Builder {
     }
     for (Nat& nat : nats)
       for (const Match& m : e.match.empty() ? e.maybe : e.match) {
-        if (device_.nats.size() >= kBoxesMax) break;
+        if (device_.nats.size() >= kBoxesMax) return translate_anything(rule);
         nat.match = m;
         device_.nats.push_back(nat);
       }
     if (!nats.empty()) nats_done_[&rule] = true;
+  }
+
+  /// There are too many translations: any packet may meet another one.
+  void translate_anything(const Rule& rule) {
+    if (std::exchange(translates_anything_, true)) return;
+    device_.diagnostics.warning(source_.at_line(rule.line, 1, 1),
+                                "from here on translations are too many to be written out",
+                                "what becomes of packets where these may apply is undetermined");
+    for (const Nat::Kind kind : {Nat::Kind::destination, Nat::Kind::source}) {
+      Nat nat;
+      nat.kind = kind;
+      nat.certain = false;
+      nat.line = rule.line, nat.text = rule.text;
+      device_.nats.push_back(std::move(nat));
+    }
   }
 
   // --- Stages ---
@@ -380,6 +395,7 @@ class Builder {
   std::map<std::pair<std::size_t, std::size_t>, unsigned> compiled_any_;
   std::vector<unsigned> heights_;
   std::map<const Rule*, bool> nats_done_;
+  bool translates_anything_ = false;
   std::vector<Base> bases_;  // of the stages
   std::uint64_t weight_ = 0;
 };
