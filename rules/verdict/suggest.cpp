@@ -7,6 +7,7 @@
 #include <set>
 
 #include "rules/verdict/configured_lines.h"
+#include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_short.h"
 
 namespace demarc {
@@ -364,7 +365,7 @@ ListSuggestion Suggester::between(const Zone& from, const Zone& to, const Dialec
 
 std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint32_t index) {
   const Device& device = *binding.devices[index].device;
-  const DialectWriter* writer = find_writer(device.dialect);
+  const DialectWriter* writer = edit_writer(device.dialect);
   std::vector<ListSuggestion> out;
   std::set<ListIndex> asked;
   for (const Stage& stage : device.stages)

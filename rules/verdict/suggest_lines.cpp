@@ -60,6 +60,27 @@ const DialectWriter* edit_writer(Dialect dialect) {
   return find_writer(is_router(dialect) ? Dialect::cisco_ios : dialect);
 }
 
+std::vector<std::string> lines_in_words(Dialect dialect, std::span<const IntendedEntry> entries,
+                                        const IntendedList& as, std::optional<Family> family, std::string& problem) {
+  std::vector<std::string> out;
+  if (entries.empty()) return out;
+  const DialectWriter* writer = edit_writer(dialect);
+  if (writer == nullptr) return problem = fmt::format("lines of {} are not written", name(dialect)), out;
+  for (const IntendedEntry& one : entries) {
+    const IntendedEntry e = as_alike(dialect, one);
+    for (const Family f : {Family::ipv4, Family::ipv6}) {
+      if (family.value_or(f) != f) continue;
+      WrittenEntry written = writer->entry(e, as, f);
+      if (!written.unsaid.empty()) problem = written.unsaid.front();
+      for (std::string& line : written.lines) {
+        if (!say_alike(dialect, line)) problem = fmt::format("{} has no words for it", name(dialect));
+        if (std::find(out.begin(), out.end(), line) == out.end()) out.push_back(std::move(line));
+      }
+    }
+  }
+  return out;
+}
+
 ChangeWriter::ChangeWriter(const Device& device, PacketSpace& space) : device_(device), space_(space) {
   for (const List& list : device.lists)
     for (const Entry& e : list.entries)
@@ -85,29 +106,11 @@ const ChangeWriter::Known& ChangeWriter::known(ListIndex index) {
 
 std::vector<std::string> ChangeWriter::lines_of(ListIndex index, const std::vector<IntendedEntry>& come,
                                                 std::string& problem) {
-  if (come.empty()) return {};
-  const DialectWriter* writer = edit_writer(device_.dialect);
-  if (writer == nullptr)
-    return problem = fmt::format("lines of {} are not written", name(device_.dialect)), std::vector<std::string>();
   const List& list = device_.lists[index];
   IntendedList as;
   as.family = list.family;
   for (const Interface& i : device_.interfaces) as.interfaces.push_back(i.name);
-  std::vector<std::string> out;
-  for (const IntendedEntry& one : come) {
-    const IntendedEntry e = as_alike(device_.dialect, one);
-    for (const Family f : {Family::ipv4, Family::ipv6}) {
-      if (list.family.value_or(f) != f) continue;
-      WrittenEntry written = writer->entry(e, as, f);
-      if (!written.unsaid.empty()) problem = written.unsaid.front();
-      for (std::string& line : written.lines) {
-        if (!say_alike(device_.dialect, line))
-          problem = fmt::format("{} has no words for it", name(device_.dialect));
-        if (std::find(out.begin(), out.end(), line) == out.end()) out.push_back(std::move(line));
-      }
-    }
-  }
-  return out;
+  return lines_in_words(device_.dialect, come, as, list.family, problem);
 }
 
 std::optional<std::size_t> ChangeWriter::count(ListIndex list, const std::vector<IntendedEntry>& come) {

@@ -11,6 +11,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,5 +63,9 @@ class ChangeWriter {
 /// The writer for edits in this dialect: its own, or IOS's where lines are alike (they are read back by the
 /// dialect's own reader). nullptr: none.
 const DialectWriter* edit_writer(Dialect dialect);
+
+/// Entries as lines without numbers. `problem`: why the dialect cannot say one of them.
+std::vector<std::string> lines_in_words(Dialect dialect, std::span<const IntendedEntry> entries,
+                                        const IntendedList& as, std::optional<Family> family, std::string& problem);
 
 }  // namespace demarc

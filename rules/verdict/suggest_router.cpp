@@ -96,6 +96,22 @@ std::string list_command(Dialect dialect, const List& list) {
                      list.name);
 }
 
+std::optional<std::string> resequence_command(Dialect dialect, const List& list, std::uint32_t step) {
+  const std::string into = list_command(dialect, list);
+  const std::string_view family = list.family == Family::ipv6 ? "ipv6" : dialect == Dialect::cisco_xr ? "ipv4" : "ip";
+  switch (dialect) {
+    case Dialect::cisco_ios:
+      if (list.family == Family::ipv6) return std::nullopt;
+      return fmt::format("ip access-list resequence {} {} {}\n{}", list.name, step, step, into);
+    case Dialect::cisco_nxos:
+      return fmt::format("resequence {} access-list {} {} {}\n{}", family, list.name, step, step, into);
+    case Dialect::cisco_xr:  // of EXEC mode
+      return fmt::format("do resequence access-list {} {} {} {}\n{}", family, list.name, step, step, into);
+    case Dialect::arista_eos: return fmt::format("{}\n resequence {} {}", into, step, step);
+    default: return std::nullopt;
+  }
+}
+
 std::string numbered_line(Dialect dialect, const List& list, std::uint32_t number, std::string_view words) {
   return fmt::format(" {}{} {}", list.family == Family::ipv6 ? words_of(dialect)->ipv6_number : "", number, words);
 }

@@ -31,6 +31,8 @@ bool is_standard(const List& list);
 
 /// The command that leads into the list: "ip access-list extended 110".
 std::string list_command(Dialect dialect, const List& list);
+/// Commands that number the list's entries anew, `step` apart, and lead into it. None: IPv6 lists of IOS.
+std::optional<std::string> resequence_command(Dialect dialect, const List& list, std::uint32_t step);
 /// A line with its number, as it is entered there.
 std::string numbered_line(Dialect dialect, const List& list, std::uint32_t number, std::string_view words);
 /// The command that takes a line away.

@@ -7,13 +7,14 @@
 #include <set>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_router.h"
 
 namespace demarc {
 
 namespace {
 
-constexpr std::size_t kNumberMax = 2'147'483'647;  // of an entry of IOS
+constexpr std::size_t kNumberMax = 2'147'483'647;  // of a router's entry
 
 /// The text without some of its lines and with others before them.
 class Patch {
@@ -39,20 +40,6 @@ class Patch {
   std::set<std::uint32_t> removed_;
   std::map<std::uint32_t, std::vector<std::string>> inserted_;
 };
-
-std::vector<std::string> lines_for(const DialectWriter& writer, const ListEdit& edit, const IntendedList& list,
-                                   std::optional<Family> family, std::string& problem) {
-  std::vector<std::string> out;
-  for (const IntendedEntry& e : edit.instead)
-    for (const Family f : {Family::ipv4, Family::ipv6}) {
-      if (family.value_or(f) != f) continue;
-      WrittenEntry written = writer.entry(e, list, f);
-      if (!written.unsaid.empty()) problem = written.unsaid.front();
-      for (std::string& line : written.lines)
-        if (std::find(out.begin(), out.end(), line) == out.end()) out.push_back(std::move(line));
-    }
-  return out;
-}
 
 // --- Routers ---
 
@@ -83,16 +70,15 @@ bool number_lines(std::vector<Numbered>& lines) {
   return true;
 }
 
-SuggestedText router_words(const Device& device, const Source& source, const ListSuggestion& s,
-                           const DialectWriter& writer) {
+SuggestedText router_words(const Device& device, const Source& source, const ListSuggestion& s) {
   SuggestedText out;
   const List& list = device.lists[s.list];
-  const bool v6 = list.family == Family::ipv6, standard = is_standard(list);
+  const bool standard = is_standard(list);
   if (list.line == 0) return out.problem = "the list stands nowhere in the text", out;
   std::vector<std::vector<std::string>> brings(s.edits.size());
   std::size_t most = 0;
   for (std::size_t n = 0; n < s.edits.size(); ++n) {
-    brings[n] = lines_for(writer, s.edits[n], s.full, list.family, out.problem);
+    brings[n] = lines_in_words(device.dialect, s.edits[n].instead, s.full, list.family, out.problem);
     if (!out.problem.empty()) return out;
     most += brings[n].size();  // all of them may stand in one place
     if (standard && !brings[n].empty())
@@ -130,10 +116,11 @@ SuggestedText router_words(const Device& device, const Source& source, const Lis
     // Room for new lines in tens, where numbers are large enough for that.
     const std::size_t roomy = (10 * (most + 1) + 99) / 100 * 100;
     step = static_cast<std::uint32_t>(roomy * (list.entries.size() + 1) <= kNumberMax ? roomy : most + 1);
-    if (v6 || !build(step)) return out.problem = "there is no room between the entries' numbers", out;
+    const std::optional<std::string> command = resequence_command(device.dialect, list, step);
+    if (!command || !build(step)) return out.problem = "there is no room between the entries' numbers", out;
   }
   out.head = list_command(device.dialect, list);
-  if (step != 0) out.head = fmt::format("ip access-list resequence {} {} {}\n{}", list.name, step, step, out.head);
+  if (step != 0) out.head = *resequence_command(device.dialect, list, step);
   for (std::size_t n = 0; n < s.edits.size(); ++n) {
     EditText text;
     const ListEdit& e = s.edits[n];
@@ -151,8 +138,7 @@ SuggestedText router_words(const Device& device, const Source& source, const Lis
   patch.remove(list.line, list.line);
   for (const Entry& e : list.entries)
     if (e.line != 0) patch.remove(e.line, e.line_last);
-  std::vector<std::string> block{
-      out.head.substr(out.head.find('\n') == std::string::npos ? 0 : out.head.find('\n') + 1)};
+  std::vector<std::string> block{list_command(device.dialect, list)};
   for (const Numbered& l : lines) block.push_back(numbered_line(device.dialect, list, l.number, l.body));
   patch.before(list.line, std::move(block));
   out.patched = patch.apply(source);
@@ -172,8 +158,7 @@ std::string prefix_of(Dialect dialect, std::string_view line) {
   return std::string(line.substr(0, at));
 }
 
-SuggestedText line_words(const Device& device, const Source& source, const ListSuggestion& s,
-                         const DialectWriter& writer) {
+SuggestedText line_words(const Device& device, const Source& source, const ListSuggestion& s) {
   SuggestedText out;
   const List& list = device.lists[s.list];
   std::map<std::uint32_t, std::size_t> uses;  // of a line, by entries of any list
@@ -194,7 +179,7 @@ SuggestedText line_words(const Device& device, const Source& source, const ListS
     if ((device.dialect == Dialect::iptables && !prefix.starts_with("-A ")) ||
         (device.dialect == Dialect::cisco_asa && !prefix.ends_with("extended ")))
       return out.problem = fmt::format("line {} is written in a form that is not edited", e.line), out;
-    for (std::string& words : lines_for(writer, edit, s.full, list.family, out.problem))
+    for (std::string& words : lines_in_words(device.dialect, edit.instead, s.full, list.family, out.problem))
       text.in.push_back(prefix + words);
     if (!out.problem.empty()) return out;
     const bool goes = !at_end && !edit.keeps && edit.kind != ListEdit::Kind::add;
@@ -212,11 +197,10 @@ SuggestedText line_words(const Device& device, const Source& source, const ListS
 }  // namespace
 
 SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion) {
-  const DialectWriter* writer = find_writer(device.dialect);
   SuggestedText out;
-  if (writer == nullptr) return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out = device.dialect == Dialect::cisco_ios ? router_words(device, source, suggestion, *writer)
-                                             : line_words(device, source, suggestion, *writer);
+  if (edit_writer(device.dialect) == nullptr)
+    return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
+  out = is_router(device.dialect) ? router_words(device, source, suggestion) : line_words(device, source, suggestion);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;
 }

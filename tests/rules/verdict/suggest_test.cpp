@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/verdict/suggest_router.h"
 #include "rules/verdict/suggest_text.h"
 #include "tests/rules/acl/naive_device.h"
 #include "tests/rules/policy/world.h"
@@ -104,6 +105,54 @@ TEST_CASE("IOS: the smallest edits that make a list equal to the rule set") {
     Bench bench(rules_with(web), router(row.list));
     CHECK(bench.edits("IN").substr(0, std::string_view(row.edits).size()) == row.edits);
   }
+}
+
+TEST_CASE("NX-OS, XR and EOS: edits in their words, read back by their readers") {
+  constexpr std::string_view kLines =
+      " 10 permit tcp any host 192.0.2.12 eq 22\n 20 permit tcp any 192.0.2.0 0.0.0.15 range 80 443\n";
+  struct Row {
+    Dialect dialect;
+    std::string text;
+  };
+  const Row rows[] = {
+      {Dialect::cisco_nxos,
+       fmt::format("!Command: show running-config\nversion 9.3(5)\nhostname fw\nip access-list IN\n{}"
+                   "interface Ethernet1/1\n  ip address 203.0.113.1/24\n  ip access-group IN in\n  no shutdown\n"
+                   "interface Ethernet1/2\n  ip address 192.0.2.1/28\n  no shutdown\n",
+                   kLines)},
+      {Dialect::cisco_xr,
+       fmt::format("!! IOS XR Configuration 7.3.2\nhostname fw\nipv4 access-list IN\n{}!\n"
+                   "interface GigabitEthernet0/0/0/0\n ipv4 address 203.0.113.1 255.255.255.0\n"
+                   " ipv4 access-group IN ingress\n!\ninterface GigabitEthernet0/0/0/1\n"
+                   " ipv4 address 192.0.2.1 255.255.255.240\n!\nend\n",
+                   kLines)},
+      {Dialect::arista_eos,
+       fmt::format("! device: fw (DCS-7050SX3, EOS-4.28.3M)\nhostname fw\nip access-list IN\n{}!\n"
+                   "interface Ethernet1\n   no switchport\n   ip address 203.0.113.1/24\n   ip access-group IN in\n!\n"
+                   "interface Ethernet2\n   no switchport\n   ip address 192.0.2.1/28\n!\nend\n",
+                   kLines)},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(name(row.dialect));
+    Bench bench(rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})}), row.text, row.dialect);
+    const std::string edits = bench.edits("IN");
+    CHECK(edits.substr(0, 18) == "- no 10\n- no 20\n+ ");
+    CHECK(edits.find("permit tcp 198.51.100.0 0.0.0.255 host 192.0.2.11 eq 443\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("entries are numbered anew in each router's words") {
+  List list;
+  list.name = "IN";
+  list.family = Family::ipv4;
+  const auto command = [&](Dialect dialect) { return resequence_command(dialect, list, 300).value_or("none"); };
+  CHECK(command(Dialect::cisco_ios) == "ip access-list resequence IN 300 300\nip access-list extended IN");
+  CHECK(command(Dialect::cisco_nxos) == "resequence ip access-list IN 300 300\nip access-list IN");
+  CHECK(command(Dialect::cisco_xr) == "do resequence access-list ipv4 IN 300 300\nipv4 access-list IN");
+  CHECK(command(Dialect::arista_eos) == "ip access-list IN\n resequence 300 300");
+  list.family = Family::ipv6;
+  CHECK(command(Dialect::cisco_ios) == "none");
+  CHECK(command(Dialect::cisco_xr) == "do resequence access-list ipv6 IN 300 300\nipv6 access-list IN");
 }
 
 TEST_CASE("reasons name the rule that is near, the rule that needs it, the entry that forbids it") {
