@@ -61,8 +61,8 @@ std::string words(const Nat& nat, bool all) {
   return fmt::format("line {} translates {}", nat.line, what);
 }
 
-/// Where the box's end comes to by the statements of a kind. `sure`: they decide about these packets, and not what an
-/// earlier packet met.
+/// Where the box's end comes to by the statements of a kind. `sure`: they decide about these packets, and not what
+/// an earlier packet met.
 End behind(const Device& device, Nat::Kind kind, const Box& box, const End& end, bool sure, std::string& said) {
   const Question question(box);
   const Family family = box.family.value_or(Family::ipv4);

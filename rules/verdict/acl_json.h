@@ -22,7 +22,8 @@ std::string acl_check_json(std::span<const CheckedDevice> devices);
 /// JSON Schema of it, draft-07.
 std::string_view acl_json_schema();
 
-/// The interface or list that a person names, interfaces also by a short name ("Gi0/0"). The error has a suggestion.
+/// The interface or list that a person names, interfaces also by a short name ("Gi0/0"). The error has a
+/// suggestion.
 Result<InterfaceId> interface_named(const Device& device, std::string_view wanted);
 Result<ListIndex> list_named(const Device& device, std::string_view wanted);
 

@@ -16,10 +16,10 @@
 
 #include "rules/policy/approval.h"
 #include "rules/policy/translation.h"
+#include "rules/verdict/address_hash.h"
 #include "rules/verdict/answers.h"
 #include "rules/verdict/draft.h"
 #include "rules/verdict/given_configuration.h"
-#include "rules/verdict/address_hash.h"
 #include "rules/verdict/reconcile.h"
 #include "rules/verdict/service_names.h"
 #include "rules/verdict/slices.h"

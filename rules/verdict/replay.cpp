@@ -221,8 +221,7 @@ Replay replay(const Device& candidate, const Routing& routing, std::span<const F
       }
       out.conversations += conversations;
       const Fate fate = answer.fate.fate;
-      const ConversationQuestions::Answer* before =
-          present ? &present->ask(flow, real, answered) : nullptr;
+      const ConversationQuestions::Answer* before = present ? &present->ask(flow, real, answered) : nullptr;
       const bool changes = before == nullptr ? fate != Fate::permit : before->meets && before->fate.fate != fate;
       if (!changes || (before == nullptr && !is_use && fate == Fate::undetermined)) {
         out.passing += conversations;

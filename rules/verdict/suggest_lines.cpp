@@ -61,7 +61,8 @@ const DialectWriter* edit_writer(Dialect dialect) {
 }
 
 std::vector<std::string> lines_in_words(Dialect dialect, std::span<const IntendedEntry> entries,
-                                        const IntendedList& as, std::optional<Family> family, std::string& problem) {
+                                        const IntendedList& as, std::optional<Family> family,
+                                        std::string& problem) {
   std::vector<std::string> out;
   if (entries.empty()) return out;
   const DialectWriter* writer = edit_writer(dialect);

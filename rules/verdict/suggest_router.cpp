@@ -98,7 +98,9 @@ std::string list_command(Dialect dialect, const List& list) {
 
 std::optional<std::string> resequence_command(Dialect dialect, const List& list, std::uint32_t step) {
   const std::string into = list_command(dialect, list);
-  const std::string_view family = list.family == Family::ipv6 ? "ipv6" : dialect == Dialect::cisco_xr ? "ipv4" : "ip";
+  const std::string_view family = list.family == Family::ipv6    ? "ipv6"
+                                  : dialect == Dialect::cisco_xr ? "ipv4"
+                                                                 : "ip";
   switch (dialect) {
     case Dialect::cisco_ios:
       if (list.family == Family::ipv6) return std::nullopt;

@@ -200,7 +200,8 @@ SuggestedText edits_in_words(const Device& device, const Source& source, const L
   SuggestedText out;
   if (edit_writer(device.dialect) == nullptr)
     return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out = is_router(device.dialect) ? router_words(device, source, suggestion) : line_words(device, source, suggestion);
+  out =
+      is_router(device.dialect) ? router_words(device, source, suggestion) : line_words(device, source, suggestion);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;
 }

@@ -42,12 +42,12 @@
 #include "probes/readings/readings.h"
 #include "scanner/active/bitmap.h"
 #include "scanner/active/connect_scan.h"
-#include "scanner/active/service_conversations.h"
 #include "scanner/active/in_flight.h"
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
 #include "scanner/active/probe_socket.h"
 #include "scanner/active/rate_limits.h"
+#include "scanner/active/service_conversations.h"
 
 namespace demarc::connect_engine {
 

@@ -75,7 +75,8 @@ QueuedError read_error_queue(int fd) {
 
 }  // namespace
 
-ConnectAttempt start_connect(const Target& target, Port port, std::optional<Port> source_port, bool target_is_ours) {
+ConnectAttempt start_connect(const Target& target, Port port, std::optional<Port> source_port,
+                             bool target_is_ours) {
   SocketAddress to(target.address(), port);
   int fd = socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {

@@ -4,7 +4,8 @@
 
 namespace demarc {
 
-ServiceConversations::ServiceConversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect, Done done)
+ServiceConversations::ServiceConversations(boost::asio::io_context& io, Limits limits, MayConnect may_connect,
+                                           Done done)
     : io_(io), limits_(limits), may_connect_(std::move(may_connect)), done_(std::move(done)) {}
 
 ServiceConversations::~ServiceConversations() { abandon(); }
@@ -22,8 +23,8 @@ void ServiceConversations::start(const ScanWork& work, std::uint64_t ticket, int
 }
 
 void ServiceConversations::begin(Open open, int fd) {
-  const auto manner =
-      open.work.speak == Speak::gently ? ServiceConversation::Manner::gentle : ServiceConversation::Manner::thorough;
+  const auto manner = open.work.speak == Speak::gently ? ServiceConversation::Manner::gentle
+                                                       : ServiceConversation::Manner::thorough;
   const std::uint64_t id = next_++;
   const ScanWork work = open.work;
   ++per_target_[work.target.address()];

@@ -1,4 +1,5 @@
-// Speaks with an open port, as a ServiceConversation tells it to, over Asio: bounded in bytes, time and connections.
+// Speaks with an open port, as a ServiceConversation tells it to, over Asio: bounded in bytes, time and
+// connections.
 #pragma once
 
 #include <functional>

@@ -32,9 +32,10 @@ Result<RoutedDevice> route_device(Device device, const RuleSet* rules, const Acl
     auto binding = std::make_shared<Binding>(demarc::bind_devices(*rules, std::span(&given, 1)));
     for (const BindingProblem& p : binding->problems) {
       if (p.kind == BindingProblem::Kind::not_declared)
-        say_warning(fmt::format("{} is the configuration of no device that the rule set declares: conversations are led "
-                                "by the networks on its interfaces (--device NAME says which one it is)",
-                                out.device->file));
+        say_warning(
+            fmt::format("{} is the configuration of no device that the rule set declares: conversations are led "
+                        "by the networks on its interfaces (--device NAME says which one it is)",
+                        out.device->file));
       else if (p.kind != BindingProblem::Kind::no_configuration)
         say_warning(p.what);
     }

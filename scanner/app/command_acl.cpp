@@ -89,7 +89,8 @@ void add_entry(const Device& d, const ListReport& list, const EntryReport& r, st
     case EntryStatus::partial:
       line.kind = "ace-unread";
       line.severity = Severity::none;
-      line.cause = fmt::format("Understood in part: {}. How much it matches the configuration alone does not say.", e.undecided);
+      line.cause = fmt::format("Understood in part: {}. How much it matches the configuration alone does not say.",
+                               e.undecided);
       line.remedy = "";
       break;
   }
@@ -321,7 +322,8 @@ int run_acl_test(const AclCommand& command) try {
     // Whoever names a service and no state means its opening; by its later packets another line may stand first.
     if (words->state.empty() && words->tcp_flags.empty()) {
       question->packets.states = {ConnectionState::fresh};
-      if (question->packets.protocols == ProtocolSet{Protocol::tcp}) question->packets.flags = ByteSet{tcp_flag::syn};
+      if (question->packets.protocols == ProtocolSet{Protocol::tcp})
+        question->packets.flags = ByteSet{tcp_flag::syn};
       const FilterDecision opening = decider.decide(*question);
       if (opening.fate != decision.fate || !(opening.by == decision.by))
         text += "of these the opening (--state new): " + answer_text(device, opening);

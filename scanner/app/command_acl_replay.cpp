@@ -79,7 +79,10 @@ void write_section(std::string& out, const Section& s, const ReplayDocument& d, 
       out += fmt::format("    {}\n", replayed_flow_words(f, rules));
       if (f.now.fate == Fate::undetermined) out += fmt::format("        {}\n", terminal_safe(f.now.why));
       if (d.present != nullptr && f.before.by.list != kNoList)
-        out += fmt::format("        now {} by {}\n", f.before.fate == Fate::permit ? "permitted" : f.before.fate == Fate::deny ? "denied" : "undetermined",
+        out += fmt::format("        now {} by {}\n",
+                           f.before.fate == Fate::permit ? "permitted"
+                           : f.before.fate == Fate::deny ? "denied"
+                                                         : "undetermined",
                            place_words(*d.present, f.before.by));
     }
     if (i < end) out += fmt::format("    and {} more: --most shows them\n", counted(end - i, "kind", "kinds"));

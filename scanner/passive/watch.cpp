@@ -193,8 +193,7 @@ class Watcher {
       source.problem = problem_told_ = s.problem;
       source.truncated = s.truncated;
     }
-    if (unread_ && source.problem.empty())
-      source.problem = "it was stopped before all that had come in was read";
+    if (unread_ && source.problem.empty()) source.problem = "it was stopped before all that had come in was read";
     evidence.sources.push_back(std::move(source));
     if (last)
       table_.finish(evidence);

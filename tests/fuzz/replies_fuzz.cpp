@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "probes/app/service_conversation.h"
 #include "probes/app/der.h"
+#include "probes/app/service_conversation.h"
 
 namespace {
 
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read_certificate(reply);
   for (int port : {21, 25, 139, 443, 3389, 4711, 5432}) {
     ServiceConversation talk(Port{static_cast<std::uint16_t>(port)}, ServiceConversation::Manner::thorough,
-                      std::chrono::milliseconds(100));
+                             std::chrono::milliseconds(100));
     for (ServiceConversation::Opening& opening : talk.openings()) {
       Dialogue& d = opening.dialogue;
       for (int steps = 0;; ++steps) {

@@ -295,8 +295,8 @@ std::map<std::string, std::size_t> types_of(std::string_view text) {
           scope.kind = statement.size() == 1 ? Scope::Kind::anonymous : Scope::Kind::named;
           scope.name = fmt::format("{}", fmt::join(statement.begin() + 1, statement.end(), ""));
         }
-        const bool in_namespaces = std::all_of(scopes.begin(), scopes.end(),
-                                               [](const Scope& s) { return s.kind == Scope::Kind::named; });
+        const bool in_namespaces =
+            std::all_of(scopes.begin(), scopes.end(), [](const Scope& s) { return s.kind == Scope::Kind::named; });
         if (std::string name = type_defined(statement); in_namespaces && !name.empty()) {
           std::string within;
           for (const Scope& s : scopes) within += s.name + "::";
@@ -454,8 +454,10 @@ TEST_CASE("types are found where they are defined") {
     for (const auto& [name, line] : types_of(text)) out.push_back(fmt::format("{}:{}", name, line));
     return fmt::format("{}", fmt::join(out, " "));
   };
-  CHECK(names("namespace a {\nclass B;\nstruct C { struct D {}; };\nenum class E : int { f };\n}") == "a::C:3 a::E:4");
-  CHECK(names("namespace a {\nnamespace {\nstruct B {};\n}\nnamespace b::c {\nunion D {};\n}\n}") == "a::b::c::D:6");
+  CHECK(names("namespace a {\nclass B;\nstruct C { struct D {}; };\nenum class E : int { f };\n}") ==
+        "a::C:3 a::E:4");
+  CHECK(names("namespace a {\nnamespace {\nstruct B {};\n}\nnamespace b::c {\nunion D {};\n}\n}") ==
+        "a::b::c::D:6");
   CHECK(names("namespace a {\ntemplate <class T>\nclass B final : private C<T> {};\n}") == "a::B:2");
   CHECK(names("namespace a {\nstruct B f() { return {}; }\nstruct C c = {1};\n}") == "");
   CHECK(names("namespace a {\ntemplate <>\nstruct B<int> {};\nstruct C::D {};\n}") == "a::B<int>:2 a::C::D:4");

@@ -274,7 +274,8 @@ class Builder {
   }
 
   bool has_nat(Nat::Kind kind) const {
-    return std::any_of(device_.nats.begin(), device_.nats.end(), [kind](const Nat& n) { return n.kind == kind && !n.exempt; });
+    return std::any_of(device_.nats.begin(), device_.nats.end(),
+                       [kind](const Nat& n) { return n.kind == kind && !n.exempt; });
   }
 
   void add_stage(const Table& table, const Place& p, const Base& base) {

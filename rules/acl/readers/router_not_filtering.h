@@ -1,5 +1,5 @@
-// First words of lines that are certainly not about filtering packets, of each router dialect. What is not here and not
-// read is said to be not understood, which costs a line in a report and never a wrong answer.
+// First words of lines that are certainly not about filtering packets, of each router dialect. What is not here and
+// not read is said to be not understood, which costs a line in a report and never a wrong answer.
 #pragma once
 
 #include <span>

@@ -26,8 +26,8 @@ std::optional<Nanoseconds> parse_seconds(std::string_view text);
 /// no zone at all, which is taken as UTC.
 std::optional<Timestamp> parse_sensor_time(std::string_view text);
 
-/// A protocol as sensors name it: "TCP", "ICMP6", "IPv6-Frag", "OSPFIGP" (the keywords of IANA and nfdump's), or a number with or
-/// without zeros in front ("047").
+/// A protocol as sensors name it: "TCP", "ICMP6", "IPv6-Frag", "OSPFIGP" (the keywords of IANA and nfdump's), or a
+/// number with or without zeros in front ("047").
 std::optional<Protocol> parse_sensor_protocol(std::string_view text);
 /// The value of a hexadecimal digit, or -1.
 int hex_digit(char c);

@@ -49,7 +49,6 @@
 #include "probes/wire/probe_packet.h"
 #include "rules/net/flow.h"
 #include "scanner/active/bitmap.h"
-#include "scanner/active/service_conversations.h"
 #include "scanner/active/local.h"
 #include "scanner/active/pace.h"
 #include "scanner/active/rate_limits.h"
@@ -61,6 +60,7 @@
 #include "scanner/active/raw/senders.h"
 #include "scanner/active/raw/state_window.h"
 #include "scanner/active/raw_scan.h"
+#include "scanner/active/service_conversations.h"
 
 namespace demarc::raw_engine {
 
@@ -265,7 +265,8 @@ class Engine {
   void on_canary_answer(std::size_t canary, std::uint8_t label);
   void judge_loss(Instant now);
   double loss() const;
-  /// What the way may lose, as far as the canaries asked so far tell (two standard deviations above what they lost).
+  /// What the way may lose, as far as the canaries asked so far tell (two standard deviations above what they
+  /// lost).
   double loss_at_most() const;
   double miss_probability() const;
   bool another_pass() const;

@@ -107,8 +107,12 @@ struct Packet4 {
 
 PacketQuestion question(const Device& device, const Packet4& p, std::string_view in, std::string_view out) {
   ConcretePacket packet;
-  packet.packet = {*parse_address(p.source), *parse_address(p.destination), Protocol::tcp, Port(p.source_port),
-                   Port(p.port), {}};
+  packet.packet = {*parse_address(p.source),
+                   *parse_address(p.destination),
+                   Protocol::tcp,
+                   Port(p.source_port),
+                   Port(p.port),
+                   {}};
   PacketQuestion q = PacketQuestion::of(packet);
   q.packets.ingress = q.packets.egress = ByteSet::all();
   for (const auto& [name, set] : {std::pair{in, &q.packets.ingress}, std::pair{out, &q.packets.egress}}) {
@@ -174,8 +178,7 @@ TEST_CASE("a stage decides by the address that it sees") {
 
 TEST_CASE("a reply shares the translation of what it answers") {
   const Device device = read_configuration(Source("edge.cfg", std::string(kIos)), std::nullopt).value();
-  const PacketQuestion opening =
-      question(device, {"198.51.100.7", "203.0.113.80", 40000, 443}, "Gi0/0", "Gi0/1");
+  const PacketQuestion opening = question(device, {"198.51.100.7", "203.0.113.80", 40000, 443}, "Gi0/0", "Gi0/1");
   PacketQuestion reply = question(device, {"192.0.2.10", "198.51.100.7", 8443, 40000}, "Gi0/1", "Gi0/0");
   reply.packets.states = {ConnectionState::established};
   reply.opening = opening.packets;

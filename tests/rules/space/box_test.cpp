@@ -27,10 +27,10 @@ TEST_CASE("a box reads like the line of a rule set") {
        "any > any tcp flags other than established"},
       // What is missing says more where it is little.
       {{.sources = AddressSet{*parse_prefix("0.0.0.0/0")}.minus({*parse_prefix("192.0.2.0/26")}),
-        .destinations = {*parse_prefix("192.0.2.0/26"), *parse_prefix("192.0.2.128/26"), *parse_prefix("198.51.100.0/24")}},
+        .destinations = {*parse_prefix("192.0.2.0/26"), *parse_prefix("192.0.2.128/26"),
+                         *parse_prefix("198.51.100.0/24")}},
        "any but 192.0.2.0/26 > 192.0.2.0/26, 192.0.2.128/26, 198.51.100.0/24 ip"},
-      {{.family = Family::ipv6,
-        .destinations = AddressSet::all().minus({*parse_prefix("2001:db8::1/128")})},
+      {{.family = Family::ipv6, .destinations = AddressSet::all().minus({*parse_prefix("2001:db8::1/128")})},
        "any > any but 2001:db8::1 ip (IPv6)"},
       {{.protocols = {Protocol::tcp}, .flags = {tcp_flag::syn}}, "any > any tcp flags S"},
       {{.protocols = ProtocolSet(ProtocolSet{Protocol::tcp}.numbers().complement())}, "any > any ip except tcp"},

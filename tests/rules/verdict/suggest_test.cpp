@@ -120,17 +120,17 @@ TEST_CASE("NX-OS, XR and EOS: edits in their words, read back by their readers")
                    "interface Ethernet1/1\n  ip address 203.0.113.1/24\n  ip access-group IN in\n  no shutdown\n"
                    "interface Ethernet1/2\n  ip address 192.0.2.1/28\n  no shutdown\n",
                    kLines)},
-      {Dialect::cisco_xr,
-       fmt::format("!! IOS XR Configuration 7.3.2\nhostname fw\nipv4 access-list IN\n{}!\n"
-                   "interface GigabitEthernet0/0/0/0\n ipv4 address 203.0.113.1 255.255.255.0\n"
-                   " ipv4 access-group IN ingress\n!\ninterface GigabitEthernet0/0/0/1\n"
-                   " ipv4 address 192.0.2.1 255.255.255.240\n!\nend\n",
-                   kLines)},
+      {Dialect::cisco_xr, fmt::format("!! IOS XR Configuration 7.3.2\nhostname fw\nipv4 access-list IN\n{}!\n"
+                                      "interface GigabitEthernet0/0/0/0\n ipv4 address 203.0.113.1 255.255.255.0\n"
+                                      " ipv4 access-group IN ingress\n!\ninterface GigabitEthernet0/0/0/1\n"
+                                      " ipv4 address 192.0.2.1 255.255.255.240\n!\nend\n",
+                                      kLines)},
       {Dialect::arista_eos,
-       fmt::format("! device: fw (DCS-7050SX3, EOS-4.28.3M)\nhostname fw\nip access-list IN\n{}!\n"
-                   "interface Ethernet1\n   no switchport\n   ip address 203.0.113.1/24\n   ip access-group IN in\n!\n"
-                   "interface Ethernet2\n   no switchport\n   ip address 192.0.2.1/28\n!\nend\n",
-                   kLines)},
+       fmt::format(
+           "! device: fw (DCS-7050SX3, EOS-4.28.3M)\nhostname fw\nip access-list IN\n{}!\n"
+           "interface Ethernet1\n   no switchport\n   ip address 203.0.113.1/24\n   ip access-group IN in\n!\n"
+           "interface Ethernet2\n   no switchport\n   ip address 192.0.2.1/28\n!\nend\n",
+           kLines)},
   };
   for (const Row& row : rows) {
     CAPTURE(name(row.dialect));

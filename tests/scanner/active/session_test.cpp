@@ -77,7 +77,8 @@ TEST_CASE("a server that answers nothing gets a bounded number of connections") 
 TEST_CASE("gentle hosts get no question that is not their port's") {
   std::string heard;
   LocalServer server([&](int fd, int) { heard += hear(fd, 600); });
-  auto seen = speak_with(server.port(), ServiceConversation(Port{4711}, ServiceConversation::Manner::gentle, 100ms));
+  auto seen =
+      speak_with(server.port(), ServiceConversation(Port{4711}, ServiceConversation::Manner::gentle, 100ms));
   CHECK_FALSE(seen.has_value());
   server.stop();
   CHECK(server.connections() == 1);
