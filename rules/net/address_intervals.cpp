@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/net/address_set.h"
+
 namespace demarc {
 
 namespace {
@@ -59,6 +61,13 @@ std::uint32_t AddressIntervals::find(const Address& address) const {
 Address AddressIntervals::first(std::uint32_t interval) const {
   if (interval < ipv4_.size()) return Address::ipv4(ipv4_[interval]);
   return Address::of(Family::ipv6, ipv6_[interval - ipv4_.size()]);
+}
+
+void add_cuts(const AddressSet& set, std::vector<Address>& firsts) {
+  for (const AddressRange& r : set.ranges()) {
+    firsts.push_back(r.first);
+    if (Address behind = r.last; next_address(behind)) firsts.push_back(behind);
+  }
 }
 
 bool next_address(Address& address) {

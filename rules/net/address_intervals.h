@@ -28,6 +28,10 @@ class AddressIntervals {
   std::vector<std::uint32_t> directory_;  // by the upper 16 bits: the interval that its first address lies in
 };
 
+class AddressSet;
+/// Adds where intervals begin so that each lies in the set or outside of it.
+void add_cuts(const AddressSet& set, std::vector<Address>& firsts);
+
 /// The smallest address above, IPv6 following IPv4; false after the last one.
 bool next_address(Address& address);
 

@@ -269,12 +269,7 @@ class Disagreement : private Probed {
   std::optional<AddressIntervals> told_apart(const PairView& pair) const {
     std::vector<Address> cuts;
     bool by_bits = false;
-    const auto cut = [&cuts](const AddressSet& set) {
-      for (const AddressRange& r : set.ranges()) {
-        cuts.push_back(r.first);
-        if (Address behind = r.last; next_address(behind)) cuts.push_back(behind);
-      }
-    };
+    const auto cut = [&cuts](const AddressSet& set) { add_cuts(set, cuts); };
     const auto cut_match = [&](const Match& m) {
       cut(m.box.sources), cut(m.box.destinations);
       by_bits = by_bits || m.source_bits || m.destination_bits;

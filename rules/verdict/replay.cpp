@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "rules/net/address_intervals.h"
 #include "rules/verdict/flow_judge.h"
 #include "rules/verdict/replay_questions.h"
 
@@ -129,12 +130,7 @@ Routing routing_by_networks(const Device& device) {
   if (device.dialect == Dialect::iptables || device.dialect == Dialect::nftables || count == 0)
     usable = ByteSet::all();
   const auto own_set = std::make_shared<const AddressSet>(AddressSet::of_ranges(std::move(own)));
-  const auto cut = [&routing](const AddressSet& set) {
-    for (const AddressRange& r : set.ranges()) {
-      routing.cuts.push_back(r.first);
-      if (Address behind = r.last; next_address(behind)) routing.cuts.push_back(behind);
-    }
-  };
+  const auto cut = [&routing](const AddressSet& set) { add_cuts(set, routing.cuts); };
   for (const Network& n : *networks) cut(n.addresses);
   cut(*own_set);
   const auto side = [networks, usable](const Address& a) {

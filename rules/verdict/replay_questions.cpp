@@ -48,11 +48,7 @@ void ConversationQuestions::read_device() {
   std::vector<bool> begins(65537);
   begins[0] = begins[kEphemeralFirst] = true;
   const auto cut_addresses = [&](const AddressSet& set) {
-    if (set == AddressSet::all()) return;
-    for (const AddressRange& r : set.ranges()) {
-      cuts.push_back(r.first);
-      if (Address behind = r.last; next_address(behind)) cuts.push_back(behind);
-    }
+    if (set != AddressSet::all()) add_cuts(set, cuts);
   };
   const auto cut_ports = [&begins](const PortSet& set) {
     for (const PortRange& r : set.ranges())

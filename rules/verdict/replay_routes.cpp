@@ -28,12 +28,7 @@ Routing routing_by_paths(const Binding& binding, std::uint32_t device) {
   const RuleSet& rules = *binding.rules;
   const BoundDevice& bound = binding.devices[device];
   Routing routing = routing_by_networks(*bound.device);
-  const auto cut = [&routing](const AddressSet& set) {
-    for (const AddressRange& r : set.ranges()) {
-      routing.cuts.push_back(r.first);
-      if (Address behind = r.last; next_address(behind)) routing.cuts.push_back(behind);
-    }
-  };
+  const auto cut = [&routing](const AddressSet& set) { add_cuts(set, routing.cuts); };
   for (const Zone& zone : rules.zones) cut(zone.addresses);
   for (const BoundDevice& other : binding.devices) {
     cut(other.own);

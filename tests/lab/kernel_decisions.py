@@ -263,7 +263,8 @@ def random_packet(dice, rules, lab):
         pattern, low, high, _, egress = dice.choice(OUTSIDE[family])
         destination = dice.choice(OWN[family]) if hook == "local-in" else pattern.format(dice.randint(low, high))
         icmp = 1 if family == 4 else 58
-        protocols = [6] * 6 + [17] * 4 + [icmp] * 3 + [50, 47, 89, 103]
+        # Without ports or an identifier two conversations may become one behind a translation, which the kernel stops.
+        protocols = [6] * 6 + [17] * 4 + [icmp] * 3 + ([] if rules.faces else [50, 47, 89, 103])
         if not rules.tracks:
             protocols += [132, 33, 136]
         p = Packet(source=source, destination=destination, protocol=dice.choice(protocols), hook=hook, wire=wire)
@@ -272,8 +273,7 @@ def random_packet(dice, rules, lab):
         if p.protocol in (6, 17, 132, 33, 136):
             p.port = dice.choice(rules.PORTS)
             p.source_port = dice.choice(rules.PORTS) if dice.random() < 0.3 else dice.randint(1024, 65535)
-        # Without ports or an identifier two conversations may become one behind a translation, which the kernel stops.
-        if rules.faces and p.hook == "forward" and not p.v6 and p.protocol in (1, 6, 17) and dice.random() < 0.6:
+        if rules.faces and p.hook == "forward" and not p.v6 and dice.random() < 0.6:
             p.destination, port = dice.choice(rules.faces)
             p.egress = "dmz0"
             if p.port is not None and dice.random() < 0.8:
