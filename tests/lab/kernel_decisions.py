@@ -285,6 +285,9 @@ def random_packet(dice, rules, lab):
             p.type = dice.choice((8, 8, 8, 0, 3, 11, 13, 5, 17, 12) if family == 4 else (128, 128, 128, 129, 1, 2, 3, 4, 135, 136, 133, 143, 137))
             p.code = dice.choice((0, 0, 1, 3, 4)) if p.type in (3, 1, 4, 5, 11, 12) else 0
             p.query = dice.randint(1, 65535)
+            # Neighbour discovery is never tracked, for which a question has no word.
+            if rules.tracks and p.v6 and p.type in (133, 134, 135, 136, 137, 143):
+                continue
         if hook == "local-in" and (p.protocol not in LOCAL_PROTOCOLS or p.protocol == 58 and p.type in (133, 134, 135, 136, 137, 143, 130, 131, 132)
                                    or p.protocol == 1 and p.type == 5 or p.protocol == 58 and p.type == 1):
             continue

@@ -222,6 +222,12 @@ netfilter::Matches IpSets::matches(const Set& set, std::span<const bool> source,
       address_at[addresses++] = i;
   }
   const bool bitmap = set.type == "bitmap:port";
+  // Where a longer prefix is there with whatever interface, the kernel asks for no shorter one
+  // (IP_SET_HASH_WITH_MULTI in ip_set_hash_gen.h).
+  const bool longest_only = set.type == "hash:net,iface";
+  std::map<unsigned, std::vector<AddressRange>> longest;
+  if (longest_only)
+    for (const Element& e : set.elements) longest[e.length[0]].push_back(e.address[0]);
   for (const Element& e : set.elements) {
     if (e.nomatch && addresses > 1) {
       open = fmt::format("set {} has exceptions in two dimensions", set.name);
@@ -266,9 +272,12 @@ netfilter::Matches IpSets::matches(const Set& set, std::span<const bool> source,
       all.push_back(group.rest);
       continue;
     }
+    for (const auto& [length, ranges] : longest) group.by_length.try_emplace(length);
     AddressSet set_of;
-    for (auto& [length, ranges] : group.by_length)  // from the shortest prefixes to the longest, which win
+    for (auto& [length, ranges] : group.by_length) {  // from the shortest prefixes to the longest, which win
+      if (longest_only) set_of = set_of.minus(AddressSet::of_ranges(longest[length]));
       set_of = set_of.unite(AddressSet::of_ranges(ranges.first)).minus(AddressSet::of_ranges(ranges.second));
+    }
     Match first;
     (source[address_at[0]] ? first.box.sources : first.box.destinations) = std::move(set_of);
     if (std::optional<Match> both = netfilter::meet(group.rest, first)) all.push_back(std::move(*both));

@@ -144,6 +144,24 @@ TEST_CASE("sets of ipset save hold what the kernel finds in them") {
     CHECK_MESSAGE(matches(row.rule, row.packet, false, sets) == row.matches, row.rule);
 }
 
+TEST_CASE("a longer network of another interface hides the shorter one, as the kernel looks for them") {
+  constexpr std::string_view kText =
+      "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m set --match-set s dst,src -j DROP\nCOMMIT\n"
+      "create s hash:net,iface family inet\nadd s 192.0.2.8/29,eth0\nadd s 192.0.2.0/26,eth0\n"
+      "add s 192.0.2.0/26,wan1\nadd s 192.0.2.16/29,eth0\nadd s 192.0.2.16/29,wan1\n";
+  const Device d = read(std::string(kText));
+  struct Row {
+    const char *destination, *in, *answer;
+  };
+  for (const Row& row : {Row{"192.0.2.1", "wan1", "deny 3"}, {"192.0.2.1", "eth0", "deny 3"},
+                         {"192.0.2.10", "wan1", "permit end"}, {"192.0.2.10", "eth0", "deny 3"},
+                         {"192.0.2.17", "wan1", "deny 3"}, {"192.0.2.65", "wan1", "permit end"}}) {
+    CAPTURE(row.destination);
+    CAPTURE(row.in);
+    CHECK(decide(d, tcp(kOut, row.destination, 80), Way::through, row.in) == row.answer);
+  }
+}
+
 TEST_CASE("what the file does not decide is open, with its reason") {
   for (const OpenRow& row : {
            OpenRow{"-m limit --limit 5/min --limit-burst 10", "-m limit", true},
