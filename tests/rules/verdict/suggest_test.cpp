@@ -344,19 +344,24 @@ TEST_CASE("lists for a pair of zones, in every dialect that is written, mean exa
   }
 }
 
-TEST_CASE("where a zone is all but many networks, what has no business here is denied first") {
+/// Two web servers open to an internet that begins at an address and lacks a network in each of some /8.
+RuleSet internet_but(std::uint32_t begin, std::uint32_t first, std::uint32_t last) {
   RuleSet rules = rules_with({});
-  std::vector<AddressRange> outside;  // all but forty networks
-  std::uint32_t next = 0;
-  for (std::uint32_t n = 1; n <= 40; ++n) {
-    outside.push_back({Address::ipv4(next), Address::ipv4((n << 24) + 0x00FFFF)});
-    next = (n << 24) + 0x020000;
+  std::vector<AddressRange> outside;
+  for (std::uint32_t n = first; n <= last; ++n) {
+    outside.push_back({Address::ipv4(begin), Address::ipv4((n << 24) + 0x00FFFF)});
+    begin = (n << 24) + 0x020000;
   }
-  outside.push_back({Address::ipv4(next), Address::ipv4(0xBFFFFFFF)});
+  outside.push_back({Address::ipv4(begin), Address::ipv4(0xBFFFFFFF)});
   rules.zones[0].addresses = AddressSet::of_ranges(outside);
   rules.rules = {world::rule(rules, "WEB-1", {"https"}, {"internet"}, {"web1.front"}),
                  world::rule(rules, "WEB-2", {"http"}, {"internet"}, {"web2.front"})};
   rules.reindex();
+  return rules;
+}
+
+TEST_CASE("where a zone is all but many networks, what has no business here is denied first") {
+  const RuleSet rules = internet_but(0, 1, 40);
   Suggester suggester(rules, kNow);
   const ListSuggestion s = suggester.between(*rules.zone("internet"), *rules.zone("dmz"),
                                              *find_writer(Dialect::cisco_ios), Family::ipv4);
@@ -369,18 +374,7 @@ TEST_CASE("where a zone is all but many networks, what has no business here is d
 }
 
 TEST_CASE("who has no business here is denied once, and lines that say any stay as they are") {
-  RuleSet rules = rules_with({});
-  std::vector<AddressRange> outside;  // all but eight networks
-  std::uint32_t next = 0x01000000;
-  for (std::uint32_t n = 2; n <= 9; ++n) {
-    outside.push_back({Address::ipv4(next), Address::ipv4((n << 24) + 0x00FFFF)});
-    next = (n << 24) + 0x020000;
-  }
-  outside.push_back({Address::ipv4(next), Address::ipv4(0xBFFFFFFF)});
-  rules.zones[0].addresses = AddressSet::of_ranges(outside);
-  rules.rules = {world::rule(rules, "WEB-1", {"https"}, {"internet"}, {"web1.front"}),
-                 world::rule(rules, "WEB-2", {"http"}, {"internet"}, {"web2.front"})};
-  rules.reindex();
+  const RuleSet rules = internet_but(0x01000000, 2, 9);
   Bench bench(rules,
               router(" permit tcp any host 192.0.2.11 eq 443\n permit tcp any host 192.0.2.12 eq 80\n"
                      " permit tcp any host 192.0.2.12 eq 22\n permit icmp any host 192.0.2.11 unreachable\n"));
