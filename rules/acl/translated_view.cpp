@@ -56,8 +56,8 @@ std::string words(const Nat& nat, bool all) {
   if (!all) what += " of some of these packets";
   if (nat.to) what += " to " + to_string(*nat.to);
   if (nat.to_network) what += " into " + to_string(*nat.to_network);
+  if (!nat.to && !nat.to_network) what += " to an address that the line does not say";
   if (nat.to_ports) what += " port " + to_string(*nat.to_ports);
-  if (!nat.to && !nat.to_network && !nat.to_ports) what += " to an address that the line does not say";
   return fmt::format("line {} translates {}", nat.line, what);
 }
 
