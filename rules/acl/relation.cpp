@@ -16,7 +16,7 @@ Relation relation(const AddressSet& match, const AddressSet& asked, Family famil
   if (match == AddressSet::all()) return Relation::all;
   if (asked.ranges().size() == 1 && asked.ranges()[0].first == asked.ranges()[0].last)
     return match.contains(asked.ranges()[0].first) ? Relation::all : Relation::none;
-  const AddressSet whole{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
+  const AddressSet whole = AddressSet::all(family);
   return relation(match, asked.intersect(whole));
 }
 template <typename E>

@@ -10,10 +10,6 @@ namespace demarc {
 
 namespace {
 
-AddressSet all_of(Family family) {
-  return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-}
-
 /// `address` in another network: its own host bits behind that network's prefix.
 Address moved(const Address& address, const Prefix& to) {
   const unsigned width = address.is_ipv4() ? 32 : 128;
@@ -37,7 +33,7 @@ End translated(const Nat& nat, const End& end, Family family) {
                         ? AddressSet::single(moved(ranges[0].first, *nat.to_network))
                         : AddressSet{*nat.to_network};
   } else {
-    out.addresses = all_of(family);
+    out.addresses = AddressSet::all(family);
   }
   if (nat.to_ports) out.ports = PortSet{*nat.to_ports};
   return out;

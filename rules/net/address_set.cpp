@@ -47,6 +47,10 @@ AddressSet AddressSet::all() {
   return AddressSet{Prefix::containing(Address::ipv4(0), 0), Prefix::containing(Address::ipv6(0, 0), 0)};
 }
 
+AddressSet AddressSet::all(Family family) {
+  return AddressSet{Prefix::containing(Address::of(family, 0), 0)};
+}
+
 bool AddressSet::contains(const Address& address) const {
   auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
                                 [](const Address& a, const AddressRange& r) { return a < r.first; });

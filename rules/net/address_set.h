@@ -26,6 +26,7 @@ class AddressSet {
   static AddressSet of_ranges(std::vector<AddressRange> ranges);
   static AddressSet single(const Address& address) { return of_ranges({{address, address}}); }
   static AddressSet all();  // both families
+  static AddressSet all(Family family);
 
   bool empty() const { return ranges_.empty(); }
   bool contains(const Address& address) const;

@@ -209,8 +209,7 @@ std::string cover_words(const RuleSet& rules, const ZonePath& path, const Packet
     const auto end = [&](const AddressSet& set, const Zone& zone) {
       AddressSet kept = set;
       if (box.family) {
-        const AddressSet family{
-            Prefix::containing(*box.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
+        const AddressSet family = AddressSet::all(*box.family);
         kept = set.intersect(family);
         if (kept == zone.addresses.intersect(family)) return zone.name;
       }
@@ -218,8 +217,7 @@ std::string cover_words(const RuleSet& rules, const ZonePath& path, const Packet
       // All of the zone but a few: a filter's own addresses, mostly.
       AddressSet zone_here = zone.addresses;
       if (box.family && !kept.empty())
-        zone_here = zone_here.intersect(
-            AddressSet{Prefix::containing(*box.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)});
+        zone_here = zone_here.intersect(AddressSet::all(*box.family));
       const AddressSet missing = zone_here.minus(kept);
       if (zone.addresses.contains(kept) && missing.size() <= 8)
         return fmt::format("{} but {}", zone.name, to_string(missing, 2));

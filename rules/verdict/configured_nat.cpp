@@ -16,7 +16,7 @@ AddressSet set_of(const std::vector<Address>& addresses) {
 }
 
 AddressSet of_family(const AddressSet& set, Family family) {
-  return set.intersect(AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)});
+  return set.intersect(AddressSet::all(family));
 }
 
 /// A device states this translation itself.

@@ -29,12 +29,12 @@ std::string line(Box box, const std::vector<std::string>& names) {
   const AddressSet anybody = AddressSet::all();
   // A family that addresses show need not be said.
   if (box.family) {
-    const Prefix whole = Prefix::containing(*box.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0);
-    box.sources = box.sources.intersect({whole});
-    box.destinations = box.destinations.intersect({whole});
-    if (box.sources != AddressSet{whole} || box.destinations != AddressSet{whole}) {
-      if (box.sources == AddressSet{whole}) box.sources = anybody;
-      if (box.destinations == AddressSet{whole}) box.destinations = anybody;
+    const AddressSet whole = AddressSet::all(*box.family);
+    box.sources = box.sources.intersect(whole);
+    box.destinations = box.destinations.intersect(whole);
+    if (box.sources != whole || box.destinations != whole) {
+      if (box.sources == whole) box.sources = anybody;
+      if (box.destinations == whole) box.destinations = anybody;
       box.family.reset();
     }
   }

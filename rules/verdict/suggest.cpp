@@ -23,9 +23,6 @@ constexpr std::uint32_t kComparedMax = 2'000;  // entries of a list for which se
 constexpr std::uint32_t kEditedMax = 20'000;   // entries of a list whose edits are worked out
 constexpr std::size_t kEditWeight = 20;        // of an edit, in letters, beside what it writes
 
-AddressSet whole(Family family) {
-  return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-}
 std::vector<Match> matches_of(std::vector<Box> boxes) {
   std::vector<Match> out;
   for (Box& b : boxes) out.push_back({.box = std::move(b)});
@@ -106,7 +103,7 @@ Ends ends_of(const AddressSet& here, Family family, const RuleSet& rules) {
   Ends out;
   out.named = here;
   for (const Zone& zone : rules.zones) {
-    const AddressSet all = zone.addresses.intersect(whole(family));
+    const AddressSet all = zone.addresses.intersect(AddressSet::all(family));
     if (!all.overlaps(here)) continue;
     // A filter's own addresses, mostly: they need not be told apart from their zone.
     if (all.minus(here).size() <= kOwnMax) out.named = out.named.unite(all);
@@ -114,7 +111,7 @@ Ends ends_of(const AddressSet& here, Family family, const RuleSet& rules) {
   }
   out.big = out.big.intersect(out.named);
   out.few = out.named.minus(out.big);
-  out.strangers = whole(family).minus(out.named);
+  out.strangers = AddressSet::all(family).minus(out.named);
   return out;
 }
 

@@ -12,13 +12,9 @@ constexpr std::size_t kOwnMax = 8;        // addresses of a network that a filte
 constexpr std::size_t kPlainMax = 8;      // lines that addresses make, and that are written out
 constexpr std::size_t kAddressesMax = 2;  // lines that addresses make, up to which nobody minds
 
-AddressSet whole(Family family) {
-  return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-}
-
 std::size_t prefixes_in(const AddressSet& set, Family family) {
-  const AddressSet part = set.intersect(whole(family));
-  return part == whole(family) ? 1 : part.prefixes().size();
+  const AddressSet part = set.intersect(AddressSet::all(family));
+  return part == AddressSet::all(family) ? 1 : part.prefixes().size();
 }
 
 /// The smallest prefix around addresses of one family.
@@ -96,7 +92,7 @@ Box ShortLines::relaxed(Box box, Drop drop, const Fits& fits) const {
   // All of a network but a filter's own addresses is the network.
   for (AddressSet Box::*side : {&Box::sources, &Box::destinations}) {
     if (!drop.addresses || !box.family || !is_long(box.*side)) continue;
-    const AddressSet here = (box.*side).intersect(whole(*box.family)), network{around(here)};
+    const AddressSet here = (box.*side).intersect(AddressSet::all(*box.family)), network{around(here)};
     if (network.minus(here).size() <= kOwnMax) attempt([&](Box& b) { b.*side = network; });
   }
   if (drop.addresses && is_long(box.sources)) attempt([](Box& b) { b.sources = AddressSet::all(); });

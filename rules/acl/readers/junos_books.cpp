@@ -8,10 +8,6 @@ namespace demarc::junos {
 
 namespace {
 
-AddressSet whole(Family family) {
-  return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-}
-
 }  // namespace
 
 void AddressBooks::read(NodeId books, const Zones& zones) {
@@ -34,8 +30,8 @@ void AddressBooks::define(NodeId book) {
 
 NamedAddresses AddressBooks::addresses(std::string_view zone, std::string_view name) {
   if (name == "any") return {AddressSet::all()};
-  if (name == "any-ipv4") return {whole(Family::ipv4)};
-  if (name == "any-ipv6") return {whole(Family::ipv6)};
+  if (name == "any-ipv4") return {AddressSet::all(Family::ipv4)};
+  if (name == "any-ipv6") return {AddressSet::all(Family::ipv6)};
   if (const auto attached = attached_.find(zone); attached != attached_.end())
     if (is_in(attached->second, name)) return in_book(attached->second, name, 0);
   if (is_in(global_, name)) return in_book(global_, name, 0);

@@ -105,7 +105,7 @@ AddressSet RouterDraft::expected_by_routes(std::size_t interface, Family family,
 }
 
 void RouterDraft::add_reverse_path(const ReversePathCheck& c, Missing undefined) {
-  const AddressSet whole{Prefix::containing(c.family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
+  const AddressSet whole = AddressSet::all(c.family);
   const bool certain = c.interface < kInterfacesMax && routes_known();
   if (certain)
     ledger_.mark(c.line, Understanding::understood);

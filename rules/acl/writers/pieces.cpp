@@ -9,15 +9,11 @@ namespace demarc::writing {
 
 namespace {
 
-AddressSet whole(Family family) {
-  return AddressSet{Prefix::containing(family == Family::ipv4 ? Address{} : Address::ipv6(0, 0), 0)};
-}
-
 /// The set's addresses of the family; none: it has none. An empty vector: all of them.
 std::optional<std::vector<AddressRange>> within(const AddressSet& set, Family family) {
-  const AddressSet part = set.intersect(whole(family));
+  const AddressSet part = set.intersect(AddressSet::all(family));
   if (part.empty()) return std::nullopt;
-  return part == whole(family) ? std::vector<AddressRange>{} : part.ranges();
+  return part == AddressSet::all(family) ? std::vector<AddressRange>{} : part.ranges();
 }
 
 void add_flag_tests(const ByteSet& flags, unsigned bit, FlagTest so_far, std::vector<FlagTest>& out) {
