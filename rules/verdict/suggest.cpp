@@ -49,6 +49,14 @@ std::size_t lines_in(const std::vector<IntendedEntry>& entries) {
   return lines;
 }
 
+/// Entries for a list of the device.
+IntendedList intended(const Device& device, std::optional<Family> family, std::vector<IntendedEntry> entries) {
+  IntendedList out;
+  out.family = family, out.entries = std::move(entries);
+  for (const Interface& i : device.interfaces) out.interfaces.push_back(i.name);
+  return out;
+}
+
 /// How long the entries are in the dialect's words.
 std::size_t written_size(const IntendedList& list, const DialectWriter& writer) {
   std::size_t size = 0;
@@ -453,12 +461,8 @@ void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWrite
       if (!s.not_editable.empty() || writer == nullptr) return;
     }
     std::size_t size = 0;
-    for (const ListEdit& e : one.edits) {
-      IntendedList instead;
-      instead.family = list.family, instead.entries = e.instead;
-      for (const Interface& i : device.interfaces) instead.interfaces.push_back(i.name);
-      size += written_size(instead, *writer) + kEditWeight;
-    }
+    for (const ListEdit& e : one.edits)
+      size += written_size(intended(device, list.family, e.instead), *writer) + kEditWeight;
     if (what != FrontOf::nothing) {
       if (size >= shortest || !one.not_editable.empty()) continue;
       Device changed = device;
@@ -490,11 +494,7 @@ void Suggester::edit_with(const Device& device, ListSuggestion& s, const Dialect
   };
   const auto permits = [&](const PacketSet& wanted) { return entries_for(s.wish, wanted, left); };
   const auto size_of = [&](const std::vector<IntendedEntry>& entries) {
-    if (writer == nullptr) return lines_in(entries);
-    IntendedList as;
-    as.family = list.family, as.entries = entries;
-    for (const Interface& i : device.interfaces) as.interfaces.push_back(i.name);
-    return written_size(as, *writer);
+    return writer == nullptr ? lines_in(entries) : written_size(intended(device, list.family, entries), *writer);
   };
   /// What later entries, as they stand, let through of it anyway.
   const auto permitted_behind = [&](std::uint32_t entry, const PacketSet& packets) {
