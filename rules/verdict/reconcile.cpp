@@ -162,22 +162,10 @@ std::string Judging::address_name(const Address& address) const {
 // --- The judgement
 // --------------------------------------------------------------------------------------------------
 
-namespace {
-
-/// Who is judged, when, on what evidence. Files are listed by content: the same bytes under two names are one.
-void introduce(Judging& j, std::span<const GivenConfiguration> configurations) {
-  Verdict& v = j.verdict;
-  v.tool_version = j.options.tool_version;
-  v.rules_name = j.rules.name;
-  v.rules_file = j.rules.file;
-  v.rules_sha256 = j.rules.sha256;
-  v.as_of = j.options.as_of;
-  v.authorised_by = j.rules.scope.authorised_by;
-  v.authorised_ticket = j.rules.scope.authorised_ticket;
-  if (j.rules.scope.given)
-    if (const Result<Scope> scope = Scope::from_rules(j.rules)) v.scope_sha256 = scope->sha256();
+void name_evidence(Verdict& verdict, const Snapshot& snapshot, std::span<const GivenConfiguration> configurations) {
+  verdict.evidence.clear();
   std::vector<const EvidenceFile*> files;
-  for (const EvidenceFile& f : j.snapshot.files) files.push_back(&f);
+  for (const EvidenceFile& f : snapshot.files) files.push_back(&f);
   std::sort(files.begin(), files.end(), [](const EvidenceFile* a, const EvidenceFile* b) {
     return std::tie(a->name, a->sha256) < std::tie(b->name, b->sha256);
   });
@@ -190,7 +178,7 @@ void introduce(Judging& j, std::span<const GivenConfiguration> configurations) {
     row.sha256 = f->sha256;
     row.note = f->note;
     row.size = f->size;
-    v.evidence.push_back(std::move(row));
+    verdict.evidence.push_back(std::move(row));
   }
   std::vector<EvidenceRow> read;
   for (const GivenConfiguration& g : configurations) {
@@ -206,7 +194,24 @@ void introduce(Judging& j, std::span<const GivenConfiguration> configurations) {
     return std::tie(a.file, a.sha256) < std::tie(b.file, b.sha256);
   });
   for (EvidenceRow& row : read)
-    if (seen.insert(row.sha256.empty() ? row.file : row.sha256).second) v.evidence.push_back(std::move(row));
+    if (seen.insert(row.sha256.empty() ? row.file : row.sha256).second) verdict.evidence.push_back(std::move(row));
+}
+
+namespace {
+
+/// Who is judged, when, on what evidence.
+void introduce(Judging& j, std::span<const GivenConfiguration> configurations) {
+  Verdict& v = j.verdict;
+  v.tool_version = j.options.tool_version;
+  v.rules_name = j.rules.name;
+  v.rules_file = j.rules.file;
+  v.rules_sha256 = j.rules.sha256;
+  v.as_of = j.options.as_of;
+  v.authorised_by = j.rules.scope.authorised_by;
+  v.authorised_ticket = j.rules.scope.authorised_ticket;
+  if (j.rules.scope.given)
+    if (const Result<Scope> scope = Scope::from_rules(j.rules)) v.scope_sha256 = scope->sha256();
+  name_evidence(v, j.snapshot, configurations);
 }
 
 /// File names get ranks, so that drafts can compare places without comparing names.

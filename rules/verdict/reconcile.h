@@ -33,6 +33,10 @@ struct JudgeOptions {
 Verdict judge(const RuleSet& rules, const Snapshot& snapshot, const JudgeOptions& options,
               std::span<const GivenConfiguration> configurations = {});
 
+/// The evidence that a verdict names, by content: the same bytes under two names are one. judge() has done so; again
+/// where digests were only known later, which no finding depends on.
+void name_evidence(Verdict& verdict, const Snapshot& snapshot, std::span<const GivenConfiguration> configurations);
+
 /// What makes a verdict fail: `--fail-on high`, `--fail-on approved-unused=medium`. Never `not-measured`.
 struct FailOn {
   Severity severity = Severity::low;        // at least this

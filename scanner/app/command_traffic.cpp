@@ -463,11 +463,9 @@ int run_traffic(const TrafficCommand& command) {
       EvidenceFile row;
       row.name = named.file;
       row.kind = EvidenceKind::capture;
-      if (named.file != "-") {
-        const Result<EvidenceKind> kind = evidence_kind(named.file);
-        if (!kind) return say(kind.error()), kCouldNotRun;
-        if (*kind == EvidenceKind::flow_records) row.kind = *kind;
-      }
+      const Result<EvidenceKind> kind = evidence_kind(named.file);
+      if (!kind) return say(kind.error()), kCouldNotRun;
+      if (*kind == EvidenceKind::flow_records) row.kind = *kind;
       if (row.kind == EvidenceKind::flow_records) {
         flow_files.emplace_back(named, snapshot.files.size());
       } else {
@@ -483,8 +481,9 @@ int run_traffic(const TrafficCommand& command) {
     if (!request.captures.empty()) {
       digests.begin();
       evidence = observe(request, show, &stop);
-      if (Result<void> digested = digests.fill(snapshot.files); !digested)
-        return say(digested.error()), kCouldNotRun;
+      if (!stop)  // whoever interrupts does not wait for the rest to be read
+        if (Result<void> digested = digests.fill(snapshot.files); !digested)
+          return say(digested.error()), kCouldNotRun;
     }
     if (evidence && !flow_files.empty()) {
       RecordFlowOptions record_options;

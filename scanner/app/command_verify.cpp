@@ -58,9 +58,10 @@ int run_verify(const VerifyCommand& command) {
     baseline = std::move(*read);
   }
   std::vector<GivenConfiguration> configurations;
+  CaptureDigests digests;
   Result<Snapshot> snapshot =
       read_evidence({command.evidence, command.vantage, command.sensor, &rules, command.tunnels, command.sampling,
-                     command.memory_mib, &configurations, command.dialect},
+                     command.memory_mib, &configurations, command.dialect, &digests},
                     command.common);
   if (!snapshot) return say(snapshot.error()), kCouldNotRun;
   if (Result<void> added = add_declared_configurations(rules, configurations); !added)
@@ -72,6 +73,8 @@ int run_verify(const VerifyCommand& command) {
       judge(rules, *snapshot,
             {.as_of = *at, .require_passage = command.require == "passage", .tool_version = DEMARC_VERSION},
             configurations);
+  if (Result<void> digested = digests.fill(snapshot->files); !digested) return say(digested.error()), kCouldNotRun;
+  name_evidence(verdict, *snapshot, configurations);
   if (baseline) apply_baseline(verdict, *baseline);
   conclude(verdict, *fail_on);
   reports->sign_off = rules.review.approval_roles;

@@ -1,6 +1,7 @@
 #include "scanner/app/evidence_files.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -36,11 +37,20 @@ namespace demarc {
 
 namespace {
 
+/// The file's bytes, which are left where they are: standard input too can be read afterwards.
+Result<std::unique_ptr<ByteSource>> look_into(const std::string& file) {
+  if (file != "-") return open_source(file);
+  return unpack(std::make_unique<StandardInputLook>(), "standard input", false);
+}
+
+/// Before it is opened for reading.
 Result<bool> is_packed(const std::string& file) {
-  if (file == "-") return false;
-  FileSource source = DEMARC_TRY(FileSource::open(file));
   std::vector<std::uint8_t> head(kPackingBytes);
-  return sniff_packing(std::span(head).first(source.read(head))) != Packing::none;
+  const auto sniffed = [&](ByteSource&& source) {
+    return sniff_packing(std::span(head).first(source.read(head))) != Packing::none;
+  };
+  if (file == "-") return sniffed(StandardInputLook());
+  return sniffed(DEMARC_TRY(FileSource::open(file)));
 }
 
 /// The value of "demarc" near the beginning of a JSON text; empty if there is none.
@@ -53,10 +63,11 @@ std::string_view kind_of_json(std::string_view text) {
   return text.substr(open + 1, text.find('"', open + 1) - open - 1);
 }
 
-/// Feeds a reader with a file piece by piece, unpacked; the digest is of the file as it lies there. Damage further
-/// on ends it there and is noted.
+/// Feeds a reader with a file piece by piece, unpacked; the digest is of the file as it lies there (of what is unpacked
+/// on its way from standard input there is none). Damage further on ends it there and is noted.
 template <typename Feed>
 Result<void> feed_file(const std::string& file, EvidenceFile& row, Feed&& give) {
+  const bool packed = DEMARC_TRY(is_packed(file));
   std::unique_ptr<ByteSource> source = DEMARC_TRY(open_source(file));
   std::vector<std::uint8_t> piece(1U << 20);
   Sha256 hash;
@@ -70,11 +81,11 @@ Result<void> feed_file(const std::string& file, EvidenceFile& row, Feed&& give) 
     if (row.size == 0) return file_failure(file, source->problem());
     row.note = source->problem();
   }
-  if (DEMARC_TRY(is_packed(file))) {
+  if (packed && file != "-") {
     FileDigest digest = DEMARC_TRY(sha256_of_file(file));
     row.sha256 = digest.sha256;
     row.size = digest.size;
-  } else {
+  } else if (!packed) {
     row.sha256 = hash.finish_hex();
   }
   return {};
@@ -210,24 +221,26 @@ struct Sniffed {
 };
 
 Result<Sniffed> sniff(const std::string& file) {
-  std::unique_ptr<ByteSource> source = DEMARC_TRY(open_source(file));
+  const std::string name = file == "-" ? "standard input" : file;
+  std::unique_ptr<ByteSource> source = DEMARC_TRY(look_into(file));
   std::vector<std::uint8_t> head(16384);
   std::size_t size = 0;
+  const auto is_capture = [&] {
+    if (size < kSniffedBytes) return false;
+    const CaptureKind kind = sniff_kind(std::span(head).first(kSniffedBytes));
+    return kind == CaptureKind::pcap || kind == CaptureKind::pcapng;
+  };
   while (size < head.size()) {
     std::size_t n = source->read(std::span(head).subspan(size));
     if (n == 0) break;
     size += n;
+    if (is_capture()) return Sniffed{EvidenceKind::capture, {}};
   }
-  if (size == 0 && !source->problem().empty()) return file_failure(file, source->problem());
-  if (size == 0) return file_failure(file, "the file is empty", std::string(kKinds));
-  switch (sniff_kind(std::span(head).first(std::min(size, kSniffedBytes)))) {
-    case CaptureKind::pcap:
-    case CaptureKind::pcapng: return Sniffed{EvidenceKind::capture, {}};
-    default: break;
-  }
+  if (size == 0 && !source->problem().empty()) return file_failure(name, source->problem());
+  if (size == 0) return file_failure(name, "the file is empty", std::string(kKinds));
   std::string_view text(reinterpret_cast<const char*>(head.data()), size);
   Result<std::optional<RecordFormat>> records = record_format(text);
-  if (!records) return file_failure(file, records.error().what, records.error().hint);
+  if (!records) return file_failure(name, records.error().what, records.error().hint);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.starts_with('<')) return Sniffed{EvidenceKind::nmap_xml, {}};
@@ -237,15 +250,15 @@ Result<Sniffed> sniff(const std::string& file) {
     if (what == "witness") return Sniffed{EvidenceKind::witness, {}};
     if (what == "scan") return Sniffed{EvidenceKind::scan_journal, {}};
     if (what == "verdict")
-      return file_failure(file, "this is a verdict, not evidence",
+      return file_failure(name, "this is a verdict, not evidence",
                           "'demarc report' renders it, --baseline compares with it");
   }
   if (*records) return Sniffed{EvidenceKind::flow_records, *records};
   if (text.starts_with('{'))
-    return file_failure(file, "this is JSON, but neither a scan journal nor flow records nor a witness's record",
+    return file_failure(name, "this is JSON, but neither a scan journal nor flow records nor a witness's record",
                         "they begin with {\"demarc\":\"scan\",..., {\"demarc\":\"flows\",... or "
                         "{\"demarc\":\"witness\",...; flow records of other sensors are told by their fields");
-  return file_failure(file, "this is no evidence demarc knows", std::string(kKinds));
+  return file_failure(name, "this is no evidence demarc knows", std::string(kKinds));
 }
 
 /// One sensor's records.
@@ -415,23 +428,40 @@ std::string tunnels_note(const FlowSource& source) {
                      grouped_number(source.tunneled));
 }
 
+CaptureDigests::~CaptureDigests() { hand_over_ = true; }
+
+void CaptureDigests::add(const std::string& file, std::size_t row) {
+  if (file != "-") wanted_.emplace_back(file, row);
+}
+
 void CaptureDigests::begin() {
-  digests_ = std::async(std::launch::async, [wanted = wanted_]() -> Result<std::vector<FileDigest>> {
-    std::vector<FileDigest> digests;
-    for (const auto& [file, row] : wanted) {
-      FileDigest digest = DEMARC_TRY(sha256_of_file(file));
-      digests.push_back(std::move(digest));
-    }
-    return digests;
+  if (wanted_.empty()) return;
+  thread_ = std::async(std::launch::async, [this] {
+    const sched_param none{};
+    ::sched_setscheduler(0, SCHED_IDLE, &none);  // of this thread; only a wish
+    return work(hand_over_);
   });
 }
 
+Result<void> CaptureDigests::work(const std::atomic<bool>& stop) {
+  while (digests_.size() < wanted_.size()) {
+    if (stop.load(std::memory_order_relaxed)) return {};
+    if (!hashing_) hashing_ = DEMARC_TRY(FileHashing::open(wanted_[digests_.size()].first));
+    const bool more = DEMARC_TRY(hashing_->step());
+    if (more) continue;
+    digests_.push_back(std::move(hashing_->digest));
+    hashing_.reset();
+  }
+  return {};
+}
+
 Result<void> CaptureDigests::fill(std::vector<EvidenceFile>& rows) {
-  if (!digests_.valid()) return {};
-  const std::vector<FileDigest> digests = DEMARC_TRY(digests_.get());
+  hand_over_ = true;
+  if (thread_.valid()) DEMARC_TRY(thread_.get());
+  DEMARC_TRY(work(false));
   for (std::size_t i = 0; i < wanted_.size(); ++i) {
-    rows[wanted_[i].second].sha256 = digests[i].sha256;
-    rows[wanted_[i].second].size = digests[i].size;
+    rows[wanted_[i].second].sha256 = digests_[i].sha256;
+    rows[wanted_[i].second].size = digests_[i].size;
   }
   return {};
 }
@@ -456,7 +486,8 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
   Snapshot snapshot;
   ObserveRequest observe_request;
   std::vector<std::size_t> capture_rows;
-  CaptureDigests digests;
+  CaptureDigests own_digests;
+  CaptureDigests& digests = request.digests != nullptr ? *request.digests : own_digests;
   std::vector<std::pair<NamedFile, std::size_t>> flow_files;  // and their rows
   const bool configurations = request.configurations != nullptr;
   const std::optional<Dialect> dialect = DEMARC_TRY(parse_dialect_option(request.dialect));
@@ -530,7 +561,7 @@ Result<Snapshot> read_evidence(const EvidenceRequest& request, const CommonOptio
           progress.show(state);
         },
         &stop_on_signals()));
-    DEMARC_TRY(digests.fill(snapshot.files));
+    if (request.digests == nullptr) DEMARC_TRY(digests.fill(snapshot.files));
     for (const FlowSource& source : flows.sources) {
       if (source.tunneled != 0) say_note(tunnels_note(source));
       if (source.problem.empty()) continue;

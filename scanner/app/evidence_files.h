@@ -1,7 +1,9 @@
 // Reads evidence of every kind into one snapshot. What a file is, its content tells.
 #pragma once
 
+#include <atomic>
 #include <future>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +19,31 @@
 
 namespace demarc {
 
+/// The digests of captures, made in a thread of their own while the captures are read and judged. It takes only the
+/// time that nobody else wants; who needs the digests makes the rest of them, and without that it is given up.
+class CaptureDigests {
+ public:
+  CaptureDigests() = default;
+  CaptureDigests(const CaptureDigests&) = delete;
+  CaptureDigests& operator=(const CaptureDigests&) = delete;
+  ~CaptureDigests();
+  /// `row`: of the evidence file that is to have the digest. Standard input is read once, and has none.
+  void add(const std::string& file, std::size_t row);
+  void begin();
+  /// Fills in digest and size, once they are all made.
+  Result<void> fill(std::vector<EvidenceFile>& rows);
+
+ private:
+  /// Goes on until all is done or `stop` is set.
+  Result<void> work(const std::atomic<bool>& stop);
+
+  std::vector<std::pair<std::string, std::size_t>> wanted_;
+  std::vector<FileDigest> digests_;     // of the first of those; the thread's while it runs
+  std::optional<FileHashing> hashing_;  // of the next one
+  std::atomic<bool> hand_over_{false};
+  std::future<Result<void>> thread_;  // the last one: its destructor waits
+};
+
 struct EvidenceRequest {
   /// "FILE", or "NAME=FILE" where NAME is a vantage point or a sensor of the rule set: where an nmap scan or a
   /// capture was made.
@@ -30,20 +57,8 @@ struct EvidenceRequest {
   /// evidence.
   std::vector<GivenConfiguration>* configurations = nullptr;
   std::string dialect = {};  // of those that content does not tell
-};
-
-/// The digests of captures, in a thread of their own while the captures are read.
-class CaptureDigests {
- public:
-  /// `row`: of the evidence file that is to have the digest.
-  void add(const std::string& file, std::size_t row) { wanted_.emplace_back(file, row); }
-  void begin();
-  /// Waits, and fills in digest and size.
-  Result<void> fill(std::vector<EvidenceFile>& rows);
-
- private:
-  std::vector<std::pair<std::string, std::size_t>> wanted_;
-  std::future<Result<std::vector<FileDigest>>> digests_;
+  /// Whoever waits for the digests of captures, when their names are needed; none: read_evidence() waits.
+  CaptureDigests* digests = nullptr;
 };
 
 /// Everything, or the first file that cannot be read at all. Damage inside a file is in the snapshot's notes.

@@ -54,4 +54,16 @@ class FileSource : public ByteSource {
   std::string problem_;
 };
 
+/// Standard input, looked at and not taken: what this reads, a FileSource of "-" gives before the rest. Each look
+/// begins at the beginning. Not while somebody reads standard input.
+class StandardInputLook : public ByteSource {
+ public:
+  std::size_t read(std::span<std::uint8_t> into) override;
+  std::string problem() const override { return problem_; }
+
+ private:
+  std::size_t given_ = 0;
+  std::string problem_;
+};
+
 }  // namespace demarc

@@ -5,20 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
 
-#include "rules/text/sha256.h"
-#include "scanner/files/byte_source.h"
 
 namespace demarc {
 
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 20;
+/// Small enough to be hashed out of the nearest caches.
+constexpr std::size_t kHashedPiece = std::size_t{64} << 10;
 
 class Descriptor {
  public:
@@ -120,18 +120,28 @@ Result<std::string> read_whole_file(const std::string& path, std::uint64_t size_
   return text;
 }
 
-Result<FileDigest> sha256_of_file(const std::string& path) {
+Result<FileHashing> FileHashing::open(const std::string& path) {
   FileSource source = DEMARC_TRY(FileSource::open(path));
-  Sha256 hash;
-  FileDigest digest;
-  std::vector<std::uint8_t> piece(kPiece);
-  while (const std::size_t count = source.read(piece)) {
-    hash.update({reinterpret_cast<const char*>(piece.data()), count});
-    digest.size += count;
+  return FileHashing(path, std::move(source));
+}
+
+Result<bool> FileHashing::step() {
+  std::array<std::uint8_t, kHashedPiece> piece;
+  const std::size_t count = source_.read(piece);
+  hash_.update({reinterpret_cast<const char*>(piece.data()), count});
+  digest.size += count;
+  if (count != 0) return true;
+  if (const std::string problem = source_.problem(); !problem.empty()) return file_failure(path_, problem);
+  digest.sha256 = hash_.finish_hex();
+  return false;
+}
+
+Result<FileDigest> sha256_of_file(const std::string& path) {
+  FileHashing hashing = DEMARC_TRY(FileHashing::open(path));
+  for (;;) {
+    const bool more = DEMARC_TRY(hashing.step());
+    if (!more) return hashing.digest;
   }
-  if (const std::string problem = source.problem(); !problem.empty()) return file_failure(path, problem);
-  digest.sha256 = hash.finish_hex();
-  return digest;
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes) {

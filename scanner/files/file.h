@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "rules/text/result.h"
+#include "rules/text/sha256.h"
+#include "scanner/files/byte_source.h"
 
 namespace demarc {
 
@@ -21,6 +23,21 @@ struct FileDigest {
   std::uint64_t size = 0;
 };
 Result<FileDigest> sha256_of_file(const std::string& path);
+
+/// The same in steps, so that the work can change hands.
+class FileHashing {
+ public:
+  static Result<FileHashing> open(const std::string& path);
+  /// Takes the next piece; false: that was all, and `digest` is whole.
+  Result<bool> step();
+  FileDigest digest;
+
+ private:
+  FileHashing(std::string path, FileSource source) : path_(std::move(path)), source_(std::move(source)) {}
+  std::string path_;
+  FileSource source_;
+  Sha256 hash_;
+};
 
 /// All or nothing: a temporary file beside it, fsync, rename, fsync of the directory. "-" is standard output;
 /// what is no regular file (/dev/null, a pipe) is written to directly.
