@@ -98,7 +98,7 @@ class FlowTable::Body {
   void on_packets(std::span<const FlowPacket> packets, Ended& ended);
   void keep(Ended& ended);
   void on_view(FlowPacket& packet);
-  void close(FlowEvidence& evidence, bool last);
+  void close(FlowEvidence& evidence, bool last, unsigned threads);
 
   std::vector<FlowLosses> losses;
   std::vector<ConversationTrace> traces;
@@ -892,7 +892,7 @@ void FlowTable::Body::settle_undecided(bool last) {
   flush_pending();
 }
 
-void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
+void FlowTable::Body::close(FlowEvidence& evidence, bool last, unsigned threads) {
   traces.clear();
   flush_pending();
   if (last) {
@@ -914,7 +914,7 @@ void FlowTable::Body::close(FlowEvidence& evidence, bool last) {
     }
   }
   std::vector<std::uint32_t> positions;
-  records_->finish(evidence.flows, traces.empty() ? nullptr : &positions);
+  records_->finish(evidence.flows, traces.empty() ? nullptr : &positions, threads);
   for (ConversationTrace& t : traces) t.flow = positions[t.flow];
   std::stable_sort(traces.begin(), traces.end(), [](const ConversationTrace& a, const ConversationTrace& b) {
     return std::tie(a.flow, a.first) < std::tie(b.flow, b.first);
@@ -957,8 +957,8 @@ void FlowTable::on_packets(std::span<const FlowPacket> packets, EndedConversatio
   body_->on_packets(packets, *ended.list_);
 }
 void FlowTable::keep(EndedConversations& ended) { body_->keep(*ended.list_); }
-void FlowTable::finish(FlowEvidence& evidence) { body_->close(evidence, true); }
-void FlowTable::rotate(FlowEvidence& evidence) { body_->close(evidence, false); }
+void FlowTable::finish(FlowEvidence& evidence, unsigned threads) { body_->close(evidence, true, threads); }
+void FlowTable::rotate(FlowEvidence& evidence) { body_->close(evidence, false, 1); }
 const std::vector<FlowLosses>& FlowTable::losses() const { return body_->losses; }
 std::vector<ConversationTrace> FlowTable::take_traces() { return std::exchange(body_->traces, {}); }
 std::size_t FlowTable::open_conversations() const { return body_->open(); }

@@ -116,8 +116,9 @@ class FlowTable {
   void keep(EndedConversations& ended);
 
   /// End of capture: everything that was followed goes to the end of `evidence.flows`, sorted; `noise` and the
-  /// counters of those `sources` that are there are added to. The table is empty afterwards.
-  void finish(FlowEvidence& evidence);
+  /// counters of those `sources` that are there are added to. The table is empty afterwards. `threads`: 1 or 2; the
+  /// result is the same.
+  void finish(FlowEvidence& evidence, unsigned threads = 1);
   /// The same for what happened since the last rotation, and following goes on: conversations that live on stand in
   /// it with what they moved in this interval, if they moved anything, and keep their initiator and its certainty.
   /// A conversation counts once in every interval in which it moved packets.

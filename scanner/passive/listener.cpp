@@ -391,7 +391,7 @@ Result<FlowEvidence> observe(const ObserveRequest& request, const ObserveCallbac
   pipeline.drain();
   std::vector<std::vector<ConversationTrace>> traces;
   for (auto& [sensor, table] : tables) {
-    table.finish(evidence);
+    table.finish(evidence, two_threads ? 2 : 1);
     traces.push_back(table.take_traces());
   }
   evidence.notes = notes_of(join_sensors(traces, evidence));

@@ -3,8 +3,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <memory>
 #include <new>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -47,6 +50,64 @@ SortKey key_of(const ObservedFlow& f, std::uint32_t index) {
 void prefetch(const ObservedFlow& f) {
   const char* lines = reinterpret_cast<const char*>(&f);
   for (std::size_t at = 0; at < sizeof f; at += 64) __builtin_prefetch(lines + at, 1);
+}
+
+/// Below that a second thread takes longer to begin than it saves.
+constexpr std::uint32_t kTwoThreadsFrom = 32768;
+
+struct Part {
+  std::uint32_t begin, end;
+};
+
+/// work(0) and work(1), side by side where there are two threads.
+template <typename Work>
+void each_half(bool two, Work&& work) {
+  if (!two) return work(std::size_t{0}), work(std::size_t{1});
+  const std::jthread other([&] { work(std::size_t{0}); });
+  work(std::size_t{1});
+}
+
+/// Every record goes where it belongs along the cycles of the permutation, so that no second copy is needed. All of
+/// those in `part` belong there. Some steps ahead goes somebody who only asks for the memory.
+void permute(std::span<ObservedFlow> records, std::span<std::uint32_t> from, Part part) {
+  constexpr int kAhead = 6;
+  for (std::uint32_t i = part.begin; i < part.end; ++i) {
+    if (from[i] == i) continue;
+    ObservedFlow held = std::move(records[i]);
+    std::uint32_t to = i, ahead = i;
+    for (int step = 0; step < kAhead; ++step) prefetch(records[ahead = from[ahead]]);
+    while (from[to] != i) {
+      prefetch(records[ahead = from[ahead]]);
+      const std::uint32_t next = from[to];
+      records[to] = std::move(records[next]);
+      from[to] = to;
+      to = next;
+    }
+    records[to] = std::move(held);
+    from[to] = to;
+  }
+}
+
+/// What stands on the wrong side of `middle` changes places with what does so on the other side: as many do.
+void exchange_between(std::span<ObservedFlow> records, std::span<std::uint32_t> from, std::uint32_t middle) {
+  constexpr std::size_t kAhead = 4;
+  std::vector<Part> pairs;  // who waits below the middle for what stands above it, and the other way round
+  std::uint32_t above = middle;
+  for (std::uint32_t below = 0; below < middle; ++below) {
+    if (from[below] < middle) continue;
+    while (from[above] >= middle) ++above;
+    pairs.push_back({below, above++});
+  }
+  each_half(true, [&](std::size_t half) {
+    const std::size_t begin = half == 0 ? 0 : pairs.size() / 2, end = half == 0 ? pairs.size() / 2 : pairs.size();
+    for (std::size_t i = begin; i < end; ++i) {
+      if (i + kAhead < end)
+        prefetch(records[from[pairs[i + kAhead].begin]]), prefetch(records[from[pairs[i + kAhead].end]]);
+      std::uint32_t &to_below = from[pairs[i].begin], &to_above = from[pairs[i].end];
+      std::swap(records[to_below], records[to_above]);
+      std::swap(to_below, to_above);
+    }
+  });
 }
 
 }  // namespace
@@ -126,9 +187,10 @@ std::uint32_t RecordStore::add(ObservedFlow&& one, std::uint32_t hash, std::uint
   return number;
 }
 
-void RecordStore::finish(std::vector<ObservedFlow>& flows, std::vector<std::uint32_t>* positions) {
+void RecordStore::finish(std::vector<ObservedFlow>& flows, std::vector<std::uint32_t>* positions,
+                         unsigned threads) {
   index_.clear();
-  sort_records(records_, positions);
+  sort_records(records_, positions, threads);
   const auto base = static_cast<std::uint32_t>(flows.size());
   if (base == 0) {
     flows = std::exchange(records_, {});
@@ -140,41 +202,35 @@ void RecordStore::finish(std::vector<ObservedFlow>& flows, std::vector<std::uint
     for (std::uint32_t& position : *positions) position += base;
 }
 
-void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions) {
+void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions, unsigned threads) {
   const auto count = static_cast<std::uint32_t>(records.size());
-  if (positions != nullptr) positions->resize(count);
-  std::vector<SortKey> keys;
-  keys.reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) keys.push_back(key_of(records[i], i));
-  std::sort(keys.begin(), keys.end(), [&](const SortKey& a, const SortKey& b) {
-    if (a.front != b.front) return a.front < b.front;
-    if (a.back != b.back) return a.back < b.back;
-    return order(records[a.index]) < order(records[b.index]);
-  });
+  const bool two = threads > 1 && count >= kTwoThreadsFrom;
+  const std::array<Part, 2> halves{Part{0, count / 2}, Part{count / 2, count}};
   std::vector<std::uint32_t> from(count);  // whose record belongs here
-  for (std::uint32_t i = 0; i < count; ++i) {
-    from[i] = keys[i].index;
-    if (positions != nullptr) (*positions)[keys[i].index] = i;
-  }
-  keys = {};
-  // Every record goes where it belongs along the cycles of the permutation, so that no second copy is needed. Some
-  // steps ahead of it goes somebody who only asks for the memory.
-  constexpr int kAhead = 6;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (from[i] == i) continue;
-    ObservedFlow held = std::move(records[i]);
-    std::uint32_t to = i, ahead = i;
-    for (int step = 0; step < kAhead; ++step) prefetch(records[ahead = from[ahead]]);
-    while (from[to] != i) {
-      prefetch(records[ahead = from[ahead]]);
-      const std::uint32_t next = from[to];
-      records[to] = std::move(records[next]);
-      from[to] = to;
-      to = next;
+  {
+    const std::unique_ptr<SortKey[]> keys = std::make_unique_for_overwrite<SortKey[]>(count);
+    const auto before = [&](const SortKey& a, const SortKey& b) {
+      if (a.front != b.front) return a.front < b.front;
+      if (a.back != b.back) return a.back < b.back;
+      return order(records[a.index]) < order(records[b.index]);
+    };
+    each_half(two, [&](std::size_t half) {
+      for (std::uint32_t i = halves[half].begin; i < halves[half].end; ++i) keys[i] = key_of(records[i], i);
+      std::sort(&keys[halves[half].begin], &keys[halves[half].end], before);
+    });
+    std::uint32_t low = halves[0].begin, high = halves[1].begin;
+    for (std::uint32_t& source : from) {
+      const bool take_high = low == halves[0].end || (high != halves[1].end && before(keys[high], keys[low]));
+      source = keys[take_high ? high++ : low++].index;
     }
-    records[to] = std::move(held);
-    from[to] = to;
   }
+  if (positions != nullptr) {
+    positions->resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) (*positions)[from[i]] = i;
+  }
+  if (!two) return permute(records, from, {0, count});
+  exchange_between(records, from, halves[1].begin);
+  each_half(true, [&](std::size_t half) { permute(records, from, halves[half]); });
 }
 
 }  // namespace demarc

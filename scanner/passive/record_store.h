@@ -29,8 +29,9 @@ class RecordStore {
   /// Those that are kept, in the order they came.
   std::span<ObservedFlow> records() { return records_; }
   /// Hands them over at the end of `flows`, sorted; the store is empty afterwards. `positions`, if given, says for
-  /// every number where it went.
-  void finish(std::vector<ObservedFlow>& flows, std::vector<std::uint32_t>* positions = nullptr);
+  /// every number where it went. `threads`: 1 or 2; the result is the same.
+  void finish(std::vector<ObservedFlow>& flows, std::vector<std::uint32_t>* positions = nullptr,
+              unsigned threads = 1);
 
  private:
   /// Room for all that may come, at once: memory that is not touched costs nothing, and records that never move
@@ -48,7 +49,8 @@ class RecordStore {
 void merge(ObservedFlow& into, const ObservedFlow& more);
 
 /// Sorts by protocol, ends and time: the order of every result. `positions`, if given, says for every index where
-/// it went.
-void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions = nullptr);
+/// it went. `threads`: 1 or 2; the result is the same.
+void sort_records(std::span<ObservedFlow> records, std::vector<std::uint32_t>* positions = nullptr,
+                  unsigned threads = 1);
 
 }  // namespace demarc
