@@ -349,13 +349,18 @@ int run_traffic(const TrafficCommand& command) {
     return say(Error{
                {}, fmt::format("-w keeps packets and judges nothing: '{}' is a format of verdicts", format), ""}),
            kCouldNotRun;
-  const auto judge_snapshot = [&](const Snapshot& whole) {
-    return judge(*rules, whole,
-                 {.as_of = *at,
-                  .require_passage = false,
-                  .tool_version = DEMARC_VERSION,
-                  .judge_rule_set = false,
-                  .judge_reachable = false});
+  // A million conversations are not copied for their judgement.
+  const auto judge_flows_alone = [&](FlowEvidence& flows) {
+    snapshot.flows.clear();
+    snapshot.flows.push_back(std::move(flows));
+    Verdict verdict = judge(*rules, snapshot,
+                            {.as_of = *at,
+                             .require_passage = false,
+                             .tool_version = DEMARC_VERSION,
+                             .judge_rule_set = false,
+                             .judge_reachable = false});
+    flows = std::move(snapshot.flows.back());
+    return verdict;
   };
   const auto write_any = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color,
                              const TakePiece& take) {
@@ -407,21 +412,12 @@ int run_traffic(const TrafficCommand& command) {
       options.format_given = !command.common.format.empty();
       options.fail_on = fail_on;
       if (!flows_only)
-        options.judge = [&](const FlowEvidence& flows) {
+        options.judge = [&](FlowEvidence& flows) {
           // Each interval by the rules that are in force at its end, unless a time was named.
           if (Result<Timestamp> then = as_of(command.common, rules)) at = then;
-          Snapshot interval;
-          interval.flows.push_back(flows);
-          return judge_snapshot(interval);
+          return judge_flows_alone(flows);
         };
-      options.render = [&](std::string_view name, const FlowEvidence& flows, const Verdict* judged, bool color) {
-        std::string text;
-        write_any(name, flows, judged, color, [&](std::string_view piece) {
-          text += piece;
-          return true;
-        });
-        return text;
-      };
+      options.write = write_any;
       options.weakness = weakness;
       watch.emplace(std::move(options));
       if (Result<void> begun = watch->begin(what, command.sensor); !begun) return say(begun.error()), kCouldNotRun;
@@ -509,10 +505,7 @@ int run_traffic(const TrafficCommand& command) {
 
   std::optional<Verdict> verdict;
   if (!flows_only) {
-    // A million conversations are not copied for their judgement.
-    snapshot.flows.push_back(std::move(*evidence));
-    verdict = judge_snapshot(snapshot);
-    *evidence = std::move(snapshot.flows.back());
+    verdict = judge_flows_alone(*evidence);
     conclude(*verdict, fail_on);
   }
   const Verdict* judged = verdict ? &*verdict : nullptr;

@@ -148,8 +148,9 @@ Result<void> TrafficWatch::write_page() {
 void TrafficWatch::write(const LiveInterval& interval, const Verdict* verdict) {
   for (const IntervalOutput& output : options_.outputs) {
     const std::string file = interval_file(output, interval.from);
-    Result<void> written =
-        write_file_atomically(file, options_.render(output.format, interval.evidence, verdict, false));
+    Result<void> written = write_file_atomically(file, [&](const TakePiece& take) {
+      options_.write(output.format, interval.evidence, verdict, false, take);
+    });
     if (written && options_.keep != 0) written = keep_newest(output, options_.keep);
     if (written) continue;
     // The next interval may find room again; this one's exit code does not forget.
@@ -173,13 +174,17 @@ std::string TrafficWatch::new_findings(const Verdict& verdict, Timestamp at) {
 }
 
 bool TrafficWatch::show(const LiveInterval& interval, const Verdict* verdict) {
+  Result<void> shown;
   std::string text;
   const Timestamp at = Timestamp::from_seconds(interval.until.seconds());
   if (options_.format != "text") {
     if (verdict != nullptr) new_findings(*verdict, at);
     // Where files are written, standard output has to be asked for.
     if (options_.format_given || options_.outputs.empty())
-      text = options_.render(options_.format, interval.evidence, verdict, use_color());
+      options_.write(options_.format, interval.evidence, verdict, use_color(), [&](std::string_view piece) {
+        if (shown) shown = write_stdout(piece);
+        return shown.has_value();
+      });
   } else if (verdict != nullptr) {
     text = new_findings(*verdict, at);
   } else if (options_.format_given || options_.outputs.empty()) {
@@ -191,8 +196,7 @@ bool TrafficWatch::show(const LiveInterval& interval, const Verdict* verdict) {
                                      [](const ObservedFlow& flow) { return flow.established != 0; }),
                        source.dropped);
   }
-  if (text.empty()) return true;
-  const Result<void> shown = write_stdout(text);
+  if (!text.empty()) shown = write_stdout(text);
   if (shown) return true;
   say(shown.error());
   failed_ = true;

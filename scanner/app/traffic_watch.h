@@ -12,6 +12,7 @@
 #include "rules/verdict/reconcile.h"
 #include "scanner/app/outputs.h"
 #include "scanner/app/traffic_metrics.h"
+#include "scanner/files/file.h"
 #include "scanner/passive/listener.h"
 
 namespace demarc {
@@ -39,9 +40,10 @@ struct TrafficWatchOptions {
   std::string format;  // of standard output
   bool format_given = false;
   FailOn fail_on;
-  /// None without rules.
-  std::function<Verdict(const FlowEvidence&)> judge;
-  std::function<std::string(std::string_view format, const FlowEvidence&, const Verdict*, bool color)> render;
+  /// None without rules. Gives the flows back as they were.
+  std::function<Verdict(FlowEvidence&)> judge;
+  /// In pieces: an interval may hold millions of conversations.
+  std::function<void(std::string_view format, const FlowEvidence&, const Verdict*, bool color, const TakePiece&)> write;
   std::function<std::string(const FlowEvidence&)> weakness;  // what makes it less than the truth; empty: nothing
 };
 

@@ -57,8 +57,10 @@ TrafficWatchOptions options_for(std::vector<IntervalOutput> outputs) {
   TrafficWatchOptions options;
   options.outputs = std::move(outputs);
   options.format = "text";
-  options.render = [](std::string_view format, const FlowEvidence& evidence, const Verdict* verdict, bool) {
-    return fmt::format("{} {} {}", format, evidence.sources[0].packets, verdict != nullptr);
+  options.write = [](std::string_view format, const FlowEvidence& evidence, const Verdict* verdict, bool,
+                     const TakePiece& take) {
+    if (take(fmt::format("{} {}", format, evidence.sources[0].packets)))
+      take(fmt::format(" {}", verdict != nullptr));
   };
   options.weakness = [](const FlowEvidence& evidence) {
     return evidence.sources[0].dropped != 0 ? std::string("packets were dropped") : std::string();
@@ -146,7 +148,7 @@ TEST_CASE("findings are judged in every interval and count once") {
   TrafficWatchOptions options = options_for({});
   options.prometheus_file = (folder.path / "demarc.prom").string();
   int asked = 0;
-  options.judge = [&](const FlowEvidence&) {
+  options.judge = [&](FlowEvidence&) {
     Verdict verdict;
     verdict.complete = true;
     for (const char* id : {"aaaaaaaaaaaa", asked == 0 ? "aaaaaaaaaaaa" : "bbbbbbbbbbbb"}) {
