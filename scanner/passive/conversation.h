@@ -68,26 +68,19 @@ struct Conversation {
   bool acknowledged_more : 1 = false;  // one end acknowledged new data of the other
   bool has_ports : 1 = false;
   bool established : 1 = false;                   // both sides took part
-  bool spoke_0 : 1 = false, spoke_1 : 1 = false;  // packets of that end were seen
-  bool asked_0 : 1 = false, asked_1 : 1 = false;  // what its first payload says was asked, or cannot be
+  // By end, bit 0 and 1: which end a packet is from is a coin's toss, and no branch should depend on it.
+  std::uint8_t spoke_ends : 2 = 0;  // packets of that end were seen
+  std::uint8_t asked_ends : 2 = 0;  // what its first payload says was asked, or cannot be
   bool listening : 1 = false;                     // its payload may announce other conversations
   std::uint8_t tries : 4 = 0;                     // packets in which the first payload was looked for
   std::uint32_t first_ack[2] = {0, 0};
 
-  bool spoke(int end) const { return end == 0 ? spoke_0 : spoke_1; }
-  void set_spoke(int end) {
-    if (end == 0)
-      spoke_0 = true;
-    else
-      spoke_1 = true;
-  }
-  bool asked(int end) const { return end == 0 ? asked_0 : asked_1; }
-  void set_asked(int end) {
-    if (end == 0)
-      asked_0 = true;
-    else
-      asked_1 = true;
-  }
+  static constexpr std::uint8_t kBoth = 3;
+  bool spoke(int end) const { return spoke_ends >> end & 1; }
+  bool both_spoke() const { return spoke_ends == kBoth; }
+  void set_spoke(int end) { spoke_ends = (spoke_ends | 1 << end) & kBoth; }
+  bool asked(int end) const { return asked_ends >> end & 1; }
+  void set_asked(int end) { asked_ends = (asked_ends | 1 << end) & kBoth; }
 };
 static_assert(sizeof(Conversation) == 64, "one cache line");
 

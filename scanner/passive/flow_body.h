@@ -76,10 +76,13 @@ class FlowTable::Body {
   };
 
   void prepare(FlowPacket& packet, const PacketDigest& digest) const;
+  void order_query(FlowPacket& packet, const PacketDigest& digest) const;
+  void order_wide(FlowPacket& packet, const PacketDigest& digest) const;
   std::uint32_t find(const FlowPacket& packet, const PacketDigest& digest) const;
   /// `guess`: the number that the index names, before it was asked in earnest.
   std::uint32_t follow(const FlowPacket& packet, const PacketDigest& digest, std::uint32_t guess);
-  void segment(std::uint32_t number, int& from, const PacketDigest& digest);
+  /// Says from which end it is, now that it has been understood.
+  int segment(std::uint32_t number, int from, const PacketDigest& digest);
   void hear(std::uint32_t number, int from, const FlowPacket& packet, const PacketDigest& digest);
   std::uint32_t begin(const FlowPacket& packet, const PacketDigest& digest);
   std::uint32_t place_for_one();

@@ -106,13 +106,13 @@ void FlowTable::Body::report(const Ref& r, std::uint32_t language) {
   const bool established = took_part(c);
   if (c.key.protocol() == kTcp && established) {
     FlowLosses& counts = counts_of(r.d.source);
-    ++(c.spoke_0 && c.spoke_1 ? counts.two_sided : counts.one_sided);
+    ++(c.both_spoke() ? counts.two_sided : counts.one_sided);
   }
   // What was announced is no attempt: media often go one way only.
   if (noise_ && !established && !options_.per_conversation && r.d.parent == kNone32) {
     if (is_backscatter(c)) return report_attempt(r, state, true);
     const bool attempt =
-        c.key.protocol() == kTcp ? c.tcp.end[0].syn : c.spoke_0 && !c.spoke_1 && c.packets[0] <= kAttemptDatagrams;
+        c.key.protocol() == kTcp ? c.tcp.end[0].syn : c.spoke(0) && !c.spoke(1) && c.packets[0] <= kAttemptDatagrams;
     if (attempt) return report_attempt(r, state, false);
   }
   report_flow(r, language, state, established);
@@ -157,7 +157,7 @@ void FlowTable::Body::report_attempt(const Ref& r, ConnState state, bool backsca
   attempt_is_answer_[attempts_count_] = backscatter;
   Attempt& a = attempts_[attempts_count_++] = Attempt{};
   // Whoever answers unasked stands as initiator, with the port it was sent from.
-  const int sender = backscatter && !c.spoke_0 ? 1 : 0;
+  const int sender = backscatter && !c.spoke(0) ? 1 : 0;
   a.initiator = address_of(r, sender);
   a.responder = address_of(r, 1 - sender);
   a.protocol = Protocol(c.key.protocol());

@@ -91,31 +91,50 @@ FlowTable::Body::Body(const FlowOptions& options, Speech* speech)
 // ---------------------------------------------------------------- packets
 
 void FlowTable::Body::prepare(FlowPacket& packet, const PacketDigest& p) const {
-  std::uint16_t low_port = p.source_port, high_port = p.port;
   packet.is_reply = packet.is_query = false;
-  if (p.protocol == (p.ipv6 ? Protocol::icmpv6 : Protocol::icmp).number()) {
-    const auto type = static_cast<std::uint8_t>(p.icmp >> 8);
-    const std::uint8_t query = query_of_reply(!p.ipv6, type);
-    packet.is_reply = query != type;
-    packet.is_query = !packet.is_reply;
-    // Two machines may ask each other with the same identifier: here the order is who asked.
-    packet.from_low = packet.is_query;
-    high_port = static_cast<std::uint16_t>((query << 8) | (packet.is_reply ? 0 : p.icmp & 0xFF));
+  if (p.ipv6) {
+    order_wide(packet, p);
+  } else if (p.protocol == Protocol::icmp.number()) {
+    order_query(packet, p);
   } else {
-    if (!p.ipv6)
-      packet.from_low = (p.source_low << 16 | p.source_port) <= (p.destination_low << 16 | p.port);
-    else
-      packet.from_low = std::tie(p.source_high, p.source_low, p.source_port) <=
-                        std::tie(p.destination_high, p.destination_low, p.port);
-    if (!packet.from_low) std::swap(low_port, high_port);
+    // Each end is one number, and they change places without a branch, since none could be foretold.
+    const std::uint64_t source = p.source_low << 16 | p.source_port, destination = p.destination_low << 16 | p.port;
+    packet.from_low = source <= destination;
+    const std::uint64_t change = (source ^ destination) & (0 - std::uint64_t{source > destination});
+    const std::uint64_t low = source ^ change, high = destination ^ change;
+    packet.key.rest = ConversationKey::rest_of(static_cast<std::uint16_t>(low), static_cast<std::uint16_t>(high),
+                                               p.protocol, false, packet.tunnel);
+    packet.key.addresses = low >> 16 << 32 | high >> 16;
   }
+  packet.hash = hash_(packet.key.addresses, packet.key.rest);
+}
+
+// Two machines may ask each other with the same identifier: here the order is who asked.
+void FlowTable::Body::order_query(FlowPacket& packet, const PacketDigest& p) const {
+  const auto type = static_cast<std::uint8_t>(p.icmp >> 8);
+  const std::uint8_t query = query_of_reply(!p.ipv6, type);
+  packet.is_reply = query != type;
+  packet.is_query = packet.from_low = !packet.is_reply;
+  const auto high_port = static_cast<std::uint16_t>((query << 8) | (packet.is_reply ? 0 : p.icmp & 0xFF));
+  packet.key.rest = ConversationKey::rest_of(p.source_port, high_port, p.protocol, p.ipv6, packet.tunnel);
   const std::uint64_t low = packet.from_low ? p.source_low : p.destination_low,
                       high = packet.from_low ? p.destination_low : p.source_low;
-  packet.key.rest = ConversationKey::rest_of(low_port, high_port, p.protocol, p.ipv6, packet.tunnel);
-  packet.key.addresses = !p.ipv6 ? low << 32 | high
-                                 : hash_.wide(packet.from_low ? p.source_high : p.destination_high, low,
-                                              packet.from_low ? p.destination_high : p.source_high, high);
-  packet.hash = hash_(packet.key.addresses, packet.key.rest);
+  packet.key.addresses = low << 32 | high;  // IPv6: order_wide() writes another
+}
+
+void FlowTable::Body::order_wide(FlowPacket& packet, const PacketDigest& p) const {
+  if (p.protocol == Protocol::icmpv6.number()) {
+    order_query(packet, p);
+  } else {
+    packet.from_low = std::tie(p.source_high, p.source_low, p.source_port) <=
+                      std::tie(p.destination_high, p.destination_low, p.port);
+    packet.key.rest =
+        packet.from_low ? ConversationKey::rest_of(p.source_port, p.port, p.protocol, true, packet.tunnel)
+                        : ConversationKey::rest_of(p.port, p.source_port, p.protocol, true, packet.tunnel);
+  }
+  packet.key.addresses = packet.from_low
+                             ? hash_.wide(p.source_high, p.source_low, p.destination_high, p.destination_low)
+                             : hash_.wide(p.destination_high, p.destination_low, p.source_high, p.source_low);
 }
 
 // Some packets apart, so that every line of memory is on its way to the cache while others are dealt with: the slot
@@ -143,8 +162,8 @@ void FlowTable::Body::on_packets(std::span<const FlowPacket> packets) {
         if (numbers[i] != HashIndex::kNone) {
           const Conversation& c = open_[numbers[i]];
           const int from = packets[i].from_low == c.initiator_is_low ? 0 : 1;
-          const bool first_words = hooks_ && p.payload_captured != 0 && !c.asked(from);
-          if (first_words || !c.spoke(from) || (p.tcp_flags & tcp_flag::syn))
+          const bool first_words = !c.asked(from) & (p.payload_captured != 0) & hooks_;
+          if (first_words | !c.spoke(from) | ((p.tcp_flags & tcp_flag::syn) != 0))
             __builtin_prefetch(&open_.detail(numbers[i]), 1);
           if (first_words && speech_ != nullptr)
             tickets[i] = speech_->expect(from == 0 ? p.destination() : p.source(), Protocol(p.protocol),
@@ -205,12 +224,13 @@ std::uint32_t FlowTable::Body::follow(const FlowPacket& packet, const PacketDige
       guess != HashIndex::kNone && !p.ipv6 && open_[guess].in_use && open_[guess].key == packet.key;
   std::uint32_t number = guessed ? guess : find(packet, p);
   const bool tcp = p.protocol == kTcp;
+  const std::uint8_t flags = p.tcp_flags;
   if (number != HashIndex::kNone) {
-    const Conversation& c = open_[number];
-    const int from = packet.from_low == c.initiator_is_low ? 0 : 1;
-    const std::int64_t silent = at - c.last;
-    if ((silent > least_patience_ && silent > patience(c)) || c.packets[from] == 0xFFFFFFFF ||
-        (tcp && (p.tcp_flags & tcp_flag::syn) && begins_anew(c, open_.detail(number), at, from, p))) {
+    const Conversation& known = open_[number];
+    const int sender = packet.from_low == known.initiator_is_low ? 0 : 1;
+    const std::int64_t silent = at - known.last;
+    if ((silent > least_patience_ && silent > patience(known)) || known.packets[sender] == 0xFFFFFFFF ||
+        (tcp && (flags & tcp_flag::syn) && begins_anew(known, open_.detail(number), at, sender, p))) {
       end(number);
       number = HashIndex::kNone;
     }
@@ -226,13 +246,14 @@ std::uint32_t FlowTable::Body::follow(const FlowPacket& packet, const PacketDige
     d.record = static_cast<std::uint32_t>(std::min<std::uint64_t>(packet.frame, 0xFFFFFFFF));
   }
   if (tcp) {
-    const std::uint8_t flags = p.tcp_flags;
-    if (!(flags & tcp_flag::syn) && (flags & tcp_flag::ack) && !(flags & tcp_flag::rst) && !c.acknowledged_more &&
-        c.spoke(from) && p.tcp_ack != c.first_ack[from] && c.tcp.end[from].spoke)
-      c.acknowledged_more = true;
+    // Of all this no part could be foretold, so it is worked out without a branch.
+    constexpr std::uint8_t kKind = tcp_flag::syn | tcp_flag::ack | tcp_flag::rst;
+    const bool more = ((flags & kKind) == tcp_flag::ack) & c.spoke(from) & (p.tcp_ack != c.first_ack[from]) &
+                      c.tcp.end[from].spoke;
+    c.acknowledged_more = c.acknowledged_more | more;
     if ((flags & (tcp_flag::syn | tcp_flag::fin | tcp_flag::rst)) || c.tcp.end[from].now == TcpEnd::inactive ||
         !c.spoke(from))
-      segment(number, from, p);
+      from = segment(number, from, p);
     else
       c.tcp.on_more(from, flags & tcp_flag::ack, p.payload_length != 0);
   }
@@ -244,14 +265,16 @@ std::uint32_t FlowTable::Body::follow(const FlowPacket& packet, const PacketDige
   ++c.packets[from];
   c.bytes[from] += p.length;
   c.last = std::max(c.last, at);
-  if (hooks_ && p.payload_captured != 0 && (c.listening || !c.asked(from))) hear(number, from, packet, p);
+  // Rarely, in this order: whether there is payload could not be foretold.
+  if ((c.listening || !c.asked(from)) && p.payload_captured != 0 && hooks_) hear(number, from, packet, p);
   return number;
 }
 
-void FlowTable::Body::segment(std::uint32_t number, int& from, const PacketDigest& p) {
+int FlowTable::Body::segment(std::uint32_t number, int from, const PacketDigest& p) {
   Conversation& c = open_[number];
   learn_from_handshake(c, open_.detail(number), from, p);
   c.tcp.on_segment(from, p.tcp_flags, p.payload_length != 0);
+  return from;
 }
 
 // The first payload of each direction says what speaks there. In TCP it is known by its sequence number, so it can
@@ -271,7 +294,7 @@ void FlowTable::Body::hear(std::uint32_t number, int from, const FlowPacket& pac
     } else {
       d.payload_mark[from] = payload_mark(p);
     }
-    if (!first && ++c.tries == kPayloadTries) c.set_asked(0), c.set_asked(1);
+    if (!first && ++c.tries == kPayloadTries) c.asked_ends = Conversation::kBoth;
     if (first) {
       c.set_asked(from);
       if (speech_ != nullptr && c.has_ports) {
@@ -327,7 +350,7 @@ void FlowTable::Body::icmp_error(const FlowPacket& packet) {
   if (number == HashIndex::kNone) return;
   Conversation& c = open_[number];
   const bool from_initiator = quoted.from_low == c.initiator_is_low;
-  if (from_initiator && !c.spoke_1) c.refused = true;
+  if (from_initiator && !c.spoke(1)) c.refused = true;
 }
 
 // ---------------------------------------------------------------- birth and end of a conversation

@@ -16,9 +16,9 @@ void swap_ends(Conversation& c, ConversationDetail& d) {
   std::swap(c.bytes[0], c.bytes[1]);
   std::swap(c.packets[0], c.packets[1]);
   std::swap(c.first_ack[0], c.first_ack[1]);
-  const bool spoke = c.spoke_0, asked = c.asked_0;
-  c.spoke_0 = c.spoke_1, c.spoke_1 = spoke;
-  c.asked_0 = c.asked_1, c.asked_1 = asked;
+  const auto swapped = [](std::uint8_t ends) { return static_cast<std::uint8_t>(ends >> 1 | (ends & 1) << 1); };
+  c.spoke_ends = swapped(c.spoke_ends) & Conversation::kBoth;
+  c.asked_ends = swapped(c.asked_ends) & Conversation::kBoth;
   std::swap(d.first_seq[0], d.first_seq[1]);
   std::swap(d.payload_mark[0], d.payload_mark[1]);
   std::swap(d.ttl[0], d.ttl[1]);
@@ -72,15 +72,15 @@ void learn_from_handshake(Conversation& c, ConversationDetail& d, int& from, con
 }
 
 ConnState state_of(const Conversation& c) {
-  if (c.refused && !c.spoke_1) return ConnState::REJ;
+  if (c.refused && !c.spoke(1)) return ConnState::REJ;
   if (c.key.protocol() == kTcp) return conn_state(c.tcp);
-  if (!c.spoke_0) return ConnState::SHR;
-  return c.spoke_1 ? ConnState::SF : ConnState::S0;
+  if (!c.spoke(0)) return ConnState::SHR;
+  return c.spoke(1) ? ConnState::SF : ConnState::S0;
 }
 
 bool took_part(const Conversation& c) {
   if (state_of(c) == ConnState::REJ) return false;
-  if (c.key.protocol() != kTcp) return c.spoke_0 && c.spoke_1;
+  if (c.key.protocol() != kTcp) return c.both_spoke();
   if (c.tcp.shook_hands_or_both_talked()) return true;
   for (const int i : {0, 1}) {
     const TcpState::End& end = c.tcp.end[i];
