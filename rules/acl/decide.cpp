@@ -223,12 +223,9 @@ namespace {
 constexpr unsigned kAskedBefore = 8;
 
 void candidates(ListIndices& indices, ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
-  const auto one = [](const auto& set) {
-    return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
-  };
-  if (!one(asked.sources) || !one(asked.destinations)) return indices.all(list, out);
-  indices.candidates(list, asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
-                     one(asked.ports) ? std::optional<Port>(asked.ports.ranges()[0].first) : std::nullopt, out);
+  const std::optional<Address> source = asked.sources.only(), destination = asked.destinations.only();
+  if (!source || !destination) return indices.all(list, out);
+  indices.candidates(list, *source, *destination, asked.ports.only(), out);
 }
 
 }  // namespace

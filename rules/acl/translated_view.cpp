@@ -28,10 +28,8 @@ End translated(const Nat& nat, const End& end, Family family) {
   if (nat.to) {
     out.addresses = AddressSet::single(*nat.to);
   } else if (nat.to_network) {
-    const std::vector<AddressRange>& ranges = end.addresses.ranges();
-    out.addresses = ranges.size() == 1 && ranges[0].first == ranges[0].last
-                        ? AddressSet::single(moved(ranges[0].first, *nat.to_network))
-                        : AddressSet{*nat.to_network};
+    const std::optional<Address> one = end.addresses.only();
+    out.addresses = one ? AddressSet::single(moved(*one, *nat.to_network)) : AddressSet{*nat.to_network};
   } else {
     out.addresses = AddressSet::all(family);
   }

@@ -79,13 +79,11 @@ std::vector<Face> faces_on(const Binding& binding, const ZonePath& path) {
         const std::size_t before = faces.size();
         if (nat.kind == Nat::Kind::source) {
           add(true, nat.match.box.sources, nat.to, {}, nat.match.box.destinations);
-        } else if (nat.to && nat.match.box.destinations.size() == 1) {
+        } else if (const std::optional<Address> seen = nat.match.box.destinations.only(); nat.to && seen) {
           std::vector<std::pair<Port, Port>> ports;
-          const std::vector<PortRange>& seen = nat.match.box.ports.ranges();
-          if (seen.size() == 1 && seen[0].size() == 1)
-            ports.emplace_back(seen[0].first, nat.to_ports ? nat.to_ports->first : seen[0].first);
-          add(false, AddressSet::single(*nat.to), nat.match.box.destinations.ranges()[0].first, std::move(ports),
-              nat.match.box.sources);
+          if (const std::optional<Port> port = nat.match.box.ports.only())
+            ports.emplace_back(*port, nat.to_ports ? nat.to_ports->first : *port);
+          add(false, AddressSet::single(*nat.to), seen, std::move(ports), nat.match.box.sources);
         }
         if (faces.size() != before) faces.back().hop = h;
       }

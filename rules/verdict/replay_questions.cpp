@@ -159,8 +159,8 @@ Address ConversationQuestions::led_to(const ConcretePacket& packet, const Replay
   for (const InterfaceId in : one_of_each(route.ingress, ingress_)) {
     box.ingress = ByteSet{in};
     const TranslatedView view(device_, box, Way::through);
-    const std::vector<AddressRange>& to = view.at(Stage{}).destinations.ranges();
-    if (!view.is_plain() && to.size() == 1 && to[0].first == to[0].last) return to[0].first;
+    const std::optional<Address> to = view.at(Stage{}).destinations.only();
+    if (!view.is_plain() && to) return *to;
   }
   return packet.packet.destination;
 }

@@ -108,8 +108,7 @@ void Translations::nat_rule(NodeId rule, std::string_view kind, NodeId of_kind, 
     back.match.box = {};
     back.match.box.egress = around.ingress;
     back.match.box.sources = AddressSet::single(*nat.to);
-    const std::vector<AddressRange>& outside = nat.match.box.destinations.ranges();
-    if (outside.size() == 1 && outside[0].first == outside[0].last) back.to = outside[0].first;
+    back.to = nat.match.box.destinations.only();
     device_.nats.push_back(std::move(back));
   }
   device_.nats.push_back(std::move(nat));
