@@ -237,7 +237,6 @@ int test_many(const AclCommand& command, const Device& device) {
     if (!words) return wrong(words.error());
     Result<PacketQuestion> question = resolve(*words, device);
     if (!question) return wrong(question.error());
-    question->translate = true;
     const FilterDecision decision = decider.decide(*question);
     out += acl_answer_json(device, decision);
     const int code = exit_of(decision.fate, command.expect);
@@ -313,7 +312,6 @@ int run_acl_test(const AclCommand& command) try {
   if (!words) return say(words.error()), kCouldNotRun;
   Result<PacketQuestion> question = resolve(*words, device);
   if (!question) return say(question.error()), kCouldNotRun;
-  question->translate = true;
   Decider decider(device);
   const FilterDecision decision = decider.decide(*question);
   const bool written = write_acl(*prepared, [&](std::string_view format) {
