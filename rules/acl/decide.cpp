@@ -2,159 +2,90 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <span>
+#include <vector>
 
-#include "rules/acl/entry_index.h"
-#include "rules/acl/meaning.h"
-#include "rules/acl/relation.h"
+#include "rules/acl/list_walk.h"
 #include "rules/acl/translated_view.h"
 
 namespace demarc {
 
 namespace {
 
-/// What may become of the asked packets, and by which line first.
-struct Possible {
-  std::optional<DecidingLine> permit, deny;
-  bool on = true;                    // they may fall out at the end
-  std::optional<DecidingLine> open;  // the first line that left it open
-  std::string open_why;
-  bool mixed = false;  // a line matched some of them: only sets can tell
+/// Packets that all fare alike on a course: every stage sees all of them or none.
+class AlikeOnCourse {
+ public:
+  AlikeOnCourse(const Device& device, ListIndices& indices, const Box& packets, const Course& course)
+      : device_(device), indices_(indices), packets_(packets), course_(course) {}
+
+  bool is_gone() const { return !there_; }
+  bool is_mixed() const { return mixed_; }
+  /// What may become of those that the stage sees; none if it sees none of them.
+  std::optional<PossibleLines> pass(const Stage& stage) {
+    const Box seen = course_.is_plain() ? packets_ : course_.seen(stage, packets_);
+    AlikePackets asked(indices_, seen);
+    std::optional<PossibleLines> lines;
+    if (asked.meet(seen_by(stage))) {
+      Possible<bool> here = ListWalk(device_, asked).through(stage.lists, true);
+      there_ = here.passed || here.on;
+      lines = std::move(here.lines);
+    }
+    mixed_ = mixed_ || asked.mixed();
+    return lines;
+  }
+
+ private:
+  const Device& device_;
+  ListIndices& indices_;
+  const Box& packets_;
+  const Course& course_;
+  bool there_ = true, mixed_ = false;
 };
 
-void note(std::optional<DecidingLine>& slot, DecidingLine line) {
-  if (!slot) slot = line;
+/// Packets of any kind: what passes a stage, and what it does not see, comes to the next one.
+class SetOnCourse {
+ public:
+  SetOnCourse(const Device& device, PacketSets& sets, CourseOfSet packets)
+      : device_(device), sets_(sets), packets_(std::move(packets.packets)), course_(std::move(packets.course)) {}
+
+  bool is_gone() const { return packets_.is_empty(); }
+  static bool is_mixed() { return false; }
+  std::optional<PossibleLines> pass(const Stage& stage) {
+    const PacketSet there = course_.seen(stage, packets_), sees = sets_.space().of(seen_by(stage));
+    const PacketSet on = there & sees;
+    if (on.is_empty()) return std::nullopt;
+    Possible<PacketSet> here = ListWalk(device_, sets_).through(stage.lists, on);
+    packets_ &= course_.origin(stage, here.passed | here.on | (there - sees));
+    return std::move(here.lines);
+  }
+
+ private:
+  const Device& device_;
+  PacketSets& sets_;
+  PacketSet packets_;  // as they come in
+  Course course_;
+};
+
+/// How often a list is asked before it is indexed.
+constexpr unsigned kAskedBefore = 8;
+
+/// The way through the stages, one after the other. Of what may be permitted the line is the last stage's that has
+/// one: it says more than the end of a list behind it, which permits whatever comes.
+template <typename OnCourse>
+PossibleLines through(std::span<const Stage* const> stages, OnCourse&& packets) {
+  PossibleLines all;
+  std::optional<DecidingLine> last_permit;
+  for (const Stage* stage : stages) {
+    const std::optional<PossibleLines> here = packets.pass(*stage);
+    if (!here) continue;
+    if (here->permit && (here->permit->entry || !last_permit || !last_permit->entry)) last_permit = here->permit;
+    PossibleLines::note(all.deny, here->deny);
+    if (here->open) all.note_open(*here->open, here->open_why);
+    if (packets.is_gone() || packets.is_mixed()) break;
+  }
+  if (!packets.is_gone()) all.permit = last_permit.value_or(DecidingLine{});
+  return all;
 }
-
-template <typename Candidates>
-class Walk {
- public:
-  /// candidates(list, out): the entries that a question may match.
-  Walk(const Device& device, const Question& question, Candidates& candidates)
-      : device_(device), question_(question), candidates_(candidates), called_(device.lists.size()) {}
-
-  void list(ListIndex index, Possible& out) {
-    const List& list = device_.lists.at(index);
-    bool left = false;  // some leave the list before its end
-    std::vector<std::uint32_t> entries;
-    candidates_(index, entries);
-    for (const std::uint32_t i : entries) {
-      if (!out.on || out.mixed) break;
-      const Entry& e = list.entries[i];
-      if (e.inactive || e.action == Action::count) continue;
-      Relation certain = Relation::none, maybe = Relation::none;
-      for (const Match& m : e.match) certain = std::max(certain, question_(m));
-      if (certain != Relation::all)
-        for (const Match& m : e.maybe) maybe = std::max(maybe, question_(m));
-      if (certain == Relation::some || maybe == Relation::some) out.mixed = true;
-      if (certain == Relation::none && maybe == Relation::none) continue;
-      const DecidingLine here{index, i};
-      const bool sure = certain == Relation::all && e.action != Action::unknown;
-      if (!sure && !out.open) {
-        out.open = here;
-        out.open_why = e.undecided.empty() ? "what the line does is not known" : e.undecided;
-      }
-      if (e.action == Action::permit || e.action == Action::unknown) note(out.permit, here);
-      if (e.action == Action::deny || e.action == Action::unknown) note(out.deny, here);
-      bool goes_on = !sure;
-      if (e.action == Action::jump || e.action == Action::go_to) {
-        Possible called;
-        if (e.target < device_.lists.size()) {
-          called = through(e.target, here);
-        } else {
-          called.permit = called.deny = called.open = here;
-          called.open_why = "the list that it calls is not there";
-        }
-        if (called.permit) note(out.permit, *called.permit);
-        if (called.deny) note(out.deny, *called.deny);
-        if (called.open && !out.open) out.open = called.open, out.open_why = called.open_why;
-        out.mixed = out.mixed || called.mixed;
-        if (called.on && e.action == Action::jump) goes_on = true;
-        if (called.on && e.action == Action::go_to) left = true;
-      }
-      if (e.action == Action::give_back) left = true;
-      if (!goes_on) out.on = false;
-    }
-    out.on = out.on || left;
-  }
-
-  /// Applies the end of a list to what falls out of it.
-  void end(ListIndex index, Possible& out) const {
-    if (!out.on) return;
-    const Fallthrough at_end = device_.lists[index].at_end;
-    if (at_end == Fallthrough::permit) note(out.permit, {index, {}});
-    if (at_end == Fallthrough::deny) note(out.deny, {index, {}});
-    out.on = at_end == Fallthrough::give_back;
-  }
-
- private:
-  /// A called list with its end. It is walked once, however often it is called; one that calls itself in a circle
-  /// may do anything.
-  Possible through(ListIndex index, DecidingLine caller) {
-    std::optional<Possible>& known = called_[index];
-    if (known) return *known;
-    known.emplace();
-    known->permit = known->deny = known->open = caller;
-    known->open_why = "lists call each other in a circle";
-    Possible result;
-    list(index, result);
-    end(index, result);
-    return *(called_[index] = std::move(result));
-  }
-
-  const Device& device_;
-  const Question& question_;
-  Candidates& candidates_;
-  std::vector<std::optional<Possible>> called_;
-};
-
-/// The same for questions of many packets, by sets.
-class SetWalk {
- public:
-  SetWalk(const Device& device, Meaning& meaning) : device_(device), meaning_(meaning) {}
-
-  /// What of `arriving` may fall out at the end.
-  PacketSet list(ListIndex index, PacketSet arriving, Possible& out, unsigned depth = 0) {
-    const List& list = device_.lists.at(index);
-    PacketSet left = meaning_.space().empty();
-    for (std::uint32_t i = 0; i < list.entries.size() && !arriving.is_empty(); ++i) {
-      const Entry& e = list.entries[i];
-      if (e.inactive || e.action == Action::count) continue;
-      const Bounds match = meaning_.match(e);
-      const PacketSet hit = arriving & match.possible;
-      if (hit.is_empty()) continue;
-      const DecidingLine here{index, i};
-      const bool unknown = e.action == Action::unknown;
-      if ((unknown || !match.certain.contains(hit)) && !out.open) {
-        out.open = here;
-        out.open_why = e.undecided.empty() ? "what the line does is not known" : e.undecided;
-      }
-      if (!unknown) arriving -= match.certain;
-      if (e.action == Action::permit || unknown) note(out.permit, here);
-      if (e.action == Action::deny || unknown) note(out.deny, here);
-      if (e.action == Action::give_back) left |= hit;
-      if (e.action != Action::jump && e.action != Action::go_to) continue;
-      if (e.target >= device_.lists.size() || depth > device_.lists.size()) {
-        note(out.permit, here), note(out.deny, here), note(out.open, here);
-        continue;
-      }
-      const PacketSet back = end(e.target, this->list(e.target, hit, out, depth + 1), out);
-      (e.action == Action::jump ? arriving : left) |= back;
-    }
-    return arriving | left;
-  }
-
-  PacketSet end(ListIndex index, const PacketSet& falling, Possible& out) {
-    const Fallthrough at_end = device_.lists[index].at_end;
-    if (falling.is_empty() || at_end == Fallthrough::give_back) return falling;
-    note(at_end == Fallthrough::permit ? out.permit : out.deny, {index, {}});
-    return meaning_.space().empty();
-  }
-
- private:
-  const Device& device_;
-  Meaning& meaning_;
-};
 
 std::string describe(const Device& device, const DecidingLine& by) {
   if (by.list == kNoList) return "no filter stands on the way";
@@ -169,7 +100,8 @@ std::string describe(const Device& device, const DecidingLine& by) {
                      list.at_end == Fallthrough::permit ? "permit" : "deny");
 }
 
-FilterDecision conclude(const Device& device, const Possible& p) {
+/// `translated`: what the device's statements do to the packets.
+FilterDecision conclude(const Device& device, const PossibleLines& p, const std::string& translated) {
   FilterDecision d;
   if (p.permit && !p.deny) {
     d.fate = Fate::permit, d.by = *p.permit, d.why = describe(device, *p.permit);
@@ -181,6 +113,7 @@ FilterDecision conclude(const Device& device, const Possible& p) {
                    : fmt::format("some of these packets are permitted ({}) and some are denied ({})",
                                  describe(device, *p.permit), describe(device, *p.deny));
   }
+  if (!translated.empty()) d.why += "; " + translated;
   return d;
 }
 
@@ -217,121 +150,54 @@ std::string_view name(Fate fate) {
   return "";
 }
 
-namespace {
-
-/// How often a list is asked before it is indexed.
-constexpr unsigned kAskedBefore = 8;
-
-void candidates(ListIndices& indices, ListIndex list, const Box& asked, std::vector<std::uint32_t>& out) {
-  const auto one = [](const auto& set) {
-    return set.ranges().size() == 1 && set.ranges()[0].first == set.ranges()[0].last;
-  };
-  if (!one(asked.sources) || !one(asked.destinations)) return indices.all(list, out);
-  indices.candidates(list, asked.sources.ranges()[0].first, asked.destinations.ranges()[0].first,
-                     one(asked.ports) ? std::optional<Port>(asked.ports.ranges()[0].first) : std::nullopt, out);
-}
-
-}  // namespace
-
 Decider::Decider(const Device& device)
-    : device_(device), indices_(std::make_unique<ListIndices>(device, kAskedBefore)) {}
+    : device_(device),
+      indices_(std::make_unique<ListIndices>(device, kAskedBefore)),
+      translations_(std::make_unique<Translations>(device)) {}
 Decider::Decider(Decider&&) noexcept = default;
 Decider::~Decider() = default;
 
 FilterDecision Decider::decide(const PacketQuestion& asked) {
-  std::vector<std::vector<ListIndex>> stages;  // the lists of each
-  std::vector<const Stage*> where;
+  Stage alone;
+  std::vector<const Stage*> stages;
   if (asked.list != kNoList) {
-    stages.push_back({asked.list});
-    where.push_back(nullptr);
+    alone.lists = {asked.list};
+    stages.push_back(&alone);
   } else {
-    for (const Stage& stage : device_.stages) {
-      if (!stage.ways.contains(asked.way)) continue;
-      stages.push_back(stage.lists);
-      where.push_back(&stage);
+    for (const Stage& stage : device_.stages)
+      if (stage.ways.contains(asked.way)) stages.push_back(&stage);
+  }
+  std::optional<PacketSpace> space;  // outlives the courses of sets
+  Translations::OfBox translated{{Course{}}, false};
+  if (asked.list == kNoList) translated = translations_->courses(asked.opening.value_or(asked.packets), asked.way);
+  if (asked.opening && asked.is_reply)
+    for (Course& course : translated.courses) course = course.of_replies(*asked.opening);
+  // Plainly, where all of the packets fare alike; where a line or a statement matches some of them, by sets.
+  bool by_sets = !Question(asked.packets).is_plain() || (translated.mixed && !asked.opening);
+  PossibleLines lines;
+  for (const Course& course : translated.courses) {
+    if (by_sets) break;
+    AlikeOnCourse packets(device_, *indices_, asked.packets, course);
+    lines.note(through(stages, packets));
+    by_sets = packets.is_mixed();
+  }
+  if (by_sets) {
+    lines = {};
+    space.emplace();
+    PacketSets sets(device_, *space);
+    const PacketSet all = space->of(asked.packets);
+    std::vector<CourseOfSet> courses;
+    if (asked.opening || asked.list != kNoList)
+      for (Course& course : translated.courses) courses.push_back({std::move(course), all});
+    else
+      courses = translations_->courses(all, asked.packets.states, asked.way);
+    translated.courses.clear();
+    for (const CourseOfSet& course : courses) {
+      lines.note(through(stages, SetOnCourse(device_, sets, course)));
+      translated.courses.push_back(course.course);
     }
   }
-  // What each stage sees. One box for all of them, where nothing is translated.
-  std::optional<TranslatedView> view;
-  if (asked.translate && !device_.nats.empty() && asked.list == kNoList)
-    view.emplace(device_, asked.opening.value_or(asked.packets), asked.way);
-  if (view && view->is_plain()) view.reset();
-  Box translated;
-  const auto seen_by = [&](const Stage* stage) -> const Box& {
-    if (!view) return asked.packets;
-    if (!asked.opening) return view->at(*stage);
-    return translated = view->reply_at(*stage, asked.packets);
-  };
-  Possible all;
-  bool by_sets = !Question(asked.packets).is_plain();
-  // Once plainly; where some of the packets match a line and others do not, again by sets.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    all = Possible{};
-    std::optional<PacketSpace> space;
-    std::optional<Meaning> meaning;
-    PacketSet arriving;
-    if (by_sets) {
-      space.emplace();
-      meaning.emplace(device_, *space);
-      arriving = space->of(asked.packets);
-    }
-    bool may_pass = true;
-    std::optional<DecidingLine> last_permit;
-    for (std::size_t i = 0; i < stages.size() && may_pass && !all.mixed; ++i) {
-      const Box& packets = seen_by(where[i]);
-      if (by_sets && view) arriving = space->of(packets);
-      Match seen;
-      if (where[i] != nullptr) {
-        const auto only = [](const std::vector<InterfaceId>& ids) {
-          ByteSet set;
-          for (const InterfaceId id : ids) set.insert(id);
-          return ids.empty() ? ByteSet::all() : set;
-        };
-        seen.box.family = where[i]->family;
-        seen.box.ingress = only(where[i]->ingress);
-        seen.box.egress = only(where[i]->egress);
-      }
-      Possible here;
-      bool passes_by = false;  // some are not seen by this stage
-      if (by_sets) {
-        const PacketSet sees = space->of(seen.box);
-        PacketSet on = arriving & sees;
-        passes_by = !(arriving - sees).is_empty();
-        if (on.is_empty()) continue;
-        SetWalk walk(device_, *meaning);
-        for (const ListIndex list : stages[i]) on = walk.list(list, on, here);
-        here.on = !stages[i].empty() && !walk.end(stages[i].back(), on, here).is_empty();
-      } else {
-        const Question question(packets);
-        const Relation sees = question(seen);
-        if (sees == Relation::none) continue;
-        if (sees == Relation::some) all.mixed = true;
-        const auto may_match = [&](ListIndex list, std::vector<std::uint32_t>& out) {
-          candidates(*indices_, list, packets, out);
-        };
-        Walk walk(device_, question, may_match);
-        for (const ListIndex list : stages[i])
-          if (here.on) walk.list(list, here);
-        if (!stages[i].empty()) walk.end(stages[i].back(), here);
-        all.mixed = all.mixed || here.mixed;
-      }
-      const bool passes = here.permit || here.on || passes_by;
-      // A line that permits says more than the end of a list behind it, which permits whatever comes.
-      if (here.permit && (here.permit->entry || !last_permit || !last_permit->entry)) last_permit = here.permit;
-      if (here.deny) note(all.deny, *here.deny);
-      if (here.open && !all.open) all.open = here.open, all.open_why = here.open_why;
-      may_pass = passes;
-      if (by_sets && !view && where[i] != nullptr) arriving &= meaning->permitted(*where[i]).possible;
-    }
-    if (!all.mixed) {
-      if (may_pass) all.permit = last_permit.value_or(DecidingLine{});
-      break;
-    }
-    by_sets = true;
-  }
-  FilterDecision decision = conclude(device_, all);
-  if (view) decision.why += "; " + view->said();
-  return decision;
+  return conclude(device_, lines, words_of(translated.courses));
 }
 
 }  // namespace demarc

@@ -15,16 +15,17 @@
 
 namespace demarc {
 
-/// Packets that somebody asks about: the fields that are known are single values in the box, the others are all.
+/// Packets that somebody asks about, as they come in: the fields that are known are single values in the box, the
+/// others are all.
 struct PacketQuestion {
   Box packets = {};
   Way way = Way::through;
-  ListIndex list = kNoList;  // ask this list alone, its end included; none: every stage of the way
-  /// The packets are as they come in, and the device's own translations apply. Otherwise every stage is asked about
-  /// the same addresses.
-  bool translate = false;
-  /// What these packets are replies to, whose translation they share.
+  /// Ask this list alone, its end included, about packets as they come to it; none: every stage of the way.
+  ListIndex list = kNoList;
+  /// What began the conversation, of one protocol and one family, as it came in: its translation is theirs. None:
+  /// they begin one themselves, or nobody knows what did (translated_view.h).
   std::optional<Box> opening = {};
+  bool is_reply = false;  // they go the other way than the opening
   /// Of one packet. Fields that its protocol lacks are left open.
   static PacketQuestion of(const ConcretePacket& packet, Way way = Way::through);
 };
@@ -49,6 +50,7 @@ struct FilterDecision {
 };
 
 class ListIndices;
+class Translations;
 
 /// Decides for one device. Not for several threads at once.
 class Decider {
@@ -62,6 +64,7 @@ class Decider {
  private:
   const Device& device_;
   std::unique_ptr<ListIndices> indices_;
+  std::unique_ptr<Translations> translations_;
 };
 
 }  // namespace demarc

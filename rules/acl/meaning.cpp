@@ -47,6 +47,28 @@ bool Focus::may_meet(const Box& box) const {
   return meets(destinations_, box.destinations) && meets(sources_, box.sources);
 }
 
+PacketSet set_of(const Match& match, PacketSpace& space) {
+  PacketSet set = space.of(match.box);
+  if (const std::optional<AddressBits>& bits = match.source_bits)
+    set &= space.address_bits(PacketSpace::End::source, bits->family, bits->value, bits->mask);
+  if (const std::optional<AddressBits>& bits = match.destination_bits)
+    set &= space.address_bits(PacketSpace::End::destination, bits->family, bits->value, bits->mask);
+  return set;
+}
+
+Box seen_by(const Stage& stage) {
+  const auto only = [](const std::vector<InterfaceId>& ids) {
+    ByteSet set;
+    for (const InterfaceId id : ids) set.insert(id);
+    return ids.empty() ? ByteSet::all() : set;
+  };
+  Box seen;
+  seen.family = stage.family;
+  seen.ingress = only(stage.ingress);
+  seen.egress = only(stage.egress);
+  return seen;
+}
+
 Meaning::Meaning(const Device& device, PacketSpace& space) : Meaning(device, space, nullptr) {}
 
 Meaning::Meaning(const Device& device, PacketSpace& space, const Focus* focus)
@@ -63,13 +85,7 @@ PacketSet Meaning::set_of(std::span<const Match> matches) const {
   sets.reserve(matches.size());
   for (const Match& m : matches) {
     if (focus_ != nullptr && !focus_->may_meet(m)) continue;
-    PacketSet set = space_.of(m.box);
-    if (m.source_bits)
-      set &= space_.address_bits(PacketSpace::End::source, m.source_bits->family, m.source_bits->value,
-                                 m.source_bits->mask);
-    if (m.destination_bits)
-      set &= space_.address_bits(PacketSpace::End::destination, m.destination_bits->family,
-                                 m.destination_bits->value, m.destination_bits->mask);
+    const PacketSet set = demarc::set_of(m, space_);
     sets.push_back(focus_ == nullptr ? set : set & in_focus_);
   }
   return space_.unite_all(sets);
@@ -178,16 +194,7 @@ Bounds Meaning::permitted(const Stage& stage) {
     deny |= on;
   else
     permit |= on;  // a base list that decides nothing stops nobody
-  Box seen;
-  seen.family = stage.family;
-  const auto only = [](const std::vector<InterfaceId>& ids) {
-    ByteSet set;
-    for (const InterfaceId id : ids) set.insert(id);
-    return ids.empty() ? ByteSet::all() : set;
-  };
-  seen.ingress = only(stage.ingress);
-  seen.egress = only(stage.egress);
-  const PacketSet unseen = ~space_.of(seen);
+  const PacketSet unseen = ~space_.of(seen_by(stage));
   return {(permit - deny) | unseen, permit | unseen};
 }
 

@@ -54,6 +54,11 @@ struct Focus {
   AddressSet sources_, destinations_;
 };
 
+/// The packets that meet the constraints.
+PacketSet set_of(const Match& match, PacketSpace& space);
+/// Those that the stage looks at.
+Box seen_by(const Stage& stage);
+
 /// The meaning of one device, in one space. Lists are worked out once, when first asked for. Calls that run in a
 /// circle (no filter loads them) decide nothing: what enters them is possibly everything.
 class Meaning {
@@ -76,7 +81,8 @@ class Meaning {
   Bounds permitted_by(ListIndex index);
   /// What a stage lets through: everything that it does not see, and of the rest what its lists permit.
   Bounds permitted(const Stage& stage);
-  /// What every stage of the way lets through. Interfaces stay in the sets (ingress, egress).
+  /// What every stage of the way lets through, where nothing is translated. Interfaces stay in the sets (ingress,
+  /// egress).
   Bounds permitted(Way way);
 
   const Device& device() const { return device_; }

@@ -14,8 +14,7 @@ Relation relation(const Set& match, const Set& asked) {
 }
 Relation relation(const AddressSet& match, const AddressSet& asked, Family family) {
   if (match == AddressSet::all()) return Relation::all;
-  if (asked.ranges().size() == 1 && asked.ranges()[0].first == asked.ranges()[0].last)
-    return match.contains(asked.ranges()[0].first) ? Relation::all : Relation::none;
+  if (const std::optional<Address> one = asked.only()) return match.contains(*one) ? Relation::all : Relation::none;
   const AddressSet whole = AddressSet::all(family);
   return relation(match, asked.intersect(whole));
 }
@@ -31,8 +30,9 @@ Relation relation(const FourSet<E>& match, const FourSet<E>& asked) {
 }
 
 Relation relation(const AddressBits& bits, const AddressSet& asked) {
-  if (asked.ranges().size() != 1 || asked.ranges()[0].first != asked.ranges()[0].last) return Relation::some;
-  return has_bits(bits, asked.ranges()[0].first) ? Relation::all : Relation::none;
+  const std::optional<Address> one = asked.only();
+  if (!one) return Relation::some;
+  return has_bits(bits, *one) ? Relation::all : Relation::none;
 }
 
 /// A box of one protocol and one family, field by field.

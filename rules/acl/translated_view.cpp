@@ -4,47 +4,40 @@
 
 #include <algorithm>
 
+#include "rules/acl/meaning.h"
 #include "rules/acl/relation.h"
 
 namespace demarc {
 
 namespace {
 
-/// `address` in another network: its own host bits behind that network's prefix.
-Address moved(const Address& address, const Prefix& to) {
-  const unsigned width = address.is_ipv4() ? 32 : 128;
-  const Uint128 host = to.length() == 0 ? ~Uint128{0} : (Uint128{1} << (width - to.length())) - 1;
-  return Address::of(address.family(), (to.base().number() & ~host) | (address.number() & host));
+/// More would be a device that says little about any packet.
+constexpr std::size_t kCoursesMax = 4000;
+
+Rewriting rewriting(const Nat& nat) {
+  Rewriting r;
+  r.end = nat.kind == Nat::Kind::source ? Rewriting::End::source : Rewriting::End::destination;
+  // Between families nobody says which address it is.
+  r.addresses = AddressSet::all();
+  if (nat.to)
+    r.addresses = r.addresses.minus(AddressSet::all(nat.to->family())).unite(AddressSet::single(*nat.to));
+  else
+    r.network = nat.to_network;
+  if (nat.to_ports) r.ports = PortSet{*nat.to_ports};
+  return r;
 }
 
-/// One end of packets and what a translation may make of it.
-struct End {
-  AddressSet addresses;
-  PortSet ports;
-};
-
-End translated(const Nat& nat, const End& end, Family family) {
-  End out = end;
-  if (nat.to) {
-    out.addresses = AddressSet::single(*nat.to);
-  } else if (nat.to_network) {
-    const std::vector<AddressRange>& ranges = end.addresses.ranges();
-    out.addresses = ranges.size() == 1 && ranges[0].first == ranges[0].last
-                        ? AddressSet::single(moved(ranges[0].first, *nat.to_network))
-                        : AddressSet{*nat.to_network};
-  } else {
-    out.addresses = AddressSet::all(family);
-  }
-  if (nat.to_ports) out.ports = PortSet{*nat.to_ports};
-  return out;
+/// Translated to what they are.
+bool keeps(const Nat& nat, const Box& packets) {
+  const bool source = nat.kind == Nat::Kind::source;
+  if (!(source ? packets.sources : packets.destinations).only()) return false;
+  if (nat.to_ports && !(source ? packets.source_ports : packets.ports).only()) return false;
+  return rewriting(nat).image(packets) == packets;
 }
 
-/// May a packet of the box be translated by it? Of packets of several protocols or families only roughly.
-Relation relation(const Question& question, const Box& box, const Match& match) {
-  if (question.is_plain()) return question(match);
-  if (match.box.family && box.family && *match.box.family != *box.family) return Relation::none;
-  const bool meet = match.box.sources.overlaps(box.sources) && match.box.destinations.overlaps(box.destinations);
-  return meet ? Relation::some : Relation::none;
+/// Statements of one line, written out by what they match.
+bool say_the_same(const Nat& a, const Nat& b) {
+  return a.line == b.line && a.to == b.to && a.to_network == b.to_network && a.to_ports == b.to_ports;
 }
 
 std::string words(const Nat& nat, bool all) {
@@ -57,59 +50,187 @@ std::string words(const Nat& nat, bool all) {
   return fmt::format("line {} translates {}", nat.line, what);
 }
 
-/// Where the box's end comes to by the statements of a kind. `sure`: they decide about these packets, and not what
-/// an earlier packet met.
-End behind(const Device& device, Nat::Kind kind, const Box& box, const End& end, bool sure, std::string& said) {
-  const Question question(box);
-  const Family family = box.family.value_or(Family::ipv4);
-  End out{{}, {}};
-  for (const Nat& nat : device.nats) {
-    if (nat.kind != kind) continue;
-    Relation r = relation(question, box, nat.match);
-    if (r == Relation::none) continue;
-    if (!sure || !nat.certain) r = Relation::some;
-    const End to = nat.exempt ? end : translated(nat, end, family);
-    if (to.addresses != end.addresses || to.ports != end.ports || (r == Relation::some && !nat.exempt))
-      said += (said.empty() ? "" : ", ") + words(nat, r == Relation::all);
-    out.addresses = out.addresses.unite(to.addresses);
-    out.ports = out.ports.unite(to.ports);
-    if (r == Relation::all) return out;
-  }
-  out.addresses = out.addresses.unite(end.addresses);
-  out.ports = out.ports.unite(end.ports);
-  return out;
-}
+bool begin_conversations(const StateSet& states) { return states.contains(ConnectionState::fresh); }
+bool are_of_none(const StateSet& states) { return states == StateSet{ConnectionState::invalid}; }
 
 }  // namespace
 
-TranslatedView::TranslatedView(const Device& device, const Box& opening, Way way) {
-  seen_.fill(opening);
-  // What belongs to no conversation is not translated.
-  if (device.nats.empty() || opening.states == StateSet{ConnectionState::invalid}) return;
-  const bool sure = opening.states.contains(ConnectionState::fresh);
-  // Which statements about destinations are about what the device sends itself, they do not say.
-  const End to = behind(device, Nat::Kind::destination, opening, {opening.destinations, opening.ports},
-                        sure && way != Way::from_device, said_);
-  Box real = opening;
-  real.destinations = to.addresses, real.ports = to.ports;
-  // netfilter translates the destination first, and asks for the source by the new one.
-  const bool netfilter = device.dialect == Dialect::iptables || device.dialect == Dialect::nftables;
-  const End from = behind(device, Nat::Kind::source, netfilter ? real : opening,
-                          {opening.sources, opening.source_ports}, sure, said_);
-  for (const bool real_source : {true, false})
-    for (const bool real_destination : {true, false}) {
-      Box& box = seen_[index(real_source, real_destination)];
-      if (!real_source) box.sources = from.addresses, box.source_ports = from.ports;
-      if (real_destination) box.destinations = to.addresses, box.ports = to.ports;
-    }
+void Course::set(const Nat* destination, const Nat* source) {
+  destination_nat_ = destination, source_nat_ = source;
+  if (destination != nullptr) destination_[1] = rewriting(*destination);
+  if (source != nullptr) source_[0] = rewriting(*source);
 }
 
-Box TranslatedView::reply_at(const Stage& stage, const Box& reply) const {
-  // The stage names the ends of what passes it: a reply's source is whom the opening went to.
-  const Box& opening = seen_[index(stage.real_destination, stage.real_source)];
-  Box out = reply;
-  out.sources = opening.destinations, out.source_ports = opening.ports;
-  out.destinations = opening.sources, out.ports = opening.source_ports;
+Box Course::seen(const Stage& stage, const Box& packets) const {
+  const std::optional<Rewriting>&to = destination_[stage.real_destination], &from = source_[stage.real_source];
+  const Box there = to ? to->image(packets) : packets;
+  return from ? from->image(there) : there;
+}
+
+PacketSet Course::seen(const Stage& stage, const PacketSet& packets) const {
+  const std::optional<Rewriting>&to = destination_[stage.real_destination], &from = source_[stage.real_source];
+  PacketSet there = to ? to->image(packets) : packets;
+  if (to && between_) there &= *between_;
+  return from ? from->image(there) : there;
+}
+
+PacketSet Course::origin(const Stage& stage, const PacketSet& seen) const {
+  const std::optional<Rewriting>&to = destination_[stage.real_destination], &from = source_[stage.real_source];
+  PacketSet there = from ? from->origin(seen) : seen;
+  if (to && between_) there &= *between_;
+  return to ? to->origin(there) : there;
+}
+
+Course Course::of_replies(const Box& opening) const {
+  if (is_plain()) return *this;
+  Course out;
+  out.source_nat_ = source_nat_, out.destination_nat_ = destination_nat_;
+  for (const bool real : {false, true}) {
+    // A stage names the ends of what passes it: a reply's source is whom the opening went to.
+    Stage stage;
+    stage.real_source = stage.real_destination = real;
+    const Box there = seen(stage, opening);
+    out.source_[real] = Rewriting{Rewriting::End::source, there.destinations, {}, there.ports};
+    out.destination_[real] = Rewriting{Rewriting::End::destination, there.sources, {}, there.source_ports};
+  }
+  return out;
+}
+
+/// Packets to which a statement may apply, or none of them does.
+struct Translations::Taken {
+  const Nat* nat = nullptr;
+  PacketSet packets;
+};
+
+Translations::Translations(const Device& device) : device_(device) {
+  for (const Nat& nat : device.nats) {
+    matches_.push_back(nat.match);
+    // What goes on is translated as it began.
+    StateSet& states = matches_.back().box.states;
+    if (begin_conversations(states)) states = StateSet::all();
+  }
+}
+
+/// netfilter translates the destination first, and asks for the source by the new one.
+bool Translations::source_by_new_destination() const {
+  return device_.dialect == Dialect::iptables || device_.dialect == Dialect::nftables;
+}
+
+std::vector<const Nat*> Translations::taken(Nat::Kind kind, const Box& packets, bool sure, bool& mixed) const {
+  const Question question(packets);
+  std::vector<const Nat*> out;
+  bool kept = false;
+  for (std::size_t i = 0; i < matches_.size(); ++i) {
+    const Nat& nat = device_.nats[i];
+    if (nat.kind != kind) continue;
+    const Relation relation = question(matches_[i]);
+    if (relation == Relation::none) continue;
+    if (relation == Relation::some) mixed = true;
+    if (nat.exempt || keeps(nat, packets))
+      kept = true;
+    else
+      out.push_back(&nat);
+    if (relation == Relation::all && sure && nat.certain) {
+      if (kept) out.push_back(nullptr);
+      return out;
+    }
+  }
+  out.push_back(nullptr);
+  return out;
+}
+
+std::vector<Translations::Taken> Translations::taken(Nat::Kind kind, const PacketSet& packets, bool sure) const {
+  PacketSpace& space = *packets.space();
+  std::vector<Taken> out;
+  PacketSet rest = packets, kept = space.empty();
+  for (std::size_t i = 0; i < matches_.size() && !rest.is_empty(); ++i) {
+    const Nat& nat = device_.nats[i];
+    if (nat.kind != kind) continue;
+    const PacketSet match = set_of(matches_[i], space), hit = rest & match;
+    if (hit.is_empty()) continue;
+    if (nat.exempt)
+      kept |= hit;
+    else if (!out.empty() && say_the_same(*out.back().nat, nat))
+      out.back().packets |= hit;
+    else
+      out.push_back({&nat, hit});
+    if (sure && nat.certain) rest -= match;
+    if (out.size() > kCoursesMax) throw SpaceExhausted("packets that are translated in thousands of ways");
+  }
+  kept |= rest;
+  if (!kept.is_empty()) out.push_back({nullptr, std::move(kept)});
+  return out;
+}
+
+Translations::OfBox Translations::courses(const Box& packets, Way way) const {
+  OfBox out;
+  if (none() || are_of_none(packets.states)) return {{Course{}}, false};
+  if (!Question(packets).is_plain()) return {{}, true};
+  const bool sure = begin_conversations(packets.states);
+  // Which statements about destinations are about what the device sends itself, they do not say.
+  for (const Nat* to : taken(Nat::Kind::destination, packets, sure && way != Way::from_device, out.mixed)) {
+    const bool moved = to != nullptr && source_by_new_destination();
+    for (const Nat* from :
+         taken(Nat::Kind::source, moved ? rewriting(*to).image(packets) : packets, sure, out.mixed)) {
+      out.courses.emplace_back().set(to, from);
+      if (out.courses.size() > kCoursesMax) return {{}, true};
+    }
+  }
+  return out;
+}
+
+std::vector<CourseOfSet> Translations::courses(const PacketSet& packets, const StateSet& states, Way way) const {
+  if (none() || are_of_none(states)) return {{Course{}, packets}};
+  const bool sure = begin_conversations(states);
+  std::vector<CourseOfSet> out;
+  for (const Taken& to : taken(Nat::Kind::destination, packets, sure && way != Way::from_device)) {
+    const bool by_new = to.nat != nullptr && source_by_new_destination();
+    const PacketSet there = by_new ? rewriting(*to.nat).image(to.packets) : to.packets;
+    for (const Taken& from : taken(Nat::Kind::source, there, sure)) {
+      CourseOfSet one{{}, from.packets};
+      one.course.set(to.nat, from.nat);
+      if (by_new) {
+        one.packets = to.packets & rewriting(*to.nat).origin(from.packets);
+        if (from.packets != there) one.course.between_ = from.packets;
+      }
+      out.push_back(std::move(one));
+      if (out.size() > kCoursesMax) throw SpaceExhausted("packets that are translated in thousands of ways");
+    }
+  }
+  return out;
+}
+
+std::vector<Box> Translations::with_images(std::vector<Box> packets) const {
+  for (const Nat::Kind kind : {Nat::Kind::destination, Nat::Kind::source}) {
+    const std::size_t before = packets.size();
+    for (std::size_t i = 0; i < matches_.size(); ++i) {
+      const Nat& nat = device_.nats[i];
+      if (nat.kind != kind || nat.exempt) continue;
+      for (std::size_t n = 0; n < before; ++n) {
+        const bool source = kind == Nat::Kind::source;
+        if ((source ? packets[n].sources : packets[n].destinations)
+                .overlaps(source ? matches_[i].box.sources : matches_[i].box.destinations))
+          packets.push_back(rewriting(nat).image(packets[n]));
+      }
+    }
+  }
+  return packets;
+}
+
+std::string words_of(std::span<const Course> courses) {
+  std::string out;
+  for (const auto nat_of : {&Course::destination_nat_, &Course::source_nat_}) {
+    std::vector<const Nat*> nats;
+    for (const Course& c : courses)
+      if (c.*nat_of != nullptr) nats.push_back(c.*nat_of);
+    std::sort(nats.begin(), nats.end());
+    nats.erase(std::unique(nats.begin(), nats.end()), nats.end());
+    for (const Nat* nat : nats) {
+      const bool all =
+          std::all_of(courses.begin(), courses.end(), [&](const Course& c) { return c.*nat_of == nat; });
+      out += (out.empty() ? "" : ", ") + words(*nat, all);
+    }
+  }
   return out;
 }
 

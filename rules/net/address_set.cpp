@@ -92,6 +92,11 @@ AddressSet AddressSet::minus(const AddressSet& other) const {
   return out;
 }
 
+std::optional<Address> AddressSet::only() const {
+  if (ranges_.size() != 1 || ranges_[0].first != ranges_[0].last) return std::nullopt;
+  return ranges_[0].first;
+}
+
 Uint128 AddressSet::size() const {
   Uint128 total = 0;
   for (const AddressRange& range : ranges_) {

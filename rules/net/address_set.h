@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ class AddressSet {
   AddressSet unite(const AddressSet& other) const;
   AddressSet intersect(const AddressSet& other) const;
   AddressSet minus(const AddressSet& other) const;
+  /// The address, if it holds one alone.
+  std::optional<Address> only() const;
   /// How many addresses; saturates at the largest number.
   Uint128 size() const;
   const std::vector<AddressRange>& ranges() const { return ranges_; }

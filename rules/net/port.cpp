@@ -65,6 +65,11 @@ PortSet PortSet::minus(const PortSet& other) const {
   return out;
 }
 
+std::optional<Port> PortSet::only() const {
+  if (ranges_.size() != 1 || ranges_[0].first != ranges_[0].last) return std::nullopt;
+  return ranges_[0].first;
+}
+
 std::uint32_t PortSet::size() const {
   std::uint32_t total = 0;
   for (const PortRange& range : ranges_) total += range.size();

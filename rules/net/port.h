@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,8 @@ class PortSet {
   PortSet unite(const PortSet& other) const;
   PortSet intersect(const PortSet& other) const;
   PortSet minus(const PortSet& other) const;
+  /// The port, if it holds one alone.
+  std::optional<Port> only() const;
   std::uint32_t size() const;
   const std::vector<PortRange>& ranges() const { return ranges_; }
 

@@ -367,6 +367,18 @@ PacketSet PacketSet::forget(std::span<const Field> fields) const {
   return {space_, ipv4, space_->diagram_.forget(ipv6_, levels)};
 }
 
+PacketSet PacketSet::forget_network(Field address, const Prefix& prefix) const {
+  require_same(space_, space_);
+  const auto forget = [&](Family family) {
+    std::vector<bool> levels(space_->diagram_.levels());
+    const unsigned fixed = family == prefix.family() ? prefix.length() : bits(family);
+    std::fill_n(levels.begin() + space_->span(address, family).first, fixed, true);
+    return space_->diagram_.forget(root(family), levels);
+  };
+  const Diagram::Edge ipv4 = forget(Family::ipv4);
+  return {space_, ipv4, forget(Family::ipv6)};
+}
+
 AddressSet PacketSpace::project(const PacketSet& set, Field field) {
   constexpr std::size_t kRangesMax = 1'000'000;
   std::vector<Field> others;

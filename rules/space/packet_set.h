@@ -135,6 +135,10 @@ class PacketSet {
     return forget(std::span(fields.begin(), fields.size()));
   }
 
+  /// The packets that equal one of the set but for the bits of the address that the prefix fixes; where they are of
+  /// the other family, for all its bits.
+  PacketSet forget_network(Field address, const Prefix& prefix) const;
+
   /// Its packets that have the context's values; what is absent stays free. Flags bind TCP, the source port what
   /// has ports.
   PacketSet fix(const SliceContext& context) const;

@@ -118,8 +118,27 @@ class Changes {
 };
 
 bool same_stage(const Stage& a, const Stage& b) {
-  return a.ways == b.ways && a.family == b.family && a.lists.size() == b.lists.size() && a.ingress == b.ingress &&
-         a.egress == b.egress;
+  return a.real_source == b.real_source && a.real_destination == b.real_destination && a.ways == b.ways &&
+         a.family == b.family && a.lists.size() == b.lists.size() && a.ingress == b.ingress && a.egress == b.egress;
+}
+
+bool translate_the_same(const Device& a, const Device& b) {
+  return a.dialect == b.dialect &&
+         std::equal(a.nats.begin(), a.nats.end(), b.nats.begin(), b.nats.end(), [](const Nat& x, const Nat& y) {
+           return x.kind == y.kind && x.match == y.match && x.to == y.to && x.to_network == y.to_network &&
+                  x.to_ports == y.to_ports && x.exempt == y.exempt && x.certain == y.certain;
+         });
+}
+
+/// What a statement translates comes to changed lines under other addresses than it has here.
+void add_translated(const Device& device, std::vector<Box>& boxes) {
+  for (const Nat& nat : device.nats) {
+    if (nat.exempt) continue;
+    if (nat.kind == Nat::Kind::source)
+      boxes.push_back(Box{.sources = nat.match.box.sources});
+    else
+      boxes.push_back(Box{.destinations = nat.match.box.destinations});
+  }
 }
 
 /// Where much has changed, to look at everything costs less than to look at all that changed.
@@ -146,6 +165,10 @@ std::optional<std::vector<Box>> changed_boxes(const Device& before, const Device
     if (!same_stage(a, b)) return std::nullopt;
     for (std::size_t n = 0; n < a.lists.size(); ++n)
       if (!changes.pair(a.lists[n], b.lists[n])) return std::nullopt;
+  }
+  if (!before.nats.empty() || !after.nats.empty()) {
+    if (!translate_the_same(before, after)) return std::nullopt;
+    if (!changes.boxes.empty()) add_translated(before, changes.boxes);
   }
   return worth_a_focus(std::move(changes.boxes), before, after);
 }

@@ -46,6 +46,7 @@ Device renumbered(const Device& device, const std::vector<std::string>& names) {
     for (Entry& entry : list.entries)
       for (std::vector<Match>* matches : {&entry.match, &entry.maybe})
         for (Match& match : *matches) move_set(match.box.ingress), move_set(match.box.egress);
+  for (Nat& nat : out.nats) move_set(nat.match.box.ingress), move_set(nat.match.box.egress);
   return out;
 }
 
@@ -69,12 +70,16 @@ constexpr unsigned kHalvingsMax = 20;
 /// Where the entries' destinations begin: the places at which a question may be cut, sorted.
 std::vector<Address> cuts_of(std::initializer_list<const Device*> devices) {
   std::vector<Address> cuts;
-  for (const Device* device : devices)
+  const auto cut = [&cuts](const Match& m) {
+    for (const AddressRange& r : m.box.destinations.ranges()) cuts.push_back(r.first);
+  };
+  for (const Device* device : devices) {
     for (const List& list : device->lists)
       for (const Entry& e : list.entries)
         for (const std::vector<Match>* matches : {&e.match, &e.maybe})
-          for (const Match& m : *matches)
-            for (const AddressRange& r : m.box.destinations.ranges()) cuts.push_back(r.first);
+          std::for_each(matches->begin(), matches->end(), cut);
+    for (const Nat& nat : device->nats) cut(nat.match);
+  }
   std::sort(cuts.begin(), cuts.end());
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
   return cuts;
@@ -168,8 +173,8 @@ Comparison compare(const Device& before, const Device& after, const CompareOptio
   const std::vector<Address> cuts = cuts_of({&here, &there});
   result.decided = in_parts(in_question(options.within, changed_boxes(here, there, options)), cuts, [&](const Focus& focus) {
     PacketSpace space(order, SpaceLimits{.nodes_max = options.nodes_max});
-    Deciding a(here, space, options.way, options.before_list, &focus),
-        b(there, space, options.way, options.after_list, &focus);
+    Deciding a(here, space, {options.way, options.before_list, options.within.states}, focus),
+        b(there, space, {options.way, options.after_list, options.within.states}, focus);
     const Bounds pa = a.permitted(), pb = b.permitted();
     // Permitted for certain here and possibly denied there, or the other way round, or open on one side only.
     PacketSet rest = (pa.certain - pb.certain) | (pb.certain - pa.certain);
@@ -210,7 +215,7 @@ SearchResult search(const Device& device, Fate fate, const CompareOptions& optio
   Rows<Found, LineKey> rows(options.pairs_max, options.boxes_max);
   result.decided = in_parts(in_question(options.within, std::nullopt), cuts_of({&device}), [&](const Focus& focus) {
     PacketSpace space(order, SpaceLimits{.nodes_max = options.nodes_max});
-    Deciding d(device, space, options.way, options.before_list, &focus);
+    Deciding d(device, space, {options.way, options.before_list, options.within.states}, focus);
     const Bounds permitted = d.permitted();
     const PacketSet within = space.of(focus.packets);
     PacketSet rest = within & (fate == Fate::permit ? permitted.certain

@@ -1,5 +1,7 @@
 // Two configurations, or two lists, and exactly the packets that they treat differently.
 //
+// Packets are told as they come in: where a device translates them, each of its stages is asked about what it sees.
+//
 // A difference may have more paths than anybody can print, so it is told as pairs of deciding lines: what the line
 // here permits and the line there denies, how many packets that are, one of them, and a few readable boxes.
 #pragma once

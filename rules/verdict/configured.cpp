@@ -221,8 +221,8 @@ std::string cover_words(const RuleSet& rules, const ZonePath& path, const Packet
       const AddressSet missing = zone_here.minus(kept);
       if (zone.addresses.contains(kept) && missing.size() <= 8)
         return fmt::format("{} but {}", zone.name, to_string(missing, 2));
-      if (kept.ranges().size() == 1 && kept.ranges()[0].first == kept.ranges()[0].last)
-        if (const std::string known = rules.name_of(kept.ranges()[0].first); !known.empty()) return known;
+      if (const std::optional<Address> one = kept.only())
+        if (const std::string known = rules.name_of(*one); !known.empty()) return known;
       return to_string(kept, 3);
     };
     Box rest = box;

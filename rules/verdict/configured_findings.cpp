@@ -98,7 +98,8 @@ class PairJudge {
     f.protocol = one;
     if (!one->has_ports()) return;
     f.ports = PortSet::of(std::move(ports));
-    if (f.ports.size() == 1) f.service = j_.names.name(j_.names.find(*one, f.ports.ranges()[0].first.number()));
+    if (const std::optional<Port> port = f.ports.only())
+      f.service = j_.names.name(j_.names.find(*one, port->number()));
     if (f.ports == PortSet::all()) f.ports = PortSet();
   }
 

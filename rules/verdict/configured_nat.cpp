@@ -79,13 +79,11 @@ std::vector<Face> faces_on(const Binding& binding, const ZonePath& path) {
         const std::size_t before = faces.size();
         if (nat.kind == Nat::Kind::source) {
           add(true, nat.match.box.sources, nat.to, {}, nat.match.box.destinations);
-        } else if (nat.to && nat.match.box.destinations.size() == 1) {
+        } else if (const std::optional<Address> seen = nat.match.box.destinations.only(); nat.to && seen) {
           std::vector<std::pair<Port, Port>> ports;
-          const std::vector<PortRange>& seen = nat.match.box.ports.ranges();
-          if (seen.size() == 1 && seen[0].size() == 1)
-            ports.emplace_back(seen[0].first, nat.to_ports ? nat.to_ports->first : seen[0].first);
-          add(false, AddressSet::single(*nat.to), nat.match.box.destinations.ranges()[0].first, std::move(ports),
-              nat.match.box.sources);
+          if (const std::optional<Port> port = nat.match.box.ports.only())
+            ports.emplace_back(*port, nat.to_ports ? nat.to_ports->first : *port);
+          add(false, AddressSet::single(*nat.to), seen, std::move(ports), nat.match.box.sources);
         }
         if (faces.size() != before) faces.back().hop = h;
       }
@@ -110,21 +108,30 @@ FaceMap::FaceMap(const std::vector<Face>& faces, std::uint32_t hop, const Stage&
   }
 }
 
-/// The real packets of the part that look like one of `seen`.
-PacketSet FaceMap::image(const PacketSet& seen, const Part& part) const {
-  const Face& f = *part.face;
-  Box face;
-  (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
-  const Field hidden = f.of_source ? Field::source : Field::destination;
-  if (f.ports.empty()) return (seen & space_.of(face)).forget({hidden}) & part.affected;
+/// The union over the ports that the face has: of what each puts in the place of the hidden end, and of the real
+/// packets to whose port it leads.
+template <typename F>
+PacketSet FaceMap::by_port(const Face& f, F&& each) const {
+  Rewriting hides{f.of_source ? Rewriting::End::source : Rewriting::End::destination, AddressSet::single(*f.seen)};
+  if (f.ports.empty()) return each(hides, space_.all());
   PacketSet out = space_.empty();
   for (const auto& [outside, inside] : f.ports) {
-    Box at = face, behind;
-    at.ports = PortSet::single(outside);
-    behind.ports = PortSet::single(inside);
-    out |= (seen & space_.of(at)).forget({hidden, Field::port_or_icmp}) & part.affected & space_.of(behind);
+    hides.ports = PortSet::single(outside);
+    out |= each(hides, space_.of(Box{.ports = PortSet::single(inside)}));
   }
   return out;
+}
+
+/// The real packets of the part that look like one of `seen`.
+PacketSet FaceMap::real_of(const PacketSet& seen, const Part& part) const {
+  return by_port(*part.face, [&](const Rewriting& hides, const PacketSet& inside) {
+    return hides.origin(seen) & part.affected & inside;
+  });
+}
+
+PacketSet FaceMap::seen_of(const PacketSet& affected, const Face& face) const {
+  return by_port(face,
+                 [&](const Rewriting& hides, const PacketSet& inside) { return hides.image(affected & inside); });
 }
 
 Bounds FaceMap::to_real(const Bounds& seen) const {
@@ -136,7 +143,7 @@ Bounds FaceMap::to_real(const Bounds& seen) const {
       continue;
     }
     // One after the other: where both ends are hidden, each in its turn.
-    PacketSet certain = image(out.certain, part), possible = image(out.possible, part);
+    PacketSet certain = real_of(out.certain, part), possible = real_of(out.possible, part);
     if (part.unknown) {
       certain &= out.certain;
       possible |= out.possible & part.affected;
@@ -151,7 +158,7 @@ PacketSet FaceMap::to_real(const PacketSet& seen) const {
   PacketSet out = seen;
   for (const Part& part : parts_) {
     if (part.unknown || !part.face->seen) continue;
-    out = (out - part.affected) | image(out, part);
+    out = (out - part.affected) | real_of(out, part);
   }
   return out;
 }
@@ -162,22 +169,7 @@ PacketSet FaceMap::to_seen(const PacketSet& real) const {
     if (part.unknown || !part.face->seen) continue;
     const PacketSet moved = out & part.affected;
     if (moved.is_empty()) continue;
-    out = (out - part.affected) | face_of(moved, *part.face);
-  }
-  return out;
-}
-
-PacketSet FaceMap::face_of(const PacketSet& affected, const Face& f) const {
-  Box face;
-  (f.of_source ? face.sources : face.destinations) = AddressSet::single(*f.seen);
-  const Field hidden = f.of_source ? Field::source : Field::destination;
-  if (f.ports.empty()) return affected.forget({hidden}) & space_.of(face);
-  PacketSet out = space_.empty();
-  for (const auto& [outside, inside] : f.ports) {
-    Box behind, at = face;
-    behind.ports = PortSet::single(inside);
-    at.ports = PortSet::single(outside);
-    out |= (affected & space_.of(behind)).forget({hidden, Field::port_or_icmp}) & space_.of(at);
+    out = (out - part.affected) | seen_of(moved, *part.face);
   }
   return out;
 }
@@ -188,7 +180,7 @@ std::optional<PacketSet> FaceMap::either(const PacketSet& real) const {
     const PacketSet moved = out & part.affected;
     if (moved.is_empty()) continue;
     if (!part.face->seen) return std::nullopt;
-    out |= face_of(moved, *part.face);
+    out |= seen_of(moved, *part.face);
   }
   return out;
 }

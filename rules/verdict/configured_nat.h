@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "rules/acl/meaning.h"
+#include "rules/acl/rewriting.h"
 #include "rules/verdict/paths.h"
 
 namespace demarc {
@@ -50,8 +51,10 @@ class FaceMap {
     bool unknown = false;  // it may see either
     PacketSet affected;    // real packets
   };
-  PacketSet image(const PacketSet& seen, const Part& part) const;
-  PacketSet face_of(const PacketSet& affected, const Face& face) const;
+  PacketSet real_of(const PacketSet& seen, const Part& part) const;
+  PacketSet seen_of(const PacketSet& affected, const Face& face) const;
+  template <typename F>
+  PacketSet by_port(const Face& face, F&& each) const;
 
   PacketSpace& space_;
   std::vector<Part> parts_;

@@ -8,12 +8,6 @@ namespace demarc {
 
 namespace {
 
-ByteSet only(const std::vector<InterfaceId>& ids) {
-  ByteSet set;
-  for (const InterfaceId id : ids) set.insert(id);
-  return ids.empty() ? ByteSet::all() : set;
-}
-
 /// Where the configuration shows no addresses at all, nobody knows.
 bool speaks(const BoundDevice& device, Family family) {
   bool other = false;
@@ -194,11 +188,7 @@ std::vector<LineShare> PathSets::lines(std::uint32_t hop, std::uint32_t index, c
       const Stage& stage = d.device.stages[s];
       if (!stage.ways.contains(c.way)) continue;
       const FaceMap faces(faces_, hop, stage, space_);
-      Box seen;
-      seen.family = stage.family;
-      seen.ingress = only(stage.ingress);
-      seen.egress = only(stage.egress);
-      PacketSet on = (faces.is_plain() ? rest : faces.to_seen(rest)) & space_.of(seen);
+      PacketSet on = (faces.is_plain() ? rest : faces.to_seen(rest)) & space_.of(seen_by(stage));
       if (on.is_empty() || stage.lists.empty()) continue;
       std::vector<Taken> taken;
       for (const ListIndex list : stage.lists) on = d.lines.distribute(list, on, taken);

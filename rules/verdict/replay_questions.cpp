@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "rules/acl/translated_view.h"
-
 namespace demarc {
 
 namespace {
@@ -39,7 +37,7 @@ std::optional<IcmpType> reply_to(Family family, IcmpType query) {
 }  // namespace
 
 ConversationQuestions::ConversationQuestions(const Device& device, const Routing& routing)
-    : device_(device), routing_(routing), decider_(device) {
+    : device_(device), routing_(routing), decider_(device), translations_(device) {
   read_device();
 }
 
@@ -135,7 +133,8 @@ ConversationQuestions::Answer ConversationQuestions::decide(const Address& initi
   const Box opening = PacketQuestion::of(packet).packets;
   packet.context.state = ConnectionState::established;
   packet.context.flags = tcp_flag::ack;
-  if (flow.protocol == Protocol::tcp || answered) also(decide_leg(Leg::onward, packet, there, port_open, false));
+  if (flow.protocol == Protocol::tcp || answered)
+    also(decide_leg(Leg::onward, packet, there, port_open, false, &opening));
   if (!answered || out.fate.fate == Fate::deny) return out;
   ConcretePacket back = packet;
   std::swap(back.packet.source, back.packet.destination);
@@ -158,9 +157,10 @@ Address ConversationQuestions::led_to(const ConcretePacket& packet, const Replay
   // By whichever interface it may have come in and be translated: to go on elsewhere it was.
   for (const InterfaceId in : one_of_each(route.ingress, ingress_)) {
     box.ingress = ByteSet{in};
-    const TranslatedView view(device_, box, Way::through);
-    const std::vector<AddressRange>& to = view.at(Stage{}).destinations.ranges();
-    if (!view.is_plain() && to.size() == 1 && to[0].first == to[0].last) return to[0].first;
+    AddressSet led;
+    for (const Course& course : translations_.courses(box, Way::through).courses)
+      led = led.unite(course.seen(Stage{}, box).destinations);
+    if (const std::optional<Address> to = led.only(); to && to != packet.packet.destination) return *to;
   }
   return packet.packet.destination;
 }
@@ -199,10 +199,11 @@ ConversationFate ConversationQuestions::decide_leg(Leg leg, const ConcretePacket
           packet.context.state = state;
           PacketQuestion question = PacketQuestion::of(packet, route.way);
           question.list = routing_.list;
-          question.translate = true;
           if (opening != nullptr) {
             question.opening = *opening;
-            question.opening->ingress = ByteSet{o}, question.opening->egress = ByteSet{i};
+            question.is_reply = leg == Leg::reply;
+            question.opening->ingress = ByteSet{question.is_reply ? o : i};
+            question.opening->egress = ByteSet{question.is_reply ? i : o};
             if (port_open) question.opening->source_ports = PortSet::single(port);
           }
           const FilterDecision d = decider_.decide(question);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "rules/acl/translated_view.h"
 #include "rules/net/address_intervals.h"
 #include "rules/verdict/replay.h"
 
@@ -40,7 +41,7 @@ class ConversationQuestions {
   std::uint32_t place_of(const Address& address);
   Answer decide(const Address& initiator, const Address& responder, const ObservedFlow& flow, Port port,
                 bool answered);
-  /// `opening`: of a reply, what it answers.
+  /// `opening`: of what is not the opening itself, what began the conversation.
   ConversationFate decide_leg(Leg leg, const ConcretePacket& packet, const ReplayRoute& route, bool port_open,
                               bool related, const Box* opening = nullptr);
   /// Whom the device sends the packet to: the destination, or what it is translated to where that is known.
@@ -50,6 +51,7 @@ class ConversationQuestions {
   const Device& device_;
   const Routing& routing_;
   Decider decider_;
+  Translations translations_;
   AddressIntervals intervals_;
   bool by_address_ = false;  // wildcards with holes: no two addresses are alike
   AddressSet faces_;         // what it translates as a destination

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "reports/view/view.h"
 #include "rules/acl/readers/reader.h"
 #include "rules/text/escape.h"
@@ -51,6 +53,18 @@ Result<PreparedAcl> prepare_acl(const AclCommand& command, std::size_t least, st
     p.devices.push_back(std::move(device));
   }
   return p;
+}
+
+void say_first(const std::vector<Device>& devices) {
+  constexpr std::size_t kSaid = 3;
+  for (const Device& d : devices) {
+    const std::vector<Diagnostic>& all = d.diagnostics.all();
+    Diagnostics first;
+    for (std::size_t i = 0; i < std::min(all.size(), kSaid); ++i) first.add(all[i].level, all[i].error);
+    say(first);
+    if (const std::size_t more = all.size() - first.all().size() + d.diagnostics.suppressed(); more != 0)
+      say_note(fmt::format("{}: and {} more; 'demarc acl check' says them all", d.file, grouped_number(more)));
+  }
 }
 
 std::string unread_note(const Device& d) {

@@ -34,6 +34,8 @@ inline constexpr std::string_view kAclFormats[] = {"text", "json"};
 Result<PreparedAcl> prepare_acl(const AclCommand& command, std::size_t least, std::size_t most,
                                 std::span<const std::string_view> formats = kAclFormats);
 
+/// What reading them gave cause to say, on standard error: the first few of each, `acl check` says them all.
+void say_first(const std::vector<Device>& devices);
 /// What could not be read widens every answer; it is said once, where the answers stand.
 std::string unread_note(const Device& device);
 /// "edge.cfg:12: permit tcp any any", for people.

@@ -237,7 +237,6 @@ int test_many(const AclCommand& command, const Device& device) {
     if (!words) return wrong(words.error());
     Result<PacketQuestion> question = resolve(*words, device);
     if (!question) return wrong(question.error());
-    question->translate = true;
     const FilterDecision decision = decider.decide(*question);
     out += acl_answer_json(device, decision);
     const int code = exit_of(decision.fate, command.expect);
@@ -304,6 +303,11 @@ int run_acl_check(const AclCommand& command) {
 int run_acl_test(const AclCommand& command) try {
   Result<PreparedAcl> prepared = prepare_acl(command, 1, 1);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
+  say_first(prepared->devices);
+  if (std::string note = unread_note(prepared->devices[0]); !note.empty()) {
+    note.pop_back();
+    say_note(note);
+  }
   if (!command.expect.empty() && command.expect != "permit" && command.expect != "deny")
     return say(Error{{}, fmt::format("--expect: '{}'", command.expect), "permit or deny"}), kCouldNotRun;
   const Device& device = prepared->devices[0];
@@ -313,7 +317,6 @@ int run_acl_test(const AclCommand& command) try {
   if (!words) return say(words.error()), kCouldNotRun;
   Result<PacketQuestion> question = resolve(*words, device);
   if (!question) return say(question.error()), kCouldNotRun;
-  question->translate = true;
   Decider decider(device);
   const FilterDecision decision = decider.decide(*question);
   const bool written = write_acl(*prepared, [&](std::string_view format) {
@@ -338,6 +341,7 @@ int run_acl_test(const AclCommand& command) try {
 int run_acl_search(const AclCommand& command) try {
   Result<PreparedAcl> prepared = prepare_acl(command, 1, 1);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
+  say_first(prepared->devices);
   const Device& device = prepared->devices[0];
   Fate fate = Fate::permit;
   if (command.action == "deny")
@@ -378,6 +382,7 @@ int run_acl_search(const AclCommand& command) try {
 int run_acl_diff(const AclCommand& command) try {
   Result<PreparedAcl> prepared = prepare_acl(command, 2, 2);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
+  say_first(prepared->devices);
   const Device &before = prepared->devices[0], &after = prepared->devices[1];
   Result<PacketWords> words = words_of(command);
   if (!words) return say(words.error()), kCouldNotRun;

@@ -126,6 +126,7 @@ int run_acl_replay(const AclReplayCommand& command) try {
   if (!command.against.empty()) files.configs.push_back(command.against);
   Result<PreparedAcl> prepared = prepare_acl(files, 1, 2, kFormats);
   if (!prepared) return say(prepared.error()), kCouldNotRun;
+  say_first(prepared->devices);
   const std::vector<std::string> evidence(command.words.begin() + 1, command.words.end());
   if (evidence.empty())
     return say(Error{{}, "no flows: nothing to replay", "name captures or flow records behind the configuration"}),

@@ -160,7 +160,7 @@ Result<void> NatBook::object_nat(Cursor& in, Statement& s, const std::string& ob
              object};
   translate(s, Nat::Kind::source, out, real, to.addresses, !to.interface && fixed, mapped_ports);
   if (!fixed) {
-    if (!to.interface && to.addresses.size() == 1) s.nats.back().to = to.addresses.ranges().front().first;
+    if (!to.interface) s.nats.back().to = to.addresses.only();
     return {};
   }
   AddressSet mapped = to.addresses;
@@ -228,8 +228,7 @@ Result<void> NatBook::manual_nat(Cursor& in, Statement& s, const Ends& ends, boo
   DEMARC_TRY(options(in, inactive, one_way));
   out.box.destinations = seen;
   translate(s, Nat::Kind::source, out, real, source.addresses, !source.interface && fixed, out_source);
-  if (!fixed && !source.interface && source.addresses.size() == 1)
-    s.nats.back().to = source.addresses.ranges().front().first;
+  if (!fixed && !source.interface) s.nats.back().to = source.addresses.only();
   if (far || out_destination) {
     Match m = out;
     m.box.sources = real;

@@ -7,538 +7,223 @@
 #include <algorithm>
 
 #include "rules/acl/readers/iptables_names.h"
-#include "rules/acl/readers/name_table.h"
+#include "rules/acl/readers/iptables_rule_reader.h"
 #include "rules/acl/readers/netfilter_names.h"
 #include "rules/acl/readers/refusal_words.h"
 #include "rules/text/suggest.h"
 
 namespace demarc {
 
-namespace {
-
 using netfilter::Matches;
 using netfilter::Term;
+
+namespace {
 
 std::unexpected<Error> wrong(std::string what, std::string hint = {}) {
   return std::unexpected(Error{{}, std::move(what), std::move(hint)});
 }
 
-std::vector<std::string_view> list(std::string_view text) {
-  std::vector<std::string_view> parts;
-  while (parts.size() < 1000) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    parts.push_back(text.substr(0, end));
-    if (end == text.size()) break;
-    text.remove_prefix(end + 1);
+}  // namespace
+
+IptablesRule IptablesRuleReader::read() {
+  while (at_ < words_.size()) {
+    negated_ = false;
+    if (is("!")) negated_ = true, ++at_;
+    if (at_ >= words_.size()) break;
+    const std::size_t option = at_++;
+    const Result<void> done = take(words_[option].text);
+    if (done) continue;
+    open_unread(words_[std::min(std::max(option, at_ - 1), words_.size() - 1)], done.error().what,
+                done.error().hint);
   }
-  return parts;
+  finish();
+  return std::move(out_);
 }
 
-Result<PortRange> ports(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  const std::string_view first = text.substr(0, colon);
-  const auto one = [](std::string_view word, std::uint16_t otherwise) -> Result<std::uint16_t> {
-    if (word.empty()) return otherwise;
-    if (const std::optional<std::uint16_t> n = netfilter::port_number(word)) return *n;
-    return wrong(fmt::format("'{}' is neither a port number nor a service's name", word),
-                 suggest(word, netfilter::port_words()));
+bool IptablesRuleReader::is(std::string_view text) const {
+  return at_ < words_.size() && !words_[at_].quoted && words_[at_].text == text;
+}
+
+Result<std::string> IptablesRuleReader::value() {
+  if (is("!")) negated_ = !negated_, ++at_;
+  if (at_ >= words_.size()) return wrong(fmt::format("a value is missing behind {}", words_[at_ - 1].text));
+  return words_[at_++].text;
+}
+
+void IptablesRuleReader::add(Term term) {
+  term.negated = term.negated || negated_;
+  out_.rule.terms.push_back(std::move(term));
+}
+
+void IptablesRuleReader::open_unread(const IptablesWord& word, std::string what, std::string hint) {
+  out_.rule.unread = what;
+  open(what);
+  warn_(word, std::move(what), std::move(hint));
+  skip_values();
+}
+
+void IptablesRuleReader::skip_values() {
+  while (at_ < words_.size() && !is("!") && (words_[at_].quoted || !is_option(words_[at_].text))) ++at_;
+}
+
+bool IptablesRuleReader::is_option(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
+}
+
+Result<void> IptablesRuleReader::take(std::string_view option) {
+  if (option == "-s" || option == "--source" || option == "--src") return address(true);
+  if (option == "-d" || option == "--destination" || option == "--dst") return address(false);
+  if (option == "-i" || option == "--in-interface") return interface(true);
+  if (option == "-o" || option == "--out-interface") return interface(false);
+  if (option == "-p" || option == "--protocol" || option == "--proto") return protocol();
+  if (option == "-f" || option == "--fragment" || option == "--fragments") {
+    Match m;
+    m.box.family = Family::ipv4;
+    m.box.fragments = {Fragment::middle, Fragment::last};
+    add(Term::of(std::move(m)));
+    return {};
+  }
+  if (option == "-m" || option == "--match") return module();
+  if (option == "-j" || option == "--jump" || option == "-g" || option == "--goto") {
+    out_.target = DEMARC_TRY(value());
+    out_.goes = option == "-g" || option == "--goto";
+    out_.tracks = out_.tracks || iptables_tracks(out_.target);
+    in_target_ = true;
+    return {};
+  }
+  if (option == "-c" || option == "--set-counters") {
+    const std::string packets = DEMARC_TRY(value());
+    out_.rule.packets = netfilter::whole_number(packets, UINT64_MAX);
+    DEMARC_TRY(value());
+    return {};
+  }
+  if (option == "-4" || option == "--ipv4" || option == "-6" || option == "--ipv6") {
+    out_.only = option == "-4" || option == "--ipv4" ? Family::ipv4 : Family::ipv6;
+    return {};
+  }
+  if (option == "-w" || option == "--wait" || option == "-n" || option == "-v") {
+    skip_values();
+    return {};
+  }
+  return extension(option);
+}
+
+Result<void> IptablesRuleReader::extension(std::string_view option) {
+  const auto any_of = [option](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), option) != names.end();
   };
-  if (text.empty()) return wrong("a port is missing");
-  const std::uint16_t low = DEMARC_TRY(one(first, 0));
-  if (colon == std::string_view::npos) return PortRange::single(Port(low));
-  const std::uint16_t high = DEMARC_TRY(one(text.substr(colon + 1), 65535));
-  if (high < low) return wrong("the range runs backwards");
-  return PortRange{Port(low), Port(high)};
-}
-
-Result<PortSet> port_list(std::string_view text) {
-  std::vector<PortRange> ranges;
-  for (const std::string_view part : list(text)) {
-    const PortRange one = DEMARC_TRY(ports(part));
-    ranges.push_back(one);
+  if (any_of({"--sport", "--source-port"})) return port(false);
+  if (any_of({"--dport", "--destination-port"})) return port(true);
+  if (any_of({"--sports", "--source-ports"})) return multiport(true, false);
+  if (any_of({"--dports", "--destination-ports"})) return multiport(false, true);
+  if (any_of({"--ports"})) return multiport(true, true);
+  if (any_of({"--syn", "--tcp-flags"})) return tcp_flags(option == "--syn");
+  if (any_of({"--icmp-type", "--icmpv6-type"}))
+    return icmp(option == "--icmp-type" ? Family::ipv4 : Family::ipv6);
+  if (any_of({"--ctstate", "--state"})) return state();
+  if (any_of({"--src-range", "--dst-range"})) return range(option == "--src-range");
+  if (any_of({"--match-set"})) return set();
+  if (any_of({"--src-type", "--dst-type"})) return address_type(option == "--src-type");
+  if (any_of({"--comment"})) {
+    out_.rule.remark = LineLedger::bounded(DEMARC_TRY(value()));
+    return {};
   }
-  return PortSet::of(std::move(ranges));
-}
-
-std::optional<std::uint8_t> flags(std::string_view text) {
-  constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
-      {"FIN", tcp_flag::fin}, {"SYN", tcp_flag::syn}, {"RST", tcp_flag::rst}, {"PSH", tcp_flag::psh},
-      {"ACK", tcp_flag::ack}, {"URG", tcp_flag::urg}, {"ALL", 0x3F},          {"NONE", 0}};
-  std::uint8_t all = 0;
-  for (const std::string_view part : list(text)) {
-    const auto row =
-        std::find_if(std::begin(kFlags), std::end(kFlags), [part](const auto& f) { return f.first == part; });
-    if (row == std::end(kFlags)) return std::nullopt;
-    all = static_cast<std::uint8_t>(all | row->second);
+  if (any_of(
+          {"--tcp-option",    "--chunk-types",   "--dccp-types",     "--dccp-option",    "--ctproto",
+           "--ctorigsrc",     "--ctorigdst",     "--ctreplsrc",      "--ctrepldst",      "--ctorigsrcport",
+           "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",  "--ctstatus",       "--ctexpire",
+           "--ctdir",         "--packets-eq",    "--packets-lt",     "--packets-gt",     "--bytes-eq",
+           "--bytes-lt",      "--bytes-gt",      "--return-nomatch", "--limit-iface-in", "--limit-iface-out"}) &&
+      !in_target_) {
+    open(std::string(option));
+    skip_values();
+    return {};
   }
-  return all;
+  if (any_of({"--update-counters", "--update-subcounters"})) return {};
+  if (any_of({"--reject-with"})) {
+    const std::string with = DEMARC_TRY(value());
+    out_.refusal = refusal_by_word(with);
+    return {};
+  }
+  if (in_target_) return target_option(option);
+  if (in_undecided_) {
+    skip_values();
+    return {};
+  }
+  constexpr std::string_view kOptions[] = {
+      "--sport",     "--dport",     "--sports",    "--dports",    "--ports",     "--syn",
+      "--state",     "--ctstate",   "--tcp-flags", "--icmp-type", "--match-set", "--comment",
+      "--src-range", "--dst-range", "--src-type",  "--dst-type",  "--source",    "--destination",
+      "--protocol",  "--jump",      "--goto",      "--match"};
+  return wrong(fmt::format("'{}' is not understood", option), suggest(option, std::span(kOptions)));
 }
 
-Match of_protocol(Protocol p) {
-  Match m;
-  m.box.protocols = {p};
-  return m;
-}
-
-class RuleReader {
- public:
-  RuleReader(std::span<const IptablesWord> words, const IptablesAround& around,
-             const std::function<void(const IptablesWord&, std::string, std::string)>& warn)
-      : words_(words), around_(around), warn_(warn) {}
-
-  IptablesRule read() {
-    while (at_ < words_.size()) {
-      negated_ = false;
-      if (is("!")) negated_ = true, ++at_;
-      if (at_ >= words_.size()) break;
-      const std::size_t option = at_++;
-      const Result<void> done = take(words_[option].text);
-      if (done) continue;
-      open_unread(words_[std::min(std::max(option, at_ - 1), words_.size() - 1)], done.error().what,
-                  done.error().hint);
+Result<void> IptablesRuleReader::target_option(std::string_view option) {
+  if (option == "--notrack") {
+    out_.notrack = true;
+  } else if (option == "--to-destination" || option == "--to-source" || option == "--to-ports" ||
+             option == "--to") {
+    const std::string to = DEMARC_TRY(value());
+    if (option == "--to-ports") {
+      if (const Result<PortRange> range = parse_port_range(to)) out_.nat.to_ports = *range;
+    } else {
+      translation(to);
     }
-    finish();
-    return std::move(out_);
-  }
-
- private:
-  bool is(std::string_view text) const {
-    return at_ < words_.size() && !words_[at_].quoted && words_[at_].text == text;
-  }
-  /// The option's value; an old `-s ! ADDRESS` turns the option round.
-  Result<std::string> value() {
-    if (is("!")) negated_ = !negated_, ++at_;
-    if (at_ >= words_.size()) return wrong(fmt::format("a value is missing behind {}", words_[at_ - 1].text));
-    return words_[at_++].text;
-  }
-  void add(Term term) {
-    term.negated = term.negated || negated_;
-    out_.rule.terms.push_back(std::move(term));
-  }
-  void open(std::string why) { out_.rule.terms.push_back(Term::open(std::move(why))); }
-  void open_unread(const IptablesWord& word, std::string what, std::string hint) {
-    out_.rule.unread = what;
-    open(what);
-    warn_(word, std::move(what), std::move(hint));
+  } else {
     skip_values();
   }
-  /// What belongs to an option that is not read: everything up to the next option.
-  void skip_values() {
-    while (at_ < words_.size() && !is("!") && (words_[at_].quoted || !is_option(words_[at_].text))) ++at_;
-  }
-  static bool is_option(std::string_view word) {
-    return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9');
-  }
+  return {};
+}
 
-  Result<void> take(std::string_view option) {
-    if (option == "-s" || option == "--source" || option == "--src") return address(true);
-    if (option == "-d" || option == "--destination" || option == "--dst") return address(false);
-    if (option == "-i" || option == "--in-interface") return interface(true);
-    if (option == "-o" || option == "--out-interface") return interface(false);
-    if (option == "-p" || option == "--protocol" || option == "--proto") return protocol();
-    if (option == "-f" || option == "--fragment" || option == "--fragments") {
-      Match m;
-      m.box.family = Family::ipv4;
-      m.box.fragments = {Fragment::middle, Fragment::last};
-      add(Term::of(std::move(m)));
-      return {};
-    }
-    if (option == "-m" || option == "--match") return module();
-    if (option == "-j" || option == "--jump" || option == "-g" || option == "--goto") {
-      out_.target = DEMARC_TRY(value());
-      out_.goes = option == "-g" || option == "--goto";
-      out_.tracks = out_.tracks || iptables_tracks(out_.target);
-      in_target_ = true;
-      return {};
-    }
-    if (option == "-c" || option == "--set-counters") {
-      const std::string packets = DEMARC_TRY(value());
-      out_.rule.packets = netfilter::whole_number(packets, UINT64_MAX);
-      DEMARC_TRY(value());
-      return {};
-    }
-    if (option == "-4" || option == "--ipv4" || option == "-6" || option == "--ipv6") {
-      out_.only = option == "-4" || option == "--ipv4" ? Family::ipv4 : Family::ipv6;
-      return {};
-    }
-    if (option == "-w" || option == "--wait" || option == "-n" || option == "-v") {
-      skip_values();
-      return {};
-    }
-    return extension(option);
+void IptablesRuleReader::translation(std::string_view text) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const std::size_t close = std::min(text.find(']'), text.size());
+    port = text.substr(std::min(close + 1, text.size()));
+    text = text.substr(1, close - 1);
+  } else if (const std::size_t colon = text.find(':');
+             colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
+    port = text.substr(colon);
+    text = text.substr(0, colon);
   }
+  out_.nat.to = parse_address(text);
+  if (!port.empty())
+    if (const Result<PortRange> range = parse_port_range(port.substr(1))) out_.nat.to_ports = *range;
+}
 
-  /// Options of matches and targets.
-  Result<void> extension(std::string_view option) {
-    const auto any_of = [option](std::initializer_list<std::string_view> names) {
-      return std::find(names.begin(), names.end(), option) != names.end();
-    };
-    if (any_of({"--sport", "--source-port"})) return port(false);
-    if (any_of({"--dport", "--destination-port"})) return port(true);
-    if (any_of({"--sports", "--source-ports"})) return multiport(true, false);
-    if (any_of({"--dports", "--destination-ports"})) return multiport(false, true);
-    if (any_of({"--ports"})) return multiport(true, true);
-    if (any_of({"--syn", "--tcp-flags"})) return tcp_flags(option == "--syn");
-    if (any_of({"--icmp-type", "--icmpv6-type"}))
-      return icmp(option == "--icmp-type" ? Family::ipv4 : Family::ipv6);
-    if (any_of({"--ctstate", "--state"})) return state();
-    if (any_of({"--src-range", "--dst-range"})) return range(option == "--src-range");
-    if (any_of({"--match-set"})) return set();
-    if (any_of({"--src-type", "--dst-type"})) return address_type(option == "--src-type");
-    if (any_of({"--comment"})) {
-      out_.rule.remark = LineLedger::bounded(DEMARC_TRY(value()));
-      return {};
-    }
-    if (any_of(
-            {"--tcp-option",    "--chunk-types",   "--dccp-types",     "--dccp-option",    "--ctproto",
-             "--ctorigsrc",     "--ctorigdst",     "--ctreplsrc",      "--ctrepldst",      "--ctorigsrcport",
-             "--ctorigdstport", "--ctreplsrcport", "--ctrepldstport",  "--ctstatus",       "--ctexpire",
-             "--ctdir",         "--packets-eq",    "--packets-lt",     "--packets-gt",     "--bytes-eq",
-             "--bytes-lt",      "--bytes-gt",      "--return-nomatch", "--limit-iface-in", "--limit-iface-out"}) &&
-        !in_target_) {
-      open(std::string(option));
-      skip_values();
-      return {};
-    }
-    if (any_of({"--update-counters", "--update-subcounters"})) return {};
-    if (any_of({"--reject-with"})) {
-      const std::string with = DEMARC_TRY(value());
-      out_.refusal = refusal_by_word(with);
-      return {};
-    }
-    if (in_target_) return target_option(option);
-    if (in_undecided_) {
-      skip_values();
-      return {};
-    }
-    constexpr std::string_view kOptions[] = {
-        "--sport",     "--dport",     "--sports",    "--dports",    "--ports",     "--syn",
-        "--state",     "--ctstate",   "--tcp-flags", "--icmp-type", "--match-set", "--comment",
-        "--src-range", "--dst-range", "--src-type",  "--dst-type",  "--source",    "--destination",
-        "--protocol",  "--jump",      "--goto",      "--match"};
-    return wrong(fmt::format("'{}' is not understood", option), suggest(option, std::span(kOptions)));
-  }
-
-  Result<void> target_option(std::string_view option) {
-    if (option == "--notrack") {
-      out_.notrack = true;
-    } else if (option == "--to-destination" || option == "--to-source" || option == "--to-ports" ||
-               option == "--to") {
-      const std::string to = DEMARC_TRY(value());
-      if (option == "--to-ports") {
-        if (const Result<PortRange> range = parse_port_range(to)) out_.nat.to_ports = *range;
-      } else {
-        translation(to);
-      }
-    } else {
-      skip_values();
-    }
+Result<void> IptablesRuleReader::protocol() {
+  const std::string text = DEMARC_TRY(value());
+  if (text == "all" || text == "0" || text == "any") {
+    if (negated_) add(Term::of(Match{}));
     return {};
   }
+  const std::optional<std::uint8_t> number = netfilter::protocol_number(text);
+  if (!number) return wrong(fmt::format("'{}' is no protocol", text), suggest(text, netfilter::protocol_words()));
+  Match m;
+  m.box.protocols = {Protocol(*number)};
+  if (!negated_) protocol_ = Protocol(*number);
+  add(Term::of(std::move(m)));
+  return {};
+}
 
-  /// "192.0.2.9", "192.0.2.9:8080", "192.0.2.9:80-90", "[2001:db8::9]:80"; a range of addresses is a pool.
-  void translation(std::string_view text) {
-    std::string_view port;
-    if (text.starts_with('[')) {
-      const std::size_t close = std::min(text.find(']'), text.size());
-      port = text.substr(std::min(close + 1, text.size()));
-      text = text.substr(1, close - 1);
-    } else if (const std::size_t colon = text.find(':');
-               colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
-      port = text.substr(colon);
-      text = text.substr(0, colon);
-    }
-    out_.nat.to = parse_address(text);
-    if (!port.empty())
-      if (const Result<PortRange> range = parse_port_range(port.substr(1))) out_.nat.to_ports = *range;
+Result<void> IptablesRuleReader::module() {
+  const std::string text = DEMARC_TRY(value());
+  in_undecided_ = false;
+  out_.tracks = out_.tracks || iptables_tracks(text);
+  const std::optional<IptablesMatch> kind = find_iptables_match(text);
+  if (!kind) {
+    in_undecided_ = true;
+    return wrong(fmt::format("the match '{}' is not known", text), suggest(text, iptables_match_words()));
   }
-
-  Result<void> address(bool source) {
-    const std::string text = DEMARC_TRY(value());
-    Term term;
-    std::vector<AddressRange> ranges;
-    for (const std::string_view part : list(text)) {
-      const std::size_t slash = part.find('/');
-      const std::optional<Address> base = parse_address(part.substr(0, slash));
-      if (!base || base->family() != around_.family)
-        return wrong(fmt::format("'{}' is no {} address", part, name(around_.family)),
-                     base ? "" : "names are not resolved");
-      const unsigned all = bits(base->family());
-      std::optional<std::uint64_t> length = all;
-      if (slash != std::string_view::npos) {
-        length = netfilter::whole_number(part.substr(slash + 1), all);
-        const std::optional<Address> mask = parse_address(part.substr(slash + 1));
-        if (!length && (!mask || mask->family() != base->family()))
-          return wrong(fmt::format("'{}' is neither a prefix length nor a mask", part.substr(slash + 1)));
-        if (!length) {
-          const Uint128 width = all == 32 ? Uint128{0xFFFFFFFF} : ~Uint128{0};
-          const Uint128 hole = ~mask->number() & width;
-          if ((hole & (hole + 1)) != 0) {  // ones behind zeros
-            Match m;
-            m.box.family = base->family();
-            (source ? m.source_bits : m.destination_bits) =
-                AddressBits{base->family(), base->number() & mask->number(), mask->number()};
-            term.certain.push_back(std::move(m));
-            continue;
-          }
-          unsigned ones = 0;
-          for (unsigned i = 0; i < all; ++i) ones += (mask->number() >> i & 1) != 0 ? 1 : 0;
-          length = ones;
-        }
-      }
-      const Prefix p = Prefix::containing(*base, static_cast<unsigned>(*length));
-      ranges.push_back({p.first(), p.last()});
-    }
-    if (!ranges.empty()) {
-      Match m;
-      (source ? m.box.sources : m.box.destinations) = AddressSet::of_ranges(std::move(ranges));
-      term.certain.push_back(std::move(m));
-    }
-    add(std::move(term));
-    return {};
+  if (*kind == IptablesMatch::undecided) {
+    in_undecided_ = true;
+    open(fmt::format("-m {}", text));
   }
-
-  Result<void> interface(bool in) {
-    std::string text = DEMARC_TRY(value());
-    if (text == "+") {  // any, also none; turned round, never (and iptables-save then forgets it)
-      if (negated_) add(Term::of(Match{}));
-      return {};
-    }
-    if (text.ends_with('+')) text.back() = '*';
-    const std::optional<InterfaceId> id = around_.interfaces.id(text);
-    if (!id) return wrong("more interfaces are named than can be told apart");
-    Match m;
-    (in ? m.box.ingress : m.box.egress) = ByteSet{*id};
-    add(Term::of(std::move(m)));
-    return {};
-  }
-
-  Result<void> protocol() {
-    const std::string text = DEMARC_TRY(value());
-    if (text == "all" || text == "0" || text == "any") {
-      if (negated_) add(Term::of(Match{}));
-      return {};
-    }
-    const std::optional<std::uint8_t> number = netfilter::protocol_number(text);
-    if (!number) return wrong(fmt::format("'{}' is no protocol", text), suggest(text, netfilter::protocol_words()));
-    Match m;
-    m.box.protocols = {Protocol(*number)};
-    if (!negated_) protocol_ = Protocol(*number);
-    add(Term::of(std::move(m)));
-    return {};
-  }
-
-  Result<void> module() {
-    const std::string text = DEMARC_TRY(value());
-    in_undecided_ = false;
-    out_.tracks = out_.tracks || iptables_tracks(text);
-    const std::optional<IptablesMatch> kind = find_iptables_match(text);
-    if (!kind) {
-      in_undecided_ = true;
-      return wrong(fmt::format("the match '{}' is not known", text), suggest(text, iptables_match_words()));
-    }
-    if (*kind == IptablesMatch::undecided) {
-      in_undecided_ = true;
-      open(fmt::format("-m {}", text));
-    }
-    const bool header = text == "tcp" || text == "udp" || text == "udplite" || text == "sctp" || text == "dccp" ||
-                        text == "icmp" || text == "icmp6" || text == "icmpv6";
-    if (header) bare_header_ = true;
-    return {};
-  }
-
-  /// A test of ports, of packets that have them.
-  Result<Term> transport_term() {
-    bare_header_ = false;
-    Term term;
-    term.reads_transport = true;
-    if (!protocol_ || !protocol_->has_ports())
-      return wrong("ports without a protocol that has them", "-p tcp or -p udp stands before");
-    term.limit(of_protocol(*protocol_));
-    return term;
-  }
-
-  Result<void> port(bool destination) {
-    const std::string text = DEMARC_TRY(value());
-    const PortRange range = DEMARC_TRY(ports(text));
-    Term term = DEMARC_TRY(transport_term());
-    Match m;
-    (destination ? m.box.ports : m.box.source_ports) = PortSet{range};
-    if (range == PortRange::all()) m.box.protocols = {*protocol_};
-    term.certain.push_back(std::move(m));
-    add(std::move(term));
-    return {};
-  }
-
-  Result<void> multiport(bool source, bool destination) {
-    const std::string text = DEMARC_TRY(value());
-    const PortSet set = DEMARC_TRY(port_list(text));
-    Term term = DEMARC_TRY(transport_term());
-    for (const bool to : {false, true}) {
-      if (!(to ? destination : source)) continue;
-      Match m;
-      (to ? m.box.ports : m.box.source_ports) = set;
-      term.certain.push_back(std::move(m));
-    }
-    add(std::move(term));
-    return {};
-  }
-
-  Result<void> tcp_flags(bool syn) {
-    std::uint8_t mask = tcp_flag::fin | tcp_flag::syn | tcp_flag::rst | tcp_flag::ack, set = tcp_flag::syn;
-    if (!syn) {
-      const std::string examined = DEMARC_TRY(value());
-      const std::string wanted = DEMARC_TRY(value());
-      const std::optional<std::uint8_t> m = flags(examined), s = flags(wanted);
-      if (!m || !s)
-        return wrong(fmt::format("'{} {}' are no TCP flags", examined, wanted),
-                     "SYN, ACK, FIN, RST, URG, PSH, ALL or NONE");
-      mask = *m, set = *s;
-    }
-    Term term;
-    term.reads_transport = true;
-    bare_header_ = false;
-    term.limit(of_protocol(Protocol::tcp));
-    if ((set & ~mask) == 0) {
-      Match m;
-      m.box.flags = demarc::tcp_flags(mask, set);
-      term.certain.push_back(std::move(m));
-    }
-    add(std::move(term));
-    return {};
-  }
-
-  Result<void> icmp(Family family) {
-    const std::string text = DEMARC_TRY(value());
-    const std::optional<IcmpSet> types = iptables_icmp(family, text);
-    if (!types) return wrong(fmt::format("'{}' is no ICMP type", text), suggest(text, iptables_icmp_words(family)));
-    if (*types == IcmpSet::all() && !negated_) return {};  // the match alone: what `bare_header_` says
-    Term term;
-    term.reads_transport = true;
-    bare_header_ = false;
-    term.limit(of_protocol(family == Family::ipv4 ? Protocol::icmp : Protocol::icmpv6));
-    Match m;
-    m.box.icmp = *types;
-    term.certain.push_back(std::move(m));
-    add(std::move(term));
-    return {};
-  }
-
-  Result<void> state() {
-    const std::string text = DEMARC_TRY(value());
-    Term term;
-    term.of_state = true;
-    Match m;
-    m.box.states = {};
-    for (const std::string_view word : list(text)) {
-      if (word == "NEW") {
-        m.box.states.insert(ConnectionState::fresh);
-      } else if (word == "ESTABLISHED") {
-        m.box.states.insert(ConnectionState::established);
-      } else if (word == "RELATED") {
-        m.box.states.insert(ConnectionState::related);
-      } else if (word == "INVALID") {
-        m.box.states.insert(ConnectionState::invalid);
-      } else if (word == "UNTRACKED") {
-        term.untracked = true;
-      } else if (word == "SNAT" || word == "DNAT") {
-        term.extra = {Match{}};
-        term.undecided = fmt::format("whether the connection was translated ({})", word);
-      } else {
-        constexpr std::string_view kStates[] = {"NEW",       "ESTABLISHED", "RELATED", "INVALID",
-                                                "UNTRACKED", "SNAT",        "DNAT"};
-        return wrong(fmt::format("'{}' is no connection state", word), suggest(word, std::span(kStates)));
-      }
-    }
-    out_.tracks = true;
-    if (!m.box.states.empty()) term.certain.push_back(std::move(m));
-    add(std::move(term));
-    return {};
-  }
-
-  Result<void> range(bool source) {
-    const std::string text = DEMARC_TRY(value());
-    const std::size_t dash = text.find('-');
-    const std::optional<Address> first = parse_address(std::string_view(text).substr(0, dash));
-    const std::optional<Address> last =
-        dash == std::string::npos ? first : parse_address(std::string_view(text).substr(dash + 1));
-    if (!first || !last || first->family() != around_.family || last->family() != around_.family || *last < *first)
-      return wrong(fmt::format("'{}' is no range of {} addresses", text, name(around_.family)));
-    Match m;
-    (source ? m.box.sources : m.box.destinations) = AddressSet::of_ranges({{*first, *last}});
-    add(Term::of(std::move(m)));
-    return {};
-  }
-
-  Result<void> set() {
-    const std::string text = DEMARC_TRY(value());
-    if (at_ >= words_.size()) return wrong("the directions are missing behind the set", "src, dst or src,dst");
-    const std::string directions = words_[at_++].text;
-    for (const std::string_view word : list(directions))
-      if (word != "src" && word != "dst") return wrong(fmt::format("'{}' is no direction", word), "src or dst");
-    add(around_.sets.term(text, directions, around_.interfaces));
-    return {};
-  }
-
-  Result<void> address_type(bool source) {
-    const std::string text = DEMARC_TRY(value());
-    Term term;
-    std::vector<AddressRange> ranges;
-    std::string open;
-    for (const std::string_view word : list(text)) {
-      if (word == "MULTICAST") {
-        const Prefix p = around_.family == Family::ipv4
-                             ? Prefix::containing(Address::ipv4(0xE0000000), 4)
-                             : Prefix::containing(Address::ipv6(0xFF00000000000000, 0), 8);
-        ranges.push_back({p.first(), p.last()});
-      } else if (word == "LOCAL" && around_.own_addresses != nullptr) {
-        const Prefix loop = around_.family == Family::ipv4 ? Prefix::containing(Address::ipv4(0x7F000000), 8)
-                                                           : Prefix::host(Address::ipv6(0, 1));
-        ranges.push_back({loop.first(), loop.last()});
-        for (const Address& a : *around_.own_addresses)
-          if (a.family() == around_.family) ranges.push_back({a, a});
-      } else {
-        constexpr std::string_view kTypes[] = {"UNSPEC",   "UNICAST",   "LOCAL",     "BROADCAST",
-                                               "ANYCAST",  "MULTICAST", "BLACKHOLE", "UNREACHABLE",
-                                               "PROHIBIT", "THROW",     "NAT",       "XRESOLVE"};
-        if (!is_one_of(word, kTypes))
-          return wrong(fmt::format("'{}' is no type of address", word), suggest(word, std::span(kTypes)));
-        open = fmt::format("-m addrtype: which addresses are {} depends on the routing table", word);
-      }
-    }
-    if (!ranges.empty()) {
-      Match m;
-      (source ? m.box.sources : m.box.destinations) = AddressSet::of_ranges(std::move(ranges));
-      term.certain.push_back(std::move(m));
-    }
-    if (!open.empty()) term.extra = {Match{}}, term.undecided = std::move(open);
-    add(std::move(term));
-    return {};
-  }
-
-  void finish() {
-    if (!bare_header_) return;
-    // `-m tcp` without an option still wants to see the header; iptables-nft forgets that on loading.
-    Match seen, later;
-    seen.box.family = later.box.family = around_.family;
-    seen.box.fragments = {Fragment::whole, Fragment::first};
-    later.box.fragments = kLaterFragments;
-    Term term = Term::of(std::move(seen));
-    term.extra = {std::move(later)};
-    term.undecided = "a match without options sees later fragments or not, as iptables' variant has it";
-    out_.rule.terms.push_back(std::move(term));
-  }
-
-  std::span<const IptablesWord> words_;
-  const IptablesAround& around_;
-  const std::function<void(const IptablesWord&, std::string, std::string)>& warn_;
-  IptablesRule out_;
-  std::size_t at_ = 0;
-  bool negated_ = false, in_undecided_ = false, in_target_ = false, bare_header_ = false;
-  std::optional<Protocol> protocol_;
-};
-
-}  // namespace
+  const bool header = text == "tcp" || text == "udp" || text == "udplite" || text == "sctp" || text == "dccp" ||
+                      text == "icmp" || text == "icmp6" || text == "icmpv6";
+  if (header) bare_header_ = true;
+  return {};
+}
 
 std::vector<IptablesWord> iptables_words(std::string_view line) {
   std::vector<IptablesWord> words;
@@ -572,7 +257,7 @@ std::vector<IptablesWord> iptables_words(std::string_view line) {
 
 IptablesRule read_iptables_rule(std::span<const IptablesWord> words, const IptablesAround& around,
                                 const std::function<void(const IptablesWord&, std::string, std::string)>& warn) {
-  return RuleReader(words, around, warn).read();
+  return IptablesRuleReader(words, around, warn).read();
 }
 
 }  // namespace demarc

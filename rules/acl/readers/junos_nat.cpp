@@ -108,8 +108,12 @@ void Translations::nat_rule(NodeId rule, std::string_view kind, NodeId of_kind, 
     back.match.box = {};
     back.match.box.egress = around.ingress;
     back.match.box.sources = AddressSet::single(*nat.to);
-    const std::vector<AddressRange>& outside = nat.match.box.destinations.ranges();
-    if (outside.size() == 1 && outside[0].first == outside[0].last) back.to = outside[0].first;
+    back.to = nat.match.box.destinations.only();
+    back.to_ports.reset();
+    if (nat.to_ports) {
+      back.match.box.source_ports = PortSet{*nat.to_ports};
+      if (const std::optional<Port> port = nat.match.box.ports.only()) back.to_ports = PortRange::single(*port);
+    }
     device_.nats.push_back(std::move(back));
   }
   device_.nats.push_back(std::move(nat));
@@ -118,9 +122,16 @@ void Translations::nat_rule(NodeId rule, std::string_view kind, NodeId of_kind, 
 void Translations::translate(NodeId then, NodeId of_kind, std::string_view kind, Nat& nat) {
   std::string_view address;
   if (kind == "static") {
-    for (const NodeId p : tree_.children(tree_.find(then, "prefix"))) {
-      if (address.empty()) address = word(p);
-      if (const auto port = parse_junos_ports(tree_.value(tree_.find(p, "mapped-port"), ""))) nat.to_ports = port;
+    const NodeId prefix = tree_.find(then, "prefix");
+    for (const NodeId p : tree_.children(prefix)) {
+      const bool port = word(p) == "mapped-port";
+      if (address.empty() && !port) address = word(p);
+      // "mapped-port 8080", "mapped-port 8000 to 8010"; beside the prefix or below it.
+      for (const NodeId first : tree_.children(port ? p : tree_.find(p, "mapped-port"))) {
+        const std::optional<PortRange> low = parse_junos_ports(word(first));
+        const std::optional<PortRange> high = parse_junos_ports(tree_.value(first, "to"));
+        if (low) nat.to_ports = PortRange{low->first, high && low->first <= high->last ? high->last : low->last};
+      }
     }
   } else {
     const NodeId pool = tree_.find(of_kind, {"pool", tree_.value(then, "pool")});

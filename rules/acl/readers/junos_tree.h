@@ -111,10 +111,10 @@ class Tree {
 
   NodeId child(NodeId parent, std::string_view word, std::uint32_t line, bool create);
   void index_children(NodeId parent);
+  Result<void> read_hierarchy();
   void set_line(std::string_view line, std::uint32_t number);
   bool move(NodeId node, NodeId beside, bool before);
   void touch(NodeId id, std::uint32_t line);
-  void hierarchy_cut();
   void apply_groups();
   void apply_group(NodeId target, NodeId group, std::string_view group_name);
   void merge(NodeId target, NodeId from, std::string_view group_name, std::size_t depth);

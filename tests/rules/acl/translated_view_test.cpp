@@ -6,6 +6,7 @@
 
 #include "rules/acl/decide.h"
 #include "rules/acl/readers/reader.h"
+#include "tests/rules/acl/random_translations.h"
 
 namespace demarc {
 namespace {
@@ -122,7 +123,6 @@ PacketQuestion question(const Device& device, const Packet4& p, std::string_view
       ++i;
     *set = ByteSet{static_cast<InterfaceId>(i)};
   }
-  q.translate = true;
   return q;
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("a reply shares the translation of what it answers") {
   const PacketQuestion opening = question(device, {"198.51.100.7", "203.0.113.80", 40000, 443}, "Gi0/0", "Gi0/1");
   PacketQuestion reply = question(device, {"192.0.2.10", "198.51.100.7", 8443, 40000}, "Gi0/1", "Gi0/0");
   reply.packets.states = {ConnectionState::established};
-  reply.opening = opening.packets;
+  reply.opening = opening.packets, reply.is_reply = true;
   CHECK(answer(device, reply) == "permit 18");  // by SERVERS as the host's own, and by OUT as the address outside
   reply.opening->destinations = AddressSet::single(*parse_address("203.0.113.83"));
   CHECK(answer(device, reply) == "deny 0");
@@ -190,7 +190,7 @@ TEST_CASE("a reply shares the translation of what it answers") {
 TEST_CASE("what is translated is said, and what is not known of it") {
   const Device device = read_configuration(Source("fw.nft", std::string(kNft)), std::nullopt).value();
   const auto said = [&](const Packet4& p, std::string_view in, std::string_view out) {
-    return TranslatedView(device, question(device, p, in, out).packets, Way::through).said();
+    return words_of(Translations(device).courses(question(device, p, in, out).packets, Way::through).courses);
   };
   CHECK(said({"198.51.100.7", "203.0.113.80", 40000, 443}, "eth0", "eth1") ==
         "line 4 translates the destination to 192.0.2.10 port 8443");
@@ -199,6 +199,72 @@ TEST_CASE("what is translated is said, and what is not known of it") {
   CHECK(said({"192.0.2.30", "198.51.100.7", 40000, 25}, "eth1", "eth0") ==
         "line 9 translates the source to 203.0.113.1");
   CHECK(said({"198.51.100.7", "192.0.2.10", 40000, 443}, "eth0", "eth1").empty());
+}
+
+Fate fate_of(const naive::Fates& fates) {
+  return fates.permit && fates.deny ? Fate::undetermined : fates.permit ? Fate::permit : Fate::deny;
+}
+
+TEST_CASE("one packet is decided as the naive judge decides, whatever translates it") {
+  std::uint64_t permits = 0, denials = 0, open = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    const Device device = naive::random_translating_device(dice);
+    Decider decider(device);
+    for (int n = 0; n < 24; ++n) {
+      ConcretePacket p = naive::few_packets(dice);
+      p.context.state = ConnectionState::fresh;
+      const Fate expected = fate_of(naive::fates_on_the_way(device, p));
+      REQUIRE(name(decider.decide(PacketQuestion::of(p)).fate) == name(expected));
+      (expected == Fate::permit ? permits : expected == Fate::deny ? denials : open) += 1;
+    }
+  }
+  CHECK(permits > 3000);
+  CHECK(denials > 3000);
+  CHECK(open > 1000);
+}
+
+TEST_CASE("many translated packets are decided only if all of them fare alike, and then they are") {
+  std::uint64_t decided = 0, mixed = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    const Device device = naive::random_translating_device(dice);
+    PacketQuestion q = PacketQuestion::of(naive::few_packets(dice));
+    q.packets.protocols = {Protocol::tcp};
+    q.packets.flags = {tcp_flag::syn};
+    q.packets.icmp = IcmpSet::all();
+    q.packets.states = {ConnectionState::fresh};
+    const auto some = [&dice](auto all) {
+      std::erase_if(all, [&dice](const auto&) { return dice.one_in(2); });
+      return all;
+    };
+    std::vector<Address> sources = some(naive::all_few_addresses()),
+                         destinations = some(naive::all_few_addresses());
+    std::vector<Port> ports = some(std::vector{Port(80), Port(443)});
+    if (sources.empty() || destinations.empty() || ports.empty()) continue;
+    q.packets.sources = q.packets.destinations = {}, q.packets.ports = {};
+    for (const Address& a : sources) q.packets.sources = q.packets.sources.unite(AddressSet::single(a));
+    for (const Address& a : destinations)
+      q.packets.destinations = q.packets.destinations.unite(AddressSet::single(a));
+    for (const Port port : ports) q.packets.ports = q.packets.ports.unite(PortSet::single(port));
+    q.packets.source_ports = PortSet::single(Port(443));
+    PacketSpace space;
+    ConcretePacket p = *space.of(q.packets).sample();
+    naive::Fates all;
+    for (const Address& source : sources)
+      for (const Address& destination : destinations)
+        for (const Port port : ports) {
+          p.packet.source = source, p.packet.destination = destination, p.packet.port = port;
+          const naive::Fates fates = naive::fates_on_the_way(device, p);
+          all.permit = all.permit || fates.permit, all.deny = all.deny || fates.deny;
+        }
+    REQUIRE(name(Decider(device).decide(q).fate) == name(fate_of(all)));
+    (all.permit && all.deny ? mixed : decided) += 1;
+  }
+  CHECK(decided > 300);
+  CHECK(mixed > 200);
 }
 
 }  // namespace

@@ -23,6 +23,17 @@ TEST_CASE("sets are canonical: touching ranges join, equal sets compare equal") 
   CHECK(to_string(AddressSet()) == "none");
 }
 
+TEST_CASE("the only address of a set") {
+  CHECK(set_of({"192.0.2.7"}).only() == parse_address("192.0.2.7"));
+  CHECK(set_of({"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}).only() ==
+        parse_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
+  CHECK_FALSE(AddressSet().only());
+  CHECK_FALSE(set_of({"192.0.2.6/31"}).only());
+  CHECK_FALSE(set_of({"192.0.2.7", "192.0.2.9"}).only());
+  CHECK_FALSE(set_of({"0.0.0.0", "::"}).only());
+  CHECK_FALSE(set_of({"::/0"}).only());
+}
+
 TEST_CASE("the whole space, its ends and its complement") {
   AddressSet all = AddressSet::all();
   CHECK(all.minus(all).empty());

@@ -25,6 +25,14 @@ TEST_CASE("port sets as engineers write them") {
   CHECK(parse_port_set("90-80").error().hint == "write 80-90");
 }
 
+TEST_CASE("the only port of a set") {
+  CHECK(PortSet::single(Port(0)).only() == Port(0));
+  CHECK(PortSet::single(Port(65535)).only() == Port(65535));
+  CHECK_FALSE(PortSet().only());
+  CHECK_FALSE(PortSet::all().only());
+  CHECK_FALSE(parse_port_set("80,443")->only());
+}
+
 TEST_CASE("set operations at the ends of the range") {
   PortSet all = PortSet::all();
   CHECK(all.size() == 65536);

@@ -22,6 +22,24 @@ std::string text(const Cover& cover) {
 
 }  // namespace
 
+TEST_CASE("of an address what a prefix fixes is forgotten, and the host's bits are kept") {
+  PacketSpace space;
+  const auto to = [&](const char* prefix) {
+    return space.of(Box{.destinations = AddressSet{*parse_prefix(prefix)}, .protocols = {Protocol::tcp}});
+  };
+  const auto tcp = [&](Family family) { return space.of(Box{.family = family, .protocols = {Protocol::tcp}}); };
+  const PacketSet seven = to("192.0.2.7"),
+                  prefix = space.of(Box{.destinations = AddressSet{*parse_prefix("10.1.2.0/24")}});
+  CHECK((seven.forget_network(Field::destination, *parse_prefix("10.1.2.0/24")) & prefix) == to("10.1.2.7"));
+  CHECK(seven.forget_network(Field::destination, *parse_prefix("10.1.2.0/32")) == tcp(Family::ipv4));
+  CHECK(seven.forget_network(Field::destination, *parse_prefix("0.0.0.0/0")) == seven);
+  CHECK(seven.forget_network(Field::source, *parse_prefix("10.1.2.0/24")) == seven);
+  const PacketSet six = to("2001:db8::7"),
+                  there = space.of(Box{.destinations = AddressSet{*parse_prefix("2001:db8:1::/48")}});
+  CHECK((six.forget_network(Field::destination, *parse_prefix("2001:db8:1::/48")) & there) == to("2001:db8:1::7"));
+  CHECK(six.forget_network(Field::destination, *parse_prefix("10.1.2.0/24")) == tcp(Family::ipv6));
+}
+
 TEST_CASE("nothing and everything") {
   for (VariableOrder order : {VariableOrder::ports_first, VariableOrder::addresses_first}) {
     PacketSpace space(order);

@@ -7,7 +7,7 @@
 
 #include "rules/acl/meaning.h"
 #include "rules/acl/readers/reader.h"
-#include "tests/rules/acl/random_device.h"
+#include "tests/rules/acl/random_translations.h"
 
 namespace demarc {
 namespace {
@@ -118,6 +118,105 @@ TEST_CASE(
   }
   CHECK(seen[true] > 200);
   CHECK(seen[false] > 200);
+}
+
+Fate fate_on_the_way(const Device& d, const ConcretePacket& p) {
+  const naive::Fates f = naive::fates_on_the_way(d, p);
+  return f.permit && f.deny ? Fate::undetermined : f.permit ? Fate::permit : Fate::deny;
+}
+
+TEST_CASE("where devices translate, differences and finds are of packets as they come in") {
+  std::map<bool, int> seen;
+  std::map<std::string_view, int> fates;
+  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    const Device a = naive::random_translating_device(dice);
+    Device b = a;
+    List& list = b.lists[a.stages[0].lists[0]];
+    switch (dice.below(4)) {
+      case 0: b.nats.erase(b.nats.begin()); break;
+      case 1: b.stages.back().real_destination = !b.stages.back().real_destination; break;
+      default:
+        list.entries.insert(list.entries.begin(), naive::entry(dice.one_in(2) ? Action::permit : Action::deny,
+                                                               {Match{.box = naive::few_boxes(dice)}}));
+    }
+    Box within;
+    within.family = Family::ipv4;
+    within.protocols = {Protocol::tcp};
+    within.ports = within.source_ports = PortSet::of({PortRange::single(Port(80)), PortRange::single(Port(443))});
+    within.flags = {tcp_flag::syn};
+    within.fragments = {Fragment::whole};
+    within.sources = within.destinations = AddressSet();
+    for (const Address& one : naive::all_few_addresses())
+      within.sources = within.sources.unite(AddressSet::single(one));
+    within.destinations = within.sources;
+    const Comparison c = compare(a, b, {.within = within, .boxes_max = 100'000});
+    REQUIRE(c.decided);
+    REQUIRE(c.left_out.is_zero());
+    PacketSpace space;
+    PacketSet told = space.empty();
+    for (const Difference& d : c.differences) {
+      REQUIRE(d.cover.complete());
+      const PacketSet share = space.of(std::span<const Box>(d.cover.boxes));
+      REQUIRE_FALSE(told.overlaps(share));
+      told |= share;
+      REQUIRE(name(d.before) == name(fate_on_the_way(a, d.sample)));
+      REQUIRE(name(d.after) == name(fate_on_the_way(b, d.sample)));
+    }
+    std::map<Fate, PacketSet> found;
+    for (const Fate fate : {Fate::permit, Fate::deny, Fate::undetermined}) {
+      const SearchResult r = search(a, fate, {.within = within, .boxes_max = 100'000});
+      REQUIRE(r.decided);
+      REQUIRE(r.left_out.is_zero());
+      found.emplace(fate, space.empty());
+      for (const Found& f : r.found) {
+        REQUIRE(f.cover.complete());
+        found.at(fate) |= space.of(std::span<const Box>(f.cover.boxes));
+      }
+    }
+    for (int n = 0; n < 60; ++n) {
+      ConcretePacket p = naive::few_packets(dice);
+      p.packet.protocol = Protocol::tcp;
+      p.context.flags = tcp_flag::syn, p.context.fragment = Fragment::whole;
+      const Fate fate = fate_on_the_way(a, p);
+      const bool differs = fate != fate_on_the_way(b, p);
+      REQUIRE(told.contains(p) == differs);
+      for (const auto& [which, packets] : found) REQUIRE(packets.contains(p) == (which == fate));
+      ++seen[differs], ++fates[name(fate)];
+    }
+  }
+  CHECK(seen[true] > 200);
+  CHECK(seen[false] > 200);
+  for (const char* fate : {"permit", "deny", "undetermined"}) CHECK(fates[fate] > 200);
+}
+
+TEST_CASE("search and comparison ask each list about the addresses that it sees") {
+  const auto config = [](std::string_view server) {
+    return read(
+        fmt::format("ip nat inside source static tcp {} 8443 203.0.113.80 443\n"
+                    "interface Gi0/0\n ip address 203.0.113.1 255.255.255.0\n ip access-group IN in\n"
+                    " ip nat outside\n"
+                    "interface Gi0/1\n ip address 192.0.2.1 255.255.255.0\n ip access-group SERVERS out\n"
+                    " ip nat inside\n"
+                    "ip access-list extended IN\n permit tcp any host 203.0.113.80 eq 443\n"
+                    "ip access-list extended SERVERS\n permit tcp any host 192.0.2.10 eq 8443\n",
+                    server));
+  };
+  const Device web1 = config("192.0.2.10"), web2 = config("192.0.2.11");
+  Box inward;
+  inward.family = Family::ipv4;
+  inward.protocols = {Protocol::tcp};
+  inward.fragments = {Fragment::whole};
+  inward.ingress = {0}, inward.egress = {1};
+  const SearchResult found = search(web1, Fate::permit, {.within = inward});
+  REQUIRE(found.found.size() == 1);
+  CHECK(line(web1, found.found[0].by) == "13");
+  REQUIRE(found.found[0].cover.boxes.size() == 1);
+  CHECK(to_string(found.found[0].cover.boxes[0]) == "any > 203.0.113.80 tcp/443 fragment whole in 0 out 1 (IPv4)");
+  CHECK(search(web2, Fate::permit, {.within = inward}).found.empty());
+  CHECK(told(web1, web2, compare(web1, web2, {.within = inward})) ==
+        "permit by 13 -> deny by end: any > 203.0.113.80 tcp/443 fragment whole in 0 out 1 (IPv4)\n");
 }
 
 TEST_CASE("search finds what is permitted of a set, by line") {

@@ -384,6 +384,39 @@ TEST_CASE("predefined applications of security policies") {
   }
 }
 
+TEST_CASE("a static translation holds both ways; of several outside addresses nobody knows which") {
+  const Device d = read(
+      "set security zones security-zone untrust interfaces ge-0/0/0.0\n"
+      "set security policies from-zone untrust to-zone untrust policy p match source-address any\n"
+      "set security policies from-zone untrust to-zone untrust policy p match destination-address any\n"
+      "set security policies from-zone untrust to-zone untrust policy p match application any\n"
+      "set security policies from-zone untrust to-zone untrust policy p then deny\n"
+      "set security nat static rule-set S from zone untrust\n"
+      "set security nat static rule-set S rule one match destination-address 203.0.113.10/32\n"
+      "set security nat static rule-set S rule one then static-nat prefix 192.0.2.10/32\n"
+      "set security nat static rule-set S rule many match destination-address 203.0.113.16/28\n"
+      "set security nat static rule-set S rule many then static-nat prefix 192.0.2.11/32\n"
+      "set security nat static rule-set S rule port match destination-address 203.0.113.12/32\n"
+      "set security nat static rule-set S rule port match destination-port 443\n"
+      "set security nat static rule-set S rule port then static-nat prefix 192.0.2.12/32\n"
+      "set security nat static rule-set S rule port then static-nat prefix mapped-port 8443\n");
+  const auto outside = [&](const char* inside) {
+    for (const Nat& n : d.nats)
+      if (n.kind == Nat::Kind::source && n.match.box.sources == AddressSet::single(*parse_address(inside)))
+        return n.to;
+    FAIL("no translation of " << inside);
+    return std::optional<Address>();
+  };
+  CHECK(outside("192.0.2.10") == parse_address("203.0.113.10"));
+  CHECK(outside("192.0.2.11") == std::nullopt);
+  const auto port = std::find_if(d.nats.begin(), d.nats.end(), [](const Nat& n) {
+    return n.kind == Nat::Kind::source && n.to == parse_address("203.0.113.12");
+  });
+  REQUIRE(port != d.nats.end());
+  CHECK(port->match.box.source_ports == PortSet::single(Port(8443)));
+  CHECK(port->to_ports == PortRange::single(Port(443)));
+}
+
 TEST_CASE("policies of junos-host stand beside what a zone admits") {
   const Device d = read(
       "set security zones security-zone a interfaces ge-0/0/0.0 host-inbound-traffic system-services ssh\n"
