@@ -143,20 +143,26 @@ bool PlainBox::is_within(const Box& other) const {
   return has_fields_of(other) && all_fields([&](auto field) { return within(box_.*field, other.*field); });
 }
 
-void PlainBox::take_away(const Box& other, std::vector<PlainBox>& rest) const {
+void PlainBox::take_away(const Box& other, std::vector<PlainBox>& rest) && {
   if (!meets(other)) {
-    rest.push_back(*this);
+    rest.push_back(std::move(*this));
     return;
   }
-  PlainBox here = *this;
   all_fields([&](auto field) {
-    if (within(here.box_.*field, other.*field)) return true;
-    PlainBox beside = here;
-    beside.box_.*field = left(here.box_.*field, other.*field);
+    if (within(box_.*field, other.*field)) return true;
+    PlainBox beside = *this;
+    beside.box_.*field = left(box_.*field, other.*field);
     rest.push_back(std::move(beside));
-    here.box_.*field = common(here.box_.*field, other.*field);
+    box_.*field = common(box_.*field, other.*field);
     return true;
   });
+}
+
+std::optional<PlainBox> PlainBox::only(const FragmentSet& fragments) const {
+  if (!meet(box_.fragments, fragments)) return std::nullopt;
+  PlainBox part = *this;
+  part.box_.fragments = common(box_.fragments, fragments);
+  return part;
 }
 
 }  // namespace demarc

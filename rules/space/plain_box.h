@@ -4,11 +4,13 @@
 // around one line of a list no set has to be made.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "rules/net/address.h"
 #include "rules/space/box.h"
+#include "rules/space/packet_set.h"
 
 namespace demarc {
 
@@ -23,7 +25,11 @@ class PlainBox {
   /// Whether the other one holds all packets of this one.
   bool is_within(const Box& other) const;
   /// Appends what the other one leaves of this one, disjoint.
-  void take_away(const Box& other, std::vector<PlainBox>& rest) const;
+  void take_away(const Box& other, std::vector<PlainBox>& rest) &&;
+  /// Its packets of these kinds, if there are any.
+  std::optional<PlainBox> only(const FragmentSet& fragments) const;
+  /// As of a set of the same packets: one that somebody would really send.
+  ConcretePacket sample() const;
 
   const Box& box() const { return box_; }
 

@@ -97,6 +97,8 @@ class ListAnalysis {
       return true;
     }
     if (!decides(e) || shown.matters || says_what_the_end_does(i)) return true;
+    if (!live)
+      if (const std::optional<bool> needed = needed_by_boxes(i, r)) return *needed;
     if (!live) live = reached(i, r);
     if (decided_otherwise(i, *live)) return true;
     r.answer_only = shown.answered_otherwise || answered_otherwise(i, *live);
@@ -178,29 +180,44 @@ class ListAnalysis {
     all.add(e.match);
     all.add(e.maybe);
     const Remainder in_sight = all.only(kInSight);
-    Remainder sight_left = in_sight, later_left = all.only(kLaterFragments);
-    bool may_lose_more = false;  // to entries that boxes do not describe
-    for (const std::uint32_t j : earlier_) {
-      const Entry& other = list_.entries[j];
-      if (sight_left.is_empty() && later_left.is_empty()) break;
-      if (other.action == Action::unknown) continue;
-      if (const bool keeps_all = decides(other) || other.action == Action::give_back;
-          !keeps_all || !are_boxes(other.match)) {
-        may_lose_more = true;
-        continue;
-      }
-      sight_left.take_away(other.match);
-      later_left.take_away(other.match);
-    }
-    if (!all.is_known() || !sight_left.is_known() || !later_left.is_known() || !sight_left.is_empty()) return false;
+    const Remainder sight_left = left_by_boxes(in_sight);
+    if (!sight_left.is_known() || !sight_left.is_empty()) return false;
+    const Remainder later_left = left_by_boxes(all.only(kLaterFragments));
+    if (!later_left.is_known()) return false;
     const bool later_only = !later_left.is_empty();
-    if (later_only && (may_lose_more || in_sight.is_empty())) return false;
-    r.matches_nothing = all.is_empty();
-    if (!r.matches_nothing && !takers_by_boxes(i, later_only ? in_sight : all, r)) return false;
+    const auto is_told_by_boxes = [this](std::uint32_t j) { return keeps_boxes(list_.entries[j]); };
+    if (later_only &&
+        (in_sight.is_empty() || !std::all_of(earlier_.begin(), earlier_.end(), is_told_by_boxes)))
+      return false;
+    const Remainder& taken = later_only ? in_sight : all;
+    if (!takers_by_boxes(i, taken, r)) return false;
     r.status = EntryStatus::shadowed;
     r.but_later_fragments = later_only;
-    if (!r.matches_nothing) r.sample = (later_only ? match(i).possible & sight() : match(i).possible).sample();
+    r.matches_nothing = all.is_empty();
+    r.sample = taken.sample();
+    if (!r.sample) r.sample = (later_only ? match(i).possible & sight() : match(i).possible).sample();
     return true;
+  }
+
+  /// What those earlier entries leave that boxes describe.
+  Remainder left_by_boxes(Remainder packets) const {
+    const auto keeps = [this](std::uint32_t j) {
+      const Entry& e = list_.entries[j];
+      return e.action != Action::unknown && keeps_boxes(e);
+    };
+    if (!packets.is_known()) return packets;
+    for (const std::uint32_t j : earlier_)  // mostly one takes all
+      if (keeps(j) && packets.is_within(list_.entries[j].match).value_or(false)) return {};
+    for (const std::uint32_t j : earlier_) {
+      if (packets.is_empty()) break;
+      if (keeps(j)) packets.take_away(list_.entries[j].match);
+    }
+    return packets;
+  }
+  /// Whether boxes say which packets the entry lets nobody behind it have: all that it matches for certain, or none.
+  static bool keeps_boxes(const Entry& e) {
+    return e.action == Action::unknown ||
+           ((decides(e) || e.action == Action::give_back) && are_boxes(e.match));
   }
 
   /// As takers(). False: nothing is told.
@@ -233,6 +250,38 @@ class ListAnalysis {
     r.otherwise = dissenting != kNoEntry;
     keep(chain, dissenting, r);
     return true;
+  }
+
+  /// Whether, without an entry that gets packets and decides them, these would possibly fare otherwise; where they
+  /// would not, it is told who decides them then. Nullopt: boxes do not show it, and nothing is told.
+  std::optional<bool> needed_by_boxes(std::uint32_t i, EntryReport& r) {
+    const Entry& e = list_.entries[i];
+    const bool permits = e.action == Action::permit;
+    const auto is_told_by_boxes = [this](std::uint32_t j) { return keeps_boxes(list_.entries[j]); };
+    if ((refusals_differ_ && !permits) || !are_boxes(e.match) ||
+        !std::all_of(earlier_.begin(), earlier_.end(), is_told_by_boxes))
+      return std::nullopt;
+    Remainder arriving;
+    arriving.add(e.match);
+    arriving = left_by_boxes(std::move(arriving));
+    if (!arriving.is_known()) return std::nullopt;
+    std::vector<std::uint32_t> chain;
+    for (const std::uint32_t j : later_) {
+      if (arriving.is_empty()) break;
+      if (superfluous_[j]) continue;
+      const Entry& other = list_.entries[j];
+      if (other.action == Action::unknown || !keeps_boxes(other) || !are_boxes(other.maybe)) return std::nullopt;
+      const bool takes = arriving.meets(other.match);
+      if (other.action != e.action && (takes || arriving.meets(other.maybe))) return true;
+      if (!takes) continue;
+      chain.push_back(j);
+      arriving.take_away(other.match);
+      if (!arriving.is_known()) return std::nullopt;
+    }
+    if (!arriving.is_empty() && !end_says(permits)) return true;
+    r.status = EntryStatus::redundant;
+    keep(chain, kNoEntry, r);
+    return false;
   }
 
   static std::optional<bool> match_the_same(const std::vector<Match>& a, const std::vector<Match>& b) {

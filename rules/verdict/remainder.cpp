@@ -20,11 +20,8 @@ void Remainder::add(std::span<const Match> matches) {
 Remainder Remainder::only(const FragmentSet& fragments) const {
   Remainder kept;
   kept.known_ = known_;
-  for (const PlainBox& part : parts_) {
-    Box box = part.box();
-    box.fragments = box.fragments.intersect(fragments);
-    for (PlainBox& p : PlainBox::parts_of(box)) kept.parts_.push_back(std::move(p));
-  }
+  for (const PlainBox& part : parts_)
+    if (std::optional<PlainBox> of_kind = part.only(fragments)) kept.parts_.push_back(std::move(*of_kind));
   return kept;
 }
 
@@ -58,7 +55,7 @@ void Remainder::take_away(std::span<const Match> matches) {
     if (!known_) return;
     if (!meets({&m, 1})) continue;
     std::vector<PlainBox> rest;
-    for (const PlainBox& part : parts_) part.take_away(m.box, rest);
+    for (PlainBox& part : parts_) std::move(part).take_away(m.box, rest);
     parts_ = std::move(rest);
     if (parts_.size() > kPartsMax) known_ = false;
   }

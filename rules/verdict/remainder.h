@@ -24,6 +24,10 @@ class Remainder {
   Remainder only(const FragmentSet& fragments) const;
 
   bool is_empty() const { return parts_.empty(); }
+  /// As of a set of the same packets. None where it is empty, or where that takes a set to tell.
+  std::optional<ConcretePacket> sample() const {
+    return parts_.size() == 1 ? std::optional(parts_[0].sample()) : std::nullopt;
+  }
   bool meets(std::span<const Match> matches) const;
   std::optional<bool> is_within(std::span<const Match> matches) const;
   void take_away(std::span<const Match> matches);

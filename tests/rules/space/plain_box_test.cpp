@@ -58,7 +58,7 @@ TEST_CASE(
     CAPTURE(seed);
     naive::Dice dice(seed);
     const Box box = dice.box(), other = dice.one_in(2) ? changed(dice, box) : dice.box();
-    PacketSpace space;
+    PacketSpace space(dice.one_in(2) ? VariableOrder::ports_first : VariableOrder::addresses_first);
     const PacketSet set = space.of(box), other_set = space.of(other);
     const std::vector<PlainBox> parts = PlainBox::parts_of(box);
     REQUIRE(parts.empty() == set.is_empty());
@@ -67,11 +67,15 @@ TEST_CASE(
     for (const PlainBox& part : parts) {
       const PacketSet here = space.of(part.box());
       REQUIRE_FALSE(here.is_empty());
+      REQUIRE(part.sample() == here.sample());
       REQUIRE(part.meets(other) == here.overlaps(other_set));
       REQUIRE(part.is_within(other) == other_set.contains(here));
       all_inside = all_inside && part.is_within(other);
       some_meet = some_meet || part.meets(other);
-      part.take_away(other, rest);
+      const std::optional<PlainBox> later = part.only(kLaterFragments);
+      const PacketSet of_kind = here & space.of(Box{.fragments = kLaterFragments});
+      REQUIRE((later ? space.of(later->box()) : space.empty()) == of_kind);
+      PlainBox(part).take_away(other, rest);
     }
     std::vector<Box> boxes;
     for (const PlainBox& part : rest) {
