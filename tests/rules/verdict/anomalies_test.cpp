@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "rules/acl/readers/reader.h"
 #include "rules/verdict/acl_json.h"
@@ -156,6 +158,93 @@ TEST_CASE("statuses are those of a person who tries every packet of a small worl
   CHECK(seen[EntryStatus::shadowed] > 200);
   CHECK(seen[EntryStatus::redundant] > 200);
   CHECK(seen[EntryStatus::live] > 200);
+}
+
+TEST_CASE(
+    "lines that are shadowed but for later fragments, and contradictions, by a person who tries every packet") {
+  // As IOS has it: a permit with ports lets later fragments by addresses alone, a denial with ports none.
+  const auto router_entry = [](naive::Dice& dice) {
+    Match m = small_match(dice);
+    if (!dice.one_in(4))
+      m.box.protocols = {Protocol::tcp}, m.box.ports = PortSet::single(Port(dice.one_in(3) ? 80 : 443));
+    const bool permits = dice.one_in(2);
+    std::vector<Match> matches;
+    if (m.box.ports != PortSet::all()) {
+      m.box.fragments = {Fragment::whole, Fragment::first};
+      if (permits) {
+        matches.push_back(m);
+        matches.back().box.ports = PortSet::all();
+        matches.back().box.fragments = kLaterFragments;
+      }
+    }
+    matches.push_back(m);
+    return naive::entry(permits ? Action::permit : Action::deny, matches);
+  };
+  int but_fragments = 0, gone = 0, contradictions = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    Device d;
+    d.lists.resize(1);
+    const List& list = d.lists[0];
+    for (unsigned n = 3 + dice.below(8); n > 0; --n) d.lists[0].entries.push_back(router_entry(dice));
+    const ListReport report = find_anomalies(d).lists[0];
+    const auto holds = [&list](std::uint32_t i, const ConcretePacket& p) {
+      return naive::matches_any(list.entries[i].match, p);
+    };
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> expected, told;
+    for (std::uint32_t i = 0; i < list.entries.size(); ++i) {
+      CAPTURE(i);
+      bool in_sight = false, later = false, has_sight = false;
+      for (ConcretePacket p : universe())
+        for (const Fragment fragment : {Fragment::whole, Fragment::last}) {
+          p.context.fragment = fragment;
+          if (!holds(i, p)) continue;
+          bool taken = false;
+          for (std::uint32_t j = 0; j < i; ++j) taken = taken || holds(j, p);
+          (fragment == Fragment::whole ? in_sight : later) |= !taken;
+          has_sight = has_sight || fragment == Fragment::whole;
+        }
+      const EntryReport& r = report.entries[i];
+      REQUIRE(has_sight);
+      REQUIRE((r.status == EntryStatus::shadowed) == !in_sight);
+      REQUIRE(r.but_later_fragments == (!in_sight && later));
+      but_fragments += r.but_later_fragments ? 1 : 0;
+      gone += !in_sight && !later ? 1 : 0;
+      for (std::uint32_t j = 0; j < i; ++j) {
+        const bool both_matter = report.entries[j].status == EntryStatus::live && r.status == EntryStatus::live;
+        if (!both_matter || list.entries[i].action == list.entries[j].action) continue;
+        bool here = false, there = false, both = false;
+        for (const ConcretePacket& p : universe()) {
+          both = both || (holds(i, p) && holds(j, p));
+          here = here || (holds(i, p) && !holds(j, p));
+          there = there || (!holds(i, p) && holds(j, p));
+        }
+        if (both && here && there) expected.emplace_back(j, i);
+      }
+      if (r.status != EntryStatus::shadowed) continue;
+      REQUIRE(r.sample);
+      REQUIRE(holds(i, *r.sample));
+      REQUIRE((later ? r.sample->context.fragment == Fragment::whole : true));
+      for (ConcretePacket p : universe())
+        for (const Fragment fragment : {Fragment::whole, Fragment::last}) {
+          p.context.fragment = fragment;
+          if (!holds(i, p) || (later && fragment != Fragment::whole)) continue;
+          REQUIRE(std::any_of(r.by.begin(), r.by.end(), [&](const EntryRef& by) { return holds(by.entry, p); }));
+        }
+    }
+    for (const EntryConflict& c : report.conflicts) {
+      told.emplace_back(c.first.entry, c.second.entry);
+      REQUIRE(c.sample);
+      REQUIRE(holds(c.first.entry, *c.sample));
+      REQUIRE(holds(c.second.entry, *c.sample));
+    }
+    REQUIRE(told == expected);
+    contradictions += static_cast<int>(told.size());
+  }
+  CHECK(but_fragments > 200);
+  CHECK(gone > 200);
+  CHECK(contradictions > 200);
 }
 
 TEST_CASE("a drop before a reject of the same packets is there for its answer") {
