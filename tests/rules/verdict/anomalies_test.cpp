@@ -68,6 +68,18 @@ TEST_CASE("lines that never decide, change nothing, or contradict others") {
       {"an exception before its rule is fine", "deny tcp any host 192.0.2.25 eq 25\npermit tcp any any\n", ""},
       {"the order of these two decides", "deny tcp host 198.51.100.7 any\npermit tcp any any eq 80\n",
        "1 and 2 contradict each other in part\n"},
+      {"of lines that take later fragments alone nothing is said where the ports are taken by another one",
+       "deny tcp any any eq 80\npermit tcp host 192.0.2.1 any eq 25\npermit tcp any any eq 80\n",
+       "3: shadowed by 1, otherwise\n"},
+      {"what may be denied behind a line makes it needed, however few packets that are",
+       "permit tcp any 192.0.0.0 0.0.255.255 eq 80\ndeny tcp any host 192.0.77.77 time-range DAY\n"
+       "permit ip any any\n",
+       "2: partial\n"},
+      {"the same for certain",
+       "permit tcp any 192.0.0.0 0.0.255.255 eq 80\ndeny tcp any host 192.0.77.77\npermit ip any any\n",
+       "1 and 2 contradict each other in part\n"},
+      {"and where none is", "permit tcp any 192.0.0.0 0.0.255.255 eq 80\npermit ip any any\n",
+       "1: redundant by 2\n"},
       {"a time range shadows nothing for certain", "permit tcp any any time-range DAY\npermit tcp any any eq 80\n",
        "1: partial\n"},
   };
@@ -77,6 +89,29 @@ TEST_CASE("lines that never decide, change nothing, or contradict others") {
     for (std::string_view rest = row.list; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
       text += fmt::format("access-list 110 {}\n", rest.substr(0, rest.find('\n')));
     CHECK(findings(read(std::move(text))) == std::string(row.expected));
+  }
+}
+
+TEST_CASE("a called list that takes the later fragments leaves nothing of a line whose ports another one takes") {
+  for (const bool takes_them : {true, false}) {
+    CAPTURE(takes_them);
+    Device d;
+    d.lists.resize(2);
+    Box ports{.family = Family::ipv4, .protocols = {Protocol::tcp}, .ports = PortSet::single(Port(80))},
+        later = ports;
+    ports.fragments = {Fragment::whole, Fragment::first};
+    later.ports = PortSet::all(), later.fragments = kLaterFragments;
+    Entry call = naive::entry(Action::jump, {{.box = later}});
+    call.target = 1;
+    d.lists[0].entries = {naive::entry(Action::deny, {{.box = ports}}), call,
+                          naive::entry(Action::permit, {{.box = later}, {.box = ports}})};
+    if (!takes_them) later.sources = AddressSet::single(Address::ipv4(0xC0000201));
+    d.lists[1].entries = {naive::entry(Action::deny, {{.box = later}})};
+    d.lists[1].at_end = Fallthrough::give_back;
+    const EntryReport r = find_anomalies(d).lists[0].entries[2];
+    CHECK(r.status == EntryStatus::shadowed);
+    CHECK(r.but_later_fragments == !takes_them);
+    CHECK(r.by.size() == (takes_them ? 2 : 1));
   }
 }
 
