@@ -71,6 +71,12 @@ PacketWalk::Fates PacketWalk::walk(ListIndex index, std::uint32_t first, std::ui
   return entries(index, std::span(begin, end), packet, without);
 }
 
+PacketWalk::Fates PacketWalk::walk(ListIndex index, std::span<const std::uint32_t> entries,
+                                   const ConcretePacket& packet, const std::vector<bool>& without) {
+  ++walks_;
+  return this->entries(index, entries, packet, without);
+}
+
 PacketWalk::Fates PacketWalk::through(ListIndex index, const ConcretePacket& packet) {
   Called& called = called_[index];
   if (called.walk == walks_) return called.fates;

@@ -42,6 +42,9 @@ class PacketWalk {
   /// applied.
   Fates walk(ListIndex list, std::uint32_t first, std::uint32_t last, const ConcretePacket& packet,
              const std::vector<bool>& without = {});
+  /// The same of these entries of the list, in their order: for whoever knows that no other one matches.
+  Fates walk(ListIndex list, std::span<const std::uint32_t> entries, const ConcretePacket& packet,
+             const std::vector<bool>& without = {});
 
  private:
   Fates through(ListIndex list, const ConcretePacket& packet);

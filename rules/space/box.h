@@ -40,6 +40,8 @@ class ByteSet {
     for (std::uint64_t w : words_) n += static_cast<unsigned>(std::popcount(w));
     return n;
   }
+  /// Bit n stands for n, n + 64, n + 128 and n + 192: sets without a common bit have nothing in common.
+  constexpr std::uint64_t folded() const { return words_[0] | words_[1] | words_[2] | words_[3]; }
   constexpr ByteSet unite(const ByteSet& o) const {
     return combine(o, [](auto a, auto b) { return a | b; });
   }
@@ -111,9 +113,13 @@ class FourSet {
   }
   constexpr bool contains(E v) const { return (bits_ >> static_cast<unsigned>(v) & 1) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
+  constexpr FourSet unite(FourSet o) const { return FourSet(static_cast<std::uint8_t>(bits_ | o.bits_)); }
+  constexpr FourSet intersect(FourSet o) const { return FourSet(static_cast<std::uint8_t>(bits_ & o.bits_)); }
+  constexpr FourSet minus(FourSet o) const { return FourSet(static_cast<std::uint8_t>(bits_ & ~o.bits_)); }
   constexpr bool operator==(const FourSet&) const = default;
 
  private:
+  explicit constexpr FourSet(std::uint8_t bits) : bits_(bits) {}
   std::uint8_t bits_ = 0;
 };
 using StateSet = FourSet<ConnectionState>;

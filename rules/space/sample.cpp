@@ -2,9 +2,11 @@
 //
 // Field by field from the top of the diagram, the first wish that the set can grant is taken. Since every edge that
 // is not false leads to a packet, a granted wish is never regretted and nothing is tried twice.
+#include <algorithm>
 #include <array>
 
 #include "rules/space/packet_set.h"
+#include "rules/space/plain_box.h"
 
 namespace demarc {
 namespace {
@@ -89,7 +91,69 @@ Found grant(const Diagram& d, Diagram::Edge e, FieldSpan span, Field field, Fami
   return {0, e};  // not reached: the last wish takes any number, and the set is not empty
 }
 
+// --- The same of plain boxes, where what is granted in one field leaves all others as they are ---
+
+template <typename Ranges, typename Number>
+std::optional<Uint128> lowest_in(const Ranges& ranges, Uint128 least, Number number) {
+  for (const auto& r : ranges)
+    if (number(r.last) >= least) return std::max(number(r.first), least);
+  return std::nullopt;
+}
+std::optional<Uint128> lowest(const AddressSet& set, Uint128 least) {
+  return lowest_in(set.ranges(), least, [](const Address& a) { return a.number(); });
+}
+std::optional<Uint128> lowest(const PortSet& set, Uint128 least) {
+  return lowest_in(set.ranges(), least, [](Port p) { return Uint128{p.number()}; });
+}
+std::optional<Uint128> lowest(const ByteSet& set, Uint128 least) {
+  for (unsigned n = static_cast<unsigned>(least); n < 256; ++n)
+    if (set.contains(static_cast<std::uint8_t>(n))) return n;
+  return std::nullopt;
+}
+template <typename E>
+std::optional<Uint128> lowest(const FourSet<E>& set, Uint128 least) {
+  for (unsigned n = static_cast<unsigned>(least); n < 4; ++n)
+    if (set.contains(static_cast<E>(n))) return n;
+  return std::nullopt;
+}
+
+template <typename Set>
+Uint128 grant(const Set& set, Field field, Family family, unsigned protocol = 0) {
+  for (const Wish& wish : wishes(field, family, protocol)) {
+    const std::optional<Uint128> found = lowest(set, wish.number);
+    if (!found || (wish.exactly && *found != wish.number)) continue;
+    const bool network = (field == Field::source || field == Field::destination) && (*found & 3) == 0;
+    if (!wish.exactly && network && lowest(set, *found + 1) == *found + 1) return *found + 1;
+    return *found;
+  }
+  return 0;  // not reached: no field of a plain box is empty
+}
+
 }  // namespace
+
+ConcretePacket PlainBox::sample() const {
+  const Family family = *box_.family;
+  const auto byte = [](Uint128 number) { return static_cast<std::uint8_t>(number); };
+  ConcretePacket p;
+  const std::uint8_t protocol = byte(grant(box_.protocols.numbers(), Field::protocol, family));
+  p.packet.protocol = Protocol(protocol);
+  p.packet.source = Address::of(family, grant(box_.sources, Field::source, family));
+  p.packet.destination = Address::of(family, grant(box_.destinations, Field::destination, family));
+  if (ports_) {
+    p.packet.port = Port(static_cast<std::uint16_t>(grant(box_.ports, Field::port_or_icmp, family, protocol)));
+    p.packet.source_port = Port(static_cast<std::uint16_t>(grant(box_.source_ports, Field::source_port, family)));
+  }
+  if (icmp_) {
+    const Uint128 number = grant(box_.icmp.numbers(), Field::port_or_icmp, family, protocol);
+    p.packet.icmp = {byte(number >> 8), byte(number & 0xFF)};
+  }
+  p.context.flags = tcp_ ? byte(grant(box_.flags, Field::flags, family)) : std::uint8_t{0};
+  p.context.state = static_cast<ConnectionState>(grant(box_.states, Field::state, family));
+  p.context.fragment = static_cast<Fragment>(grant(box_.fragments, Field::fragment, family));
+  p.context.ingress = byte(grant(box_.ingress, Field::ingress, family));
+  p.context.egress = byte(grant(box_.egress, Field::egress, family));
+  return p;
+}
 
 ConcretePacket PacketSpace::sample(Edge root, Family family) const {
   std::array<Uint128, kFields> chosen{};

@@ -1,7 +1,7 @@
 // Every entry asks two questions: does anything reach it, and would it fare otherwise without the entry? For nearly
 // all entries one well-chosen packet answers both, in microseconds: a packet that comes to the entry and that
-// something behind it would treat another way. Only where no such packet is found are sets worked out, exactly, from
-// the few entries that overlap with this one.
+// something behind it would treat another way. Where no such packet is found, what the few entries around it leave of
+// it is worked out as boxes, and where these would be too many, as sets. Both are exact.
 //
 // Entries are looked at from the back to the front, and each is held against what is left behind it: so of two lines
 // that make each other superfluous one is told, and all lines that are told can go together.
@@ -10,11 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <random>
 
 #include "rules/acl/meaning.h"
 #include "rules/acl/packet_walk.h"
-#include "rules/verdict/hull.h"
+#include "rules/verdict/neighbours.h"
+#include "rules/verdict/packet_picker.h"
+#include "rules/verdict/remainder.h"
 
 namespace demarc {
 
@@ -31,107 +32,9 @@ constexpr std::size_t kNodesShared = 4'000'000;
 
 bool decides(const Entry& e) { return e.action == Action::permit || e.action == Action::deny; }
 
-/// Whole packets, and first fragments: what people mean by a line. Later fragments are a matter of their own.
-bool has_ports_in_sight(Fragment f) { return f == Fragment::whole || f == Fragment::first; }
-
-/// Packets of a box: ordinary ones first, then any.
-class Picker {
- public:
-  explicit Picker(std::uint64_t seed) : random_(seed) {}
-
-  std::optional<ConcretePacket> pick(const Box& box, unsigned attempt) {
-    ConcretePacket c;
-    const bool ordinary = attempt < 4;
-    const std::optional<Address> source = address(box.sources, box.family, attempt % 2 == 0, ordinary);
-    if (!source) return std::nullopt;
-    const std::optional<Address> destination =
-        address(box.destinations, source->family(), attempt / 2 % 2 == 0, ordinary);
-    if (!destination) return std::nullopt;
-    c.packet.source = *source, c.packet.destination = *destination;
-    if (!protocol(box, ordinary, c.packet.protocol)) return std::nullopt;
-    if (c.packet.protocol.has_ports()) {
-      c.packet.port = port(box.ports, attempt % 2 == 0, ordinary, 80);
-      c.packet.source_port = port(box.source_ports, attempt / 2 % 2 == 0, ordinary, 40'000);
-    }
-    if (c.packet.protocol.is_icmp()) {
-      const std::uint16_t number = port(box.icmp.numbers(), attempt % 2 == 0, ordinary, 8 << 8).number();
-      c.packet.icmp = {static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number & 0xFF)};
-    }
-    if (c.packet.protocol == Protocol::tcp) {
-      constexpr std::uint8_t kLikely[] = {tcp_flag::syn, tcp_flag::ack, tcp_flag::syn | tcp_flag::ack, tcp_flag::rst};
-      const std::uint8_t wanted = ordinary ? kLikely[attempt] : static_cast<std::uint8_t>(random_());
-      if (!one_of(box.flags, wanted, c.context.flags)) return std::nullopt;
-    }
-    return four(box.states, ordinary, c.context.state) && four(box.fragments, ordinary, c.context.fragment) &&
-                   one_of(box.ingress, 0, c.context.ingress) && one_of(box.egress, 0, c.context.egress)
-               ? std::optional(c)
-               : std::nullopt;
-  }
-
- private:
-  std::optional<Address> address(const AddressSet& set, std::optional<Family> family, bool front, bool ordinary) {
-    const std::vector<AddressRange>& ranges = set.ranges();
-    if (ranges.empty()) return std::nullopt;
-    if (ranges == kAll_.ranges()) {  // anybody
-      if (family.value_or(Family::ipv4) == Family::ipv4)
-        return Address::ipv4(ordinary ? 0xC6336407U : static_cast<std::uint32_t>(random_()));
-      return Address::ipv6(0x20010DB800000000U, ordinary ? 7 : random_());
-    }
-    for (std::size_t tries = 0; tries < 4; ++tries) {
-      const AddressRange& r = ordinary && tries == 0 ? (front ? ranges.front() : ranges.back())
-                                                     : ranges[random_() % ranges.size()];
-      if (family && r.first.family() != *family) continue;
-      if (ordinary) return front ? r.first : r.last;
-      const Uint128 width = r.last.number() - r.first.number();
-      const Uint128 wide = static_cast<Uint128>(random_()) << 64 | random_();
-      return Address::of(r.first.family(), r.first.number() + (width == ~Uint128{0} ? wide : wide % (width + 1)));
-    }
-    for (const AddressRange& r : ranges)
-      if (!family || r.first.family() == *family) return front ? r.first : r.last;
-    return std::nullopt;
-  }
-  bool protocol(const Box& box, bool ordinary, Protocol& out) {
-    ByteSet set = box.protocols.numbers();
-    const auto narrow = [&set](const ProtocolSet& to) { set = set.intersect(to.numbers()); };
-    if (box.ports != PortSet::all() || box.source_ports != PortSet::all()) narrow(ProtocolSet::with_ports());
-    if (box.icmp != IcmpSet::all()) narrow(ProtocolSet::icmp());
-    if (!box.flags.is_all()) narrow({Protocol::tcp});
-    std::uint8_t number = 0;
-    if (!one_of(set, ordinary ? Protocol(Protocol::tcp).number() : static_cast<std::uint8_t>(random_()), number))
-      return false;
-    out = Protocol(number);
-    return true;
-  }
-  Port port(const PortSet& set, bool front, bool ordinary, std::uint16_t usual) {
-    const std::vector<PortRange>& ranges = set.ranges();
-    if (ranges.empty()) return Port(0);
-    if (ordinary && set.contains(Port(usual))) return Port(usual);
-    const PortRange& r = ranges[ordinary ? 0 : random_() % ranges.size()];
-    if (ordinary) return front ? r.first : r.last;
-    const unsigned width = r.last.number() - r.first.number() + 1U;
-    return Port(static_cast<std::uint16_t>(r.first.number() + random_() % width));
-  }
-  /// The wanted number, or the next one in the set, cyclically.
-  static bool one_of(const ByteSet& set, std::uint8_t wanted, std::uint8_t& out) {
-    for (unsigned n = 0; n < 256; ++n) {
-      out = static_cast<std::uint8_t>(wanted + n);
-      if (set.contains(out)) return true;
-    }
-    return false;
-  }
-  template <typename E>
-  bool four(const FourSet<E>& set, bool ordinary, E& out) {
-    const std::uint64_t start = ordinary ? 0 : random_() % 4;
-    for (std::uint64_t n = 0; n < 4; ++n) {
-      out = E((start + n) % 4);
-      if (set.contains(out)) return true;
-    }
-    return false;
-  }
-
-  std::mt19937_64 random_;
-  const AddressSet kAll_ = AddressSet::all();
-};
+/// Whole packets, and first fragments, which show their ports: what people mean by a line. Later fragments are a
+/// matter of their own.
+constexpr FragmentSet kInSight{Fragment::whole, Fragment::first};
 
 class ListAnalysis {
  public:
@@ -146,7 +49,8 @@ class ListAnalysis {
         refusals_differ_(refusals_differ),
         pairs_(pairs),
         set_pairs_(set_pairs),
-        picker_(index) {}
+        picker_(index),
+        neighbours_(list_) {}
 
   /// Throws SpaceExhausted where the list is too entangled to be decided within bounds.
   void run(ListReport& report) {
@@ -154,11 +58,7 @@ class ListAnalysis {
     const auto n = static_cast<std::uint32_t>(list_.entries.size());
     report.entries.resize(n);
     superfluous_.assign(n, false);
-    hulls_.reserve(n);
-    for (std::uint32_t i = 0; i < n; ++i) {
-      report.entries[i].entry = {index_, i};
-      hulls_.push_back(hull_of(list_.entries[i]));
-    }
+    for (std::uint32_t i = 0; i < n; ++i) report.entries[i].entry = {index_, i};
     for (std::uint32_t i = n; i-- > 0;) {
       superfluous_[i] = !is_needed(i);
       make_room();
@@ -183,10 +83,11 @@ class ListAnalysis {
       r.status = EntryStatus::unread;
       return true;
     }
+    meet_neighbours(i);
     Shown shown = try_packets(i);
     std::optional<PacketSet> live;
     if (!shown.reaches) {
-      live = reached(i, r);
+      if (!shadowed_by_boxes(i, r)) live = reached(i, r);
       if (r.status == EntryStatus::shadowed) return r.otherwise || r.but_later_fragments;
       shown.reaches = live->sample();
     }
@@ -196,11 +97,13 @@ class ListAnalysis {
       return true;
     }
     if (!decides(e) || shown.matters || says_what_the_end_does(i)) return true;
+    if (!live)
+      if (const std::optional<bool> needed = needed_by_boxes(i, r)) return *needed;
     if (!live) live = reached(i, r);
     if (decided_otherwise(i, *live)) return true;
     r.answer_only = shown.answered_otherwise || answered_otherwise(i, *live);
     if (!r.answer_only) r.status = EntryStatus::redundant;
-    successors(i, *live, r);
+    successors(*live, r);
     return r.answer_only;
   }
 
@@ -213,11 +116,11 @@ class ListAnalysis {
       for (const Match& m : *matches) {
         for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
           const std::optional<ConcretePacket> p = picker_.pick(m.box, attempt);
-          if (!p || !demarc::matches(m, *p) || (has_whole(e) && !has_ports_in_sight(p->context.fragment))) continue;
-          if (!walk_.walk(index_, 0, i, *p).on) continue;
+          if (!p || !demarc::matches(m, *p) || (has_whole(e) && !kInSight.contains(p->context.fragment))) continue;
+          if (!walk_before(i, *p).on) continue;
           if (!shown.reaches) shown.reaches = p;
           if (!decided) return shown;
-          const PacketWalk::Fates f = walk_.walk(index_, i + 1, PacketWalk::kToTheEnd, *p, superfluous_);
+          const PacketWalk::Fates f = walk_behind(i, *p);
           const bool permits = e.action == Action::permit;
           if ((permits ? f.deny : f.permit) || f.give_back || (f.on && !end_says(permits))) {
             shown.reaches = p;
@@ -232,6 +135,17 @@ class ListAnalysis {
         }
       }
     return shown;
+  }
+
+  /// The neighbours hold all entries that match one of this entry's packets; where they are many, those that the
+  /// index gives for the one packet are fewer.
+  static constexpr std::size_t kWalkedMax = 256;
+  PacketWalk::Fates walk_before(std::uint32_t i, const ConcretePacket& p) {
+    return earlier_.size() <= kWalkedMax ? walk_.walk(index_, earlier_, p) : walk_.walk(index_, 0, i, p);
+  }
+  PacketWalk::Fates walk_behind(std::uint32_t i, const ConcretePacket& p) {
+    return later_.size() <= kWalkedMax ? walk_.walk(index_, later_, p, superfluous_)
+                                       : walk_.walk(index_, i + 1, PacketWalk::kToTheEnd, p, superfluous_);
   }
 
   static bool has_whole(const Entry& e) {
@@ -255,6 +169,136 @@ class ListAnalysis {
     return (match(i).certain | family_outside()).is_all();
   }
 
+  // --- By boxes ---
+
+  /// Whether boxes show that earlier entries take what the entry is for; then the report says who. False decides
+  /// nothing: the entry may still be shadowed.
+  bool shadowed_by_boxes(std::uint32_t i, EntryReport& r) {
+    const Entry& e = list_.entries[i];
+    if (!are_boxes(e.match) || !are_boxes(e.maybe)) return false;
+    Remainder all;
+    all.add(e.match);
+    all.add(e.maybe);
+    const Remainder in_sight = all.only(kInSight);
+    const Remainder sight_left = left_by_boxes(in_sight);
+    if (!sight_left.is_known() || !sight_left.is_empty()) return false;
+    const Remainder later_left = left_by_boxes(all.only(kLaterFragments));
+    if (!later_left.is_known()) return false;
+    const bool later_only = !later_left.is_empty();
+    const auto is_told_by_boxes = [this](std::uint32_t j) { return keeps_boxes(list_.entries[j]); };
+    if (later_only &&
+        (in_sight.is_empty() || !std::all_of(earlier_.begin(), earlier_.end(), is_told_by_boxes)))
+      return false;
+    const Remainder& taken = later_only ? in_sight : all;
+    if (!takers_by_boxes(i, taken, r)) return false;
+    r.status = EntryStatus::shadowed;
+    r.but_later_fragments = later_only;
+    r.matches_nothing = all.is_empty();
+    r.sample = taken.sample();
+    if (!r.sample) r.sample = (later_only ? match(i).possible & sight() : match(i).possible).sample();
+    return true;
+  }
+
+  /// What those earlier entries leave that boxes describe.
+  Remainder left_by_boxes(Remainder packets) const {
+    const auto keeps = [this](std::uint32_t j) {
+      const Entry& e = list_.entries[j];
+      return e.action != Action::unknown && keeps_boxes(e);
+    };
+    if (!packets.is_known()) return packets;
+    for (const std::uint32_t j : earlier_)  // mostly one takes all
+      if (keeps(j) && packets.is_within(list_.entries[j].match).value_or(false)) return {};
+    for (const std::uint32_t j : earlier_) {
+      if (packets.is_empty()) break;
+      if (keeps(j)) packets.take_away(list_.entries[j].match);
+    }
+    return packets;
+  }
+  /// Whether boxes say which packets the entry lets nobody behind it have: all that it matches for certain, or none.
+  static bool keeps_boxes(const Entry& e) {
+    return e.action == Action::unknown ||
+           ((decides(e) || e.action == Action::give_back) && are_boxes(e.match));
+  }
+
+  /// As takers(). False: nothing is told.
+  bool takers_by_boxes(std::uint32_t i, Remainder packets, EntryReport& r) {
+    const Entry& e = list_.entries[i];
+    const Remainder all = packets;
+    std::uint32_t dissenting = kNoEntry;
+    std::vector<std::uint32_t> chain;
+    bool duplicate = false;
+    for (const std::uint32_t j : earlier_) {
+      if (packets.is_empty()) break;
+      const Entry& other = list_.entries[j];
+      if (!are_boxes(other.match)) return false;
+      if (!packets.meets(other.match)) continue;
+      const std::optional<bool> alone = all.is_within(other.match);
+      if (!alone) return false;
+      if (*alone) chain.clear(), dissenting = kNoEntry;
+      if (decides(other) && other.action != e.action && dissenting == kNoEntry) dissenting = j;
+      if (other.action == e.action && same_answer(other.refusal, e.refusal)) {
+        const std::optional<bool> same = match_the_same(e.match, other.match);
+        if (!same) return false;
+        duplicate = duplicate || *same;
+      }
+      chain.push_back(j);
+      if (*alone) break;
+      packets.take_away(other.match);
+      if (!packets.is_known()) return false;
+    }
+    r.duplicate = duplicate;
+    r.otherwise = dissenting != kNoEntry;
+    keep(chain, dissenting, r);
+    return true;
+  }
+
+  /// Whether, without an entry that gets packets and decides them, these would possibly fare otherwise; where they
+  /// would not, it is told who decides them then. Nullopt: boxes do not show it, and nothing is told.
+  std::optional<bool> needed_by_boxes(std::uint32_t i, EntryReport& r) {
+    const Entry& e = list_.entries[i];
+    const bool permits = e.action == Action::permit;
+    const auto is_told_by_boxes = [this](std::uint32_t j) { return keeps_boxes(list_.entries[j]); };
+    if ((refusals_differ_ && !permits) || !are_boxes(e.match) ||
+        !std::all_of(earlier_.begin(), earlier_.end(), is_told_by_boxes))
+      return std::nullopt;
+    Remainder arriving;
+    arriving.add(e.match);
+    arriving = left_by_boxes(std::move(arriving));
+    if (!arriving.is_known()) return std::nullopt;
+    std::vector<std::uint32_t> chain;
+    for (const std::uint32_t j : later_) {
+      if (arriving.is_empty()) break;
+      if (superfluous_[j]) continue;
+      const Entry& other = list_.entries[j];
+      if (other.action == Action::unknown || !keeps_boxes(other) || !are_boxes(other.maybe)) return std::nullopt;
+      const bool takes = arriving.meets(other.match);
+      if (other.action != e.action && (takes || arriving.meets(other.maybe))) return true;
+      if (!takes) continue;
+      chain.push_back(j);
+      arriving.take_away(other.match);
+      if (!arriving.is_known()) return std::nullopt;
+    }
+    if (!arriving.is_empty() && !end_says(permits)) return true;
+    r.status = EntryStatus::redundant;
+    keep(chain, kNoEntry, r);
+    return false;
+  }
+
+  static std::optional<bool> match_the_same(const std::vector<Match>& a, const std::vector<Match>& b) {
+    if (a == b) return true;
+    if (!are_boxes(a)) return std::nullopt;
+    const auto within = [](const std::vector<Match>& inner,
+                           const std::vector<Match>& outer) -> std::optional<bool> {
+      Remainder packets;
+      packets.add(inner);
+      return packets.is_known() ? packets.is_within(outer) : std::nullopt;
+    };
+    const std::optional<bool> there = within(a, b);
+    return there && *there ? within(b, a) : there;
+  }
+
+  // --- By sets ---
+
   /// The packets that come to an entry; none, and it is told who takes them. Exact.
   PacketSet reached(std::uint32_t i, EntryReport& r) {
     const PacketSet possible = match(i).possible;
@@ -264,23 +308,21 @@ class ListAnalysis {
       return possible;
     }
     PacketSet live = possible;
-    std::vector<std::uint32_t> block;
+    std::vector<PacketSet> block;
     const auto subtract = [&] {
-      std::vector<PacketSet> sets;
-      for (const std::uint32_t j : block) sets.push_back(kept(j) & live);
-      live -= space().unite_all(sets);
+      live -= space().unite_all(block);
       block.clear();
     };
-    for (std::uint32_t j = 0; j < i && !live.is_empty(); ++j) {
-      if (!may_meet(i, j)) continue;
-      block.push_back(j);
+    for (const std::uint32_t j : earlier_) {
+      if (live.is_empty()) break;
+      count_set_pair();
+      block.push_back(kept(j) & live);
       if (block.size() == 64) subtract();
     }
-    if (!block.empty() && !live.is_empty()) subtract();
-    const PacketSet sight = space().of(Box{.fragments = {Fragment::whole, Fragment::first}});
-    const bool later_only = !live.is_empty() && !live.overlaps(sight) && possible.overlaps(sight);
+    subtract();
+    const bool later_only = !live.is_empty() && !live.overlaps(sight()) && possible.overlaps(sight());
     if (live.is_empty() || later_only) {
-      const PacketSet taken = later_only ? possible & sight : possible;
+      const PacketSet taken = later_only ? possible & sight() : possible;
       r.status = EntryStatus::shadowed;
       r.but_later_fragments = later_only;
       r.sample = taken.sample();
@@ -292,8 +334,10 @@ class ListAnalysis {
   /// Whether something or the end would possibly decide some of these packets another way. Exact.
   bool decided_otherwise(std::uint32_t i, PacketSet arriving) {
     const bool permits = list_.entries[i].action == Action::permit;
-    for (std::uint32_t j = i + 1; j < list_.entries.size() && !arriving.is_empty(); ++j) {
-      if (superfluous_[j] || !may_meet(i, j)) continue;
+    for (const std::uint32_t j : later_) {
+      if (arriving.is_empty()) break;
+      if (superfluous_[j]) continue;
+      count_set_pair();
       const PartOutcomes part = meaning().entry(list_.entries[j]);
       if (arriving.overlaps((permits ? part.deny : part.permit) | part.give_back)) return true;
       arriving &= part.on;
@@ -306,8 +350,10 @@ class ListAnalysis {
   bool answered_otherwise(std::uint32_t i, PacketSet arriving) {
     const Entry& denial = list_.entries[i];
     if (denial.action != Action::deny || !refusals_differ_) return false;
-    for (std::uint32_t j = i + 1; j < list_.entries.size() && !arriving.is_empty(); ++j) {
-      if (superfluous_[j] || !may_meet(i, j)) continue;
+    for (const std::uint32_t j : later_) {
+      if (arriving.is_empty()) break;
+      if (superfluous_[j]) continue;
+      count_set_pair();
       if (arriving.overlaps(refused_unlike(list_.entries[j], denial.refusal))) return true;
       arriving &= meaning().entry(list_.entries[j]).on;
     }
@@ -349,8 +395,9 @@ class ListAnalysis {
     const PacketSet all = packets;
     std::uint32_t dissenting = kNoEntry;
     std::vector<std::uint32_t> chain;
-    for (std::uint32_t j = 0; j < i && !packets.is_empty(); ++j) {
-      if (!may_meet(i, j)) continue;
+    for (const std::uint32_t j : earlier_) {
+      if (packets.is_empty()) break;
+      count_set_pair();
       const Entry& earlier = list_.entries[j];
       const PacketSet certain = match(j).certain;
       if (!packets.overlaps(certain)) continue;
@@ -368,10 +415,12 @@ class ListAnalysis {
   }
 
   /// Who decides the packets of a redundant entry when it is gone.
-  void successors(std::uint32_t i, PacketSet packets, EntryReport& r) {
+  void successors(PacketSet packets, EntryReport& r) {
     std::vector<std::uint32_t> chain;
-    for (std::uint32_t j = i + 1; j < list_.entries.size() && !packets.is_empty(); ++j) {
-      if (superfluous_[j] || !may_meet(i, j)) continue;
+    for (const std::uint32_t j : later_) {
+      if (packets.is_empty()) break;
+      if (superfluous_[j]) continue;
+      count_set_pair();
       const PacketSet certain = match(j).certain;
       if (!packets.overlaps(certain)) continue;
       chain.push_back(j);
@@ -397,49 +446,68 @@ class ListAnalysis {
   /// Pairs of entries whose order decides. An exception before its rule, or a rule before what it shadows, is
   /// another matter; so is an entry that gets no packet.
   void conflicts() {
-    std::vector<std::uint32_t> permits, denies;
     for (std::uint32_t i = 0; i < list_.entries.size(); ++i) {
+      if (!may_contradict(i)) continue;
+      meet_neighbours(i);
       const Entry& e = list_.entries[i];
-      if (e.inactive || !decides(e) || !e.maybe.empty() || superfluous_[i] ||
-          report_->entries[i].status == EntryStatus::shadowed)
-        continue;
-      const std::vector<std::uint32_t>& others = e.action == Action::permit ? denies : permits;
-      for (const std::uint32_t j : others) {
-        if (!meet(hulls_[i], hulls_[j])) {
-          count_pair();
-          continue;
-        }
-        conflict(j, i);
+      std::optional<Remainder> here;  // made where it is needed
+      for (const std::uint32_t j : earlier_) {
+        if (list_.entries[j].action == e.action || !may_contradict(j)) continue;
+        if (!here) here = in_sight(e);
+        if (contradict(j, i, *here)) add_conflict(j, i);
       }
       make_room();
-      (e.action == Action::permit ? permits : denies).push_back(i);
     }
   }
+  bool may_contradict(std::uint32_t i) const {
+    const Entry& e = list_.entries[i];
+    return !e.inactive && decides(e) && e.maybe.empty() && !superfluous_[i] &&
+           report_->entries[i].status != EntryStatus::shadowed;
+  }
+  /// What people mean by it. Later fragments that a line with ports cannot tell apart are no contradiction of its
+  /// author's.
+  static Remainder in_sight(const Entry& e) {
+    Remainder all;
+    if (are_boxes(e.match)) all.add(e.match);
+    return all.only(kInSight);
+  }
 
-  void conflict(std::uint32_t first, std::uint32_t second) {
+  /// Both have packets of the other one and packets beside. `here` is what is in sight of the second one.
+  bool contradict(std::uint32_t first, std::uint32_t second, const Remainder& here) {
+    const Entry &a = list_.entries[first], &b = list_.entries[second];
+    if (are_boxes(a.match) && are_boxes(b.match) && here.is_known()) {
+      if (!here.meets(a.match)) return false;
+      const std::optional<bool> inside = here.is_within(a.match);
+      if (inside && *inside) return false;
+      const Remainder there = in_sight(a);
+      const std::optional<bool> around = there.is_known() ? there.is_within(b.match) : std::nullopt;
+      if (around && *around) return false;
+      if (inside && around) return true;
+    }
     count_set_pair();
-    const PacketSet a = match(first).certain, b = match(second).certain;
-    // Later fragments that a line with ports cannot tell apart are no contradiction of its author's.
-    const PacketSet sight = space().of(Box{.fragments = {Fragment::whole, Fragment::first}});
-    const PacketSet here = a & sight, there = b & sight;
-    if (here.contains(there) || there.contains(here) || !here.overlaps(there)) return;
+    const PacketSet one = match(first).certain & sight(), other = match(second).certain & sight();
+    return !one.contains(other) && !other.contains(one) && one.overlaps(other);
+  }
+
+  void add_conflict(std::uint32_t first, std::uint32_t second) {
     if (report_->conflicts.size() == ListReport::kConflictsMax) {
       ++report_->conflicts_left_out;
       return;
     }
-    report_->conflicts.push_back({{index_, first}, {index_, second}, (here & there).sample()});
+    const PacketSet both = match(first).certain & match(second).certain & sight();
+    report_->conflicts.push_back({{index_, first}, {index_, second}, both.sample()});
   }
 
-  /// False: the entries have nothing in common, or the other one takes nothing.
-  bool may_meet(std::uint32_t i, std::uint32_t other) {
-    const Entry& e = list_.entries[other];
-    count_pair();
-    if (e.inactive || e.action == Action::count || !meet(hulls_[i], hulls_[other])) return false;
-    count_set_pair();
-    return true;
+  /// Those before and those behind that may have something in common with it.
+  void meet_neighbours(std::uint32_t i) {
+    neighbours_.find(i, earlier_);
+    count_pairs(earlier_.size());
+    const auto behind = std::lower_bound(earlier_.begin(), earlier_.end(), i);
+    later_.assign(behind, earlier_.end());
+    earlier_.erase(behind, earlier_.end());
   }
-  void count_pair() {
-    if (++pairs_ > kPairsMax) throw SpaceExhausted("too many pairs of entries");
+  void count_pairs(std::uint64_t more) {
+    if ((pairs_ += more) > kPairsMax) throw SpaceExhausted("too many pairs of entries");
   }
   void count_set_pair() {
     if (++set_pairs_ > kSetPairsMax) throw SpaceExhausted("too many entries overlap");
@@ -473,6 +541,7 @@ class ListAnalysis {
     const Entry& e = list_.entries[j];
     return decides(e) ? match(j).certain : ~meaning().entry(e).on;
   }
+  PacketSet sight() { return space().of(Box{.fragments = kInSight}); }
   PacketSet family_outside() {
     if (!list_.family) return space().empty();
     return space().of(Box{.family = *list_.family == Family::ipv4 ? Family::ipv6 : Family::ipv4});
@@ -486,9 +555,10 @@ class ListAnalysis {
   VariableOrder order_;
   bool refusals_differ_;  // between entries of the device
   std::uint64_t &pairs_, &set_pairs_;
-  Picker picker_;
+  PacketPicker picker_;
   ListReport* report_ = nullptr;
-  std::vector<Hull> hulls_;
+  Neighbours neighbours_;
+  std::vector<std::uint32_t> earlier_, later_;  // of the entry that is looked at: its neighbours before and behind
   std::vector<bool> superfluous_;
   std::optional<PacketSpace> space_;
   std::optional<Meaning> meaning_;

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "rules/acl/readers/reader.h"
 #include "rules/verdict/acl_json.h"
@@ -66,6 +68,18 @@ TEST_CASE("lines that never decide, change nothing, or contradict others") {
       {"an exception before its rule is fine", "deny tcp any host 192.0.2.25 eq 25\npermit tcp any any\n", ""},
       {"the order of these two decides", "deny tcp host 198.51.100.7 any\npermit tcp any any eq 80\n",
        "1 and 2 contradict each other in part\n"},
+      {"of lines that take later fragments alone nothing is said where the ports are taken by another one",
+       "deny tcp any any eq 80\npermit tcp host 192.0.2.1 any eq 25\npermit tcp any any eq 80\n",
+       "3: shadowed by 1, otherwise\n"},
+      {"what may be denied behind a line makes it needed, however few packets that are",
+       "permit tcp any 192.0.0.0 0.0.255.255 eq 80\ndeny tcp any host 192.0.77.77 time-range DAY\n"
+       "permit ip any any\n",
+       "2: partial\n"},
+      {"the same for certain",
+       "permit tcp any 192.0.0.0 0.0.255.255 eq 80\ndeny tcp any host 192.0.77.77\npermit ip any any\n",
+       "1 and 2 contradict each other in part\n"},
+      {"and where none is", "permit tcp any 192.0.0.0 0.0.255.255 eq 80\npermit ip any any\n",
+       "1: redundant by 2\n"},
       {"a time range shadows nothing for certain", "permit tcp any any time-range DAY\npermit tcp any any eq 80\n",
        "1: partial\n"},
   };
@@ -75,6 +89,29 @@ TEST_CASE("lines that never decide, change nothing, or contradict others") {
     for (std::string_view rest = row.list; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
       text += fmt::format("access-list 110 {}\n", rest.substr(0, rest.find('\n')));
     CHECK(findings(read(std::move(text))) == std::string(row.expected));
+  }
+}
+
+TEST_CASE("a called list that takes the later fragments leaves nothing of a line whose ports another one takes") {
+  for (const bool takes_them : {true, false}) {
+    CAPTURE(takes_them);
+    Device d;
+    d.lists.resize(2);
+    Box ports{.family = Family::ipv4, .protocols = {Protocol::tcp}, .ports = PortSet::single(Port(80))},
+        later = ports;
+    ports.fragments = {Fragment::whole, Fragment::first};
+    later.ports = PortSet::all(), later.fragments = kLaterFragments;
+    Entry call = naive::entry(Action::jump, {{.box = later}});
+    call.target = 1;
+    d.lists[0].entries = {naive::entry(Action::deny, {{.box = ports}}), call,
+                          naive::entry(Action::permit, {{.box = later}, {.box = ports}})};
+    if (!takes_them) later.sources = AddressSet::single(Address::ipv4(0xC0000201));
+    d.lists[1].entries = {naive::entry(Action::deny, {{.box = later}})};
+    d.lists[1].at_end = Fallthrough::give_back;
+    const EntryReport r = find_anomalies(d).lists[0].entries[2];
+    CHECK(r.status == EntryStatus::shadowed);
+    CHECK(r.but_later_fragments == !takes_them);
+    CHECK(r.by.size() == (takes_them ? 2 : 1));
   }
 }
 
@@ -156,6 +193,93 @@ TEST_CASE("statuses are those of a person who tries every packet of a small worl
   CHECK(seen[EntryStatus::shadowed] > 200);
   CHECK(seen[EntryStatus::redundant] > 200);
   CHECK(seen[EntryStatus::live] > 200);
+}
+
+TEST_CASE(
+    "lines that are shadowed but for later fragments, and contradictions, by a person who tries every packet") {
+  // As IOS has it: a permit with ports lets later fragments by addresses alone, a denial with ports none.
+  const auto router_entry = [](naive::Dice& dice) {
+    Match m = small_match(dice);
+    if (!dice.one_in(4))
+      m.box.protocols = {Protocol::tcp}, m.box.ports = PortSet::single(Port(dice.one_in(3) ? 80 : 443));
+    const bool permits = dice.one_in(2);
+    std::vector<Match> matches;
+    if (m.box.ports != PortSet::all()) {
+      m.box.fragments = {Fragment::whole, Fragment::first};
+      if (permits) {
+        matches.push_back(m);
+        matches.back().box.ports = PortSet::all();
+        matches.back().box.fragments = kLaterFragments;
+      }
+    }
+    matches.push_back(m);
+    return naive::entry(permits ? Action::permit : Action::deny, matches);
+  };
+  int but_fragments = 0, gone = 0, contradictions = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    Device d;
+    d.lists.resize(1);
+    const List& list = d.lists[0];
+    for (unsigned n = 3 + dice.below(8); n > 0; --n) d.lists[0].entries.push_back(router_entry(dice));
+    const ListReport report = find_anomalies(d).lists[0];
+    const auto holds = [&list](std::uint32_t i, const ConcretePacket& p) {
+      return naive::matches_any(list.entries[i].match, p);
+    };
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> expected, told;
+    for (std::uint32_t i = 0; i < list.entries.size(); ++i) {
+      CAPTURE(i);
+      bool in_sight = false, later = false, has_sight = false;
+      for (ConcretePacket p : universe())
+        for (const Fragment fragment : {Fragment::whole, Fragment::last}) {
+          p.context.fragment = fragment;
+          if (!holds(i, p)) continue;
+          bool taken = false;
+          for (std::uint32_t j = 0; j < i; ++j) taken = taken || holds(j, p);
+          (fragment == Fragment::whole ? in_sight : later) |= !taken;
+          has_sight = has_sight || fragment == Fragment::whole;
+        }
+      const EntryReport& r = report.entries[i];
+      REQUIRE(has_sight);
+      REQUIRE((r.status == EntryStatus::shadowed) == !in_sight);
+      REQUIRE(r.but_later_fragments == (!in_sight && later));
+      but_fragments += r.but_later_fragments ? 1 : 0;
+      gone += !in_sight && !later ? 1 : 0;
+      for (std::uint32_t j = 0; j < i; ++j) {
+        const bool both_matter = report.entries[j].status == EntryStatus::live && r.status == EntryStatus::live;
+        if (!both_matter || list.entries[i].action == list.entries[j].action) continue;
+        bool here = false, there = false, both = false;
+        for (const ConcretePacket& p : universe()) {
+          both = both || (holds(i, p) && holds(j, p));
+          here = here || (holds(i, p) && !holds(j, p));
+          there = there || (!holds(i, p) && holds(j, p));
+        }
+        if (both && here && there) expected.emplace_back(j, i);
+      }
+      if (r.status != EntryStatus::shadowed) continue;
+      REQUIRE(r.sample);
+      REQUIRE(holds(i, *r.sample));
+      REQUIRE((later ? r.sample->context.fragment == Fragment::whole : true));
+      for (ConcretePacket p : universe())
+        for (const Fragment fragment : {Fragment::whole, Fragment::last}) {
+          p.context.fragment = fragment;
+          if (!holds(i, p) || (later && fragment != Fragment::whole)) continue;
+          REQUIRE(std::any_of(r.by.begin(), r.by.end(), [&](const EntryRef& by) { return holds(by.entry, p); }));
+        }
+    }
+    for (const EntryConflict& c : report.conflicts) {
+      told.emplace_back(c.first.entry, c.second.entry);
+      REQUIRE(c.sample);
+      REQUIRE(holds(c.first.entry, *c.sample));
+      REQUIRE(holds(c.second.entry, *c.sample));
+    }
+    REQUIRE(told == expected);
+    contradictions += static_cast<int>(told.size());
+  }
+  CHECK(but_fragments > 200);
+  CHECK(gone > 200);
+  CHECK(contradictions > 200);
 }
 
 TEST_CASE("a drop before a reject of the same packets is there for its answer") {
