@@ -44,10 +44,14 @@ Result<PreparedAcl> prepare_acl(const AclCommand& command, std::size_t least, st
                : file.ends_with(".csv") ? "csv"
                                         : "";
       }));
-  if (command.configs.size() < least || command.configs.size() > most)
-    return failure(least == 2 ? "a comparison takes two configurations: before and after"
-                              : "no configuration: nothing to read",
-                   "name the files that hold them");
+  if (least == 2 && command.configs.size() != 2)
+    return failure("a comparison takes two configurations: before and after", "name the files that hold them");
+  if (command.configs.size() < least)
+    return failure("no configuration: nothing to read", "name the file that holds it");
+  if (command.configs.size() > most)
+    return failure(fmt::format("'{}': one configuration is asked at a time, and {} was named before it",
+                               command.configs[most], command.configs[most - 1]),
+                   "a packet is named by options: --source 198.51.100.7 --destination 192.0.2.10 --service tcp/443");
   for (const std::string& file : command.configs) {
     Device device = DEMARC_TRY(load_configuration(file, command.dialect));
     p.devices.push_back(std::move(device));

@@ -208,6 +208,21 @@ std::string answer_text(const Device& d, const FilterDecision& decision) {
                      terminal_safe(decision.why));
 }
 
+/// Where lists stand at interfaces, which of them are asked often depends on the way that nobody named.
+std::string way_hint(const AclCommand& command, const Device& device, const FilterDecision& decision) {
+  constexpr std::size_t kNamed = 8;
+  const std::vector<std::string> all = interface_names(device);
+  if (decision.fate != Fate::undetermined || !command.list.empty() || all.size() < 2) return {};
+  if (!command.in.empty() && !command.out.empty()) return {};
+  std::string names;
+  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i) names += (i == 0 ? "" : ", ") + terminal_safe(all[i]);
+  return fmt::format("    the way may decide it: {} ({}{})\n",
+                     command.in.empty() && command.out.empty() ? "--in and --out"
+                     : command.in.empty()                      ? "--in"
+                                                               : "--out",
+                     names, all.size() > kNamed ? ", ..." : "");
+}
+
 int exit_of(Fate fate, const std::string& expect) {
   if (fate == Fate::undetermined) return kInconclusive;
   return expect.empty() || expect == name(fate) ? kConforms : kFindings;
@@ -321,7 +336,7 @@ int run_acl_test(const AclCommand& command) try {
   const FilterDecision decision = decider.decide(*question);
   const bool written = write_acl(*prepared, [&](std::string_view format) {
     if (format == "json") return acl_answer_json(device, decision);
-    std::string text = answer_text(device, decision);
+    std::string text = answer_text(device, decision) + way_hint(command, device, decision);
     // Whoever names a service and no state means its opening; by its later packets another line may stand first.
     if (words->state.empty() && words->tcp_flags.empty()) {
       question->packets.states = {ConnectionState::fresh};
