@@ -76,9 +76,6 @@ struct ListSuggestion {
   bool conforms() const { return edits.empty() && not_editable.empty(); }
 };
 
-class Front;
-class ListLines;
-
 /// One device (or one dialect) against the rule set at one instant. Everything may throw SpaceExhausted.
 class Suggester {
  public:
@@ -108,22 +105,9 @@ class Suggester {
 
  private:
   Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors);
-  enum class FrontOf : std::uint8_t { nothing, strangers, strangers_and_few };
-  struct Fronted {
-    std::vector<IntendedEntry> early = {}, few = {}, late = {};
-  };
-  void edit(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer);
-  void edit_with(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer, Meaning& meaning,
-                 ListLines& lines, const Front& front, FrontOf what);
-  List edited(const Device& device, const ListSuggestion& suggestion, const std::vector<ListEdit>& edits) const;
-  std::vector<IntendedEntry> entries_for(const Wish& wish, const PacketSet& wanted, const PacketSet& here) const;
-  Fronted fronted(const Wish& wish, const PacketSet& wanted, const PacketSet& left, const Front& front,
-                  std::optional<Family> family) const;
   IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
                          ReplyHandling replies);
-  std::string why_not(const ConcretePacket& packet) const;
-  std::string who_approves(const PacketSet& packets, const Wish& wish) const;
-  Judgement judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family);
+  void edit(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer);
 
   const RuleSet& rules_;
   std::unique_ptr<PacketSpace> space_;

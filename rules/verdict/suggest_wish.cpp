@@ -256,34 +256,4 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   return wish;
 }
 
-Suggester::Judgement Suggester::judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family) {
-  const PacketSet within = space_->of(Box{.family = family});
-  const PacketSet blocked = (wish.must & within) - bounds.certain;
-  if (!blocked.is_empty()) return {false, blocked.sample(), true};
-  const PacketSet extra = (bounds.possible & within) - wish.may;
-  if (!extra.is_empty()) return {false, extra.sample(), false};
-  return {true, {}, false};
-}
-
-Suggester::Judgement Suggester::judge(const Device& device, ListIndex list, const Wish& wish,
-                                      std::optional<Family> family) {
-  Meaning meaning(device, *space_);
-  return judge(meaning.permitted_by(list), wish, family);
-}
-
-Suggester::Judgement Suggester::judge(const Device& device, Way way, const Wish& wish,
-                                      std::optional<Family> family) {
-  Meaning meaning(device, *space_);
-  return judge(device.stages.empty() ? meaning.permitted_by(0) : meaning.permitted(way), wish, family);
-}
-
-std::string Suggester::why_not(const ConcretePacket& packet) const {
-  const demarc::Judgement& judgement = documented_.judge(packet.packet);
-  if (!judgement.forbidden_by.empty())
-    return fmt::format("{} forbids it", rules_.forbidden[judgement.forbidden_by.front()].id);
-  if (judgement.approved) return "it is approved elsewhere, and nothing approves that it comes by here";
-  const std::optional<NearestRule> nearest = documented_.nearest(packet.packet);
-  return nearest ? fmt::format("nothing approves it ({})", nearest->why) : std::string("nothing approves it");
-}
-
 }  // namespace demarc
