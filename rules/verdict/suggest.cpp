@@ -101,16 +101,16 @@ ListSuggestion Suggester::between(const Zone& from, const Zone& to, const Dialec
 
 std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint32_t index) {
   const Device& device = *binding.devices[index].device;
-  const DialectWriter* writer = edit_writer(device.dialect);
   std::vector<ListSuggestion> out;
   std::set<ListIndex> asked;
   for (const Stage& stage : device.stages)
     for (const ListIndex list : stage.lists) {
       if (!asked.insert(list).second) continue;
+      const DialectWriter* writer = edit_writer(device, list);
       const Domain domain = domain_of(binding, index, list);
       ListSuggestion s;
       s.list = list;
-      const ReplyHandling replies = reply_handling(device);
+      const ReplyHandling replies = reply_handling(device, list);
       s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied);
       if (writer != nullptr) {
         s.full = full_list(s.wish, domain, *writer, replies);
@@ -131,7 +131,9 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
 
 void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWriter* writer) {
   if (writer == nullptr) {
-    s.not_editable = fmt::format("lines of {} are not written", name(device.dialect));
+    s.not_editable = device.dialect == Dialect::junos
+                         ? "its lines are no terms of a filter, and others are not written"
+                         : fmt::format("lines of {} are not written", name(device.dialect));
     return;
   }
   Meaning meaning(device, *space_);

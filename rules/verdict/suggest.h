@@ -116,6 +116,6 @@ class Suggester {
 
 /// What the list of this stage sees, by the rule set's paths.
 Domain domain_of(const Binding& binding, std::uint32_t device, ListIndex list);
-ReplyHandling reply_handling(const Device& device);
+ReplyHandling reply_handling(const Device& device, ListIndex list);
 
 }  // namespace demarc

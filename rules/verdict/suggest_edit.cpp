@@ -30,6 +30,7 @@ class ListEditor {
         list_(on.device.lists[on.list]),
         space_(on.meaning.space()),
         front_(front),
+        stateless_(reply_handling(on.device, on.list) == ReplyHandling::stateless),
         must_(on.wish.must & space_.of(Box{.family = list_.family})),
         later_(space_.of(Box{.fragments = kLaterFragments})),
         left_(space_.of(Box{.family = list_.family})) {}
@@ -134,19 +135,30 @@ class ListEditor {
     }
   }
 
+  /// Denies of later fragments, which show no ports: by addresses alone. None where state is kept, for they are put
+  /// together before; nothing where they cannot be said in few.
+  std::optional<std::vector<IntendedEntry>> deny_fragments(const PacketSet& extra, std::size_t most) const {
+    std::vector<IntendedEntry> out;
+    if (!stateless_) return out;
+    const Cover cover = (extra & later_).cover(most);
+    if (!cover.complete()) return std::nullopt;
+    for (const Box& b : cover.boxes) out.push_back(one_entry(Action::deny, b, "nothing approves it"));
+    return out;
+  }
+  PacketSet but_fragments(const PacketSet& extra) const { return stateless_ ? extra - later_ : extra; }
+
   /// Denies that leave the entry nothing that may not pass. None: it cannot be said in few.
   std::optional<std::vector<IntendedEntry>> denies_before(const Entry& e, const Bounds& match,
                                                           const PacketSet& extra) const {
     if (!match.is_exact()) return std::nullopt;
-    std::vector<IntendedEntry> denies =
-        ShortLines(space_, {left_, on_.wish.may, must_, e.match}).deny(extra - later_);
-    // A deny that names ports leaves later fragments to the entry: they are denied by addresses alone.
-    const Cover fragments = (extra & later_).cover(kDeniesMax);
-    if (!fragments.complete()) return std::nullopt;
-    for (const Box& b : fragments.boxes) denies.push_back(one_entry(Action::deny, b));
+    const PacketSet seen = but_fragments(extra);
+    std::vector<IntendedEntry> denies = ShortLines(space_, {left_, on_.wish.may, must_, e.match}).deny(seen);
     for (IntendedEntry& d : denies) d.comment = "nothing approves it";
+    const std::optional<std::vector<IntendedEntry>> fragments = deny_fragments(extra, kDeniesMax);
+    if (!fragments) return std::nullopt;
+    denies.insert(denies.end(), fragments->begin(), fragments->end());
     const PacketSet named = named_by(denies, space_);
-    if (denies.empty() || named.overlaps(must_) || !named.contains(plain(extra - later_))) return std::nullopt;
+    if (denies.empty() || named.overlaps(must_) || !named.contains(plain(seen))) return std::nullopt;
     return denies;
   }
 
@@ -158,14 +170,16 @@ class ListEditor {
       return add(ListEdit::Kind::remove, i, false, {},
                  fmt::format("{} approves it", on_.entries.who_approves(blocked)), blocked);
     if (!extra.is_empty()) {
-      Cover denied = plain(extra).cover(kCoverMax);
-      if (!denied.complete())
+      Cover denied = plain(but_fragments(extra)).cover(kCoverMax);
+      std::optional<std::vector<IntendedEntry>> denies = deny_fragments(extra, kCoverMax);
+      if (!denied.complete() || !denies)
         return give_up(fmt::format("line {} lets too much through to be narrowed by entries before it", e.line));
       IntendedEntry deny;
       deny.action = Action::deny;
       deny.comment = "nothing approves it";
       for (Box& b : denied.boxes) deny.match.push_back({.box = std::move(b)});
-      add(ListEdit::Kind::narrow, i, true, {std::move(deny)}, why_not(extra), extra);
+      if (!deny.match.empty()) denies->insert(denies->begin(), std::move(deny));
+      add(ListEdit::Kind::narrow, i, true, std::move(*denies), why_not(extra), extra);
       left_ -= extra;
     }
     if (!blocked.is_empty()) {
@@ -200,6 +214,7 @@ class ListEditor {
   const List& list_;
   PacketSpace& space_;
   FrontOf front_;
+  const bool stateless_;
   const PacketSet must_, later_;
   PacketSet left_;  // what no entry of the new list has decided for certain
   ListEdits out_;
@@ -215,8 +230,8 @@ List edited(const Device& device, ListIndex index, const std::vector<ListEdit>& 
     bool gone = false;
     for (; n < edits.size() && edits[n].entry == i; ++n) {
       gone = gone || (!edits[n].keeps && edits[n].kind != ListEdit::Kind::add);
-      const List more =
-          with_fragments(as_list({.family = list.family, .entries = edits[n].instead}), reply_handling(device));
+      const List more = with_fragments(as_list({.family = list.family, .entries = edits[n].instead}),
+                                       reply_handling(device, index));
       out.entries.insert(out.entries.end(), more.entries.begin(), more.entries.end());
     }
     if (i < list.entries.size() && !gone) out.entries.push_back(list.entries[i]);

@@ -15,6 +15,7 @@ constexpr std::size_t kCoverMax = 200;      // boxes of what a rule approves of 
 constexpr std::size_t kPlainPrefixes = 8;   // of a zone that is written out as it is
 constexpr std::size_t kDomainDenies = 60;   // prefixes at most of addresses that have no business here
 constexpr std::size_t kOwnMax = 8;          // addresses of a zone that a filter has itself
+constexpr std::size_t kUnsaidWeight = 1'000'000;  // of what the dialect cannot say, in letters
 constexpr std::size_t kApproversNamed = 4;  // rules that one reason names
 
 bool is_everybody(const WishPart& part) {  // neighbour discovery comes from everywhere
@@ -72,8 +73,11 @@ std::size_t written_size(const IntendedList& list, const DialectWriter& writer) 
   std::size_t size = 0;
   for (const IntendedEntry& e : list.entries)
     for (const Family f : {Family::ipv4, Family::ipv6})
-      if (list.family.value_or(f) == f)
-        for (const std::string& line : writer.entry(e, list, f).lines) size += line.size();
+      if (list.family.value_or(f) == f) {
+        const WrittenEntry written = writer.entry(e, list, f);
+        for (const std::string& line : written.lines) size += line.size();
+        size += written.unsaid.size() * kUnsaidWeight;
+      }
   return size;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_router.h"
 
@@ -194,14 +195,41 @@ SuggestedText line_words(const Device& device, const Source& source, const ListS
   return out;
 }
 
+// --- Commands behind the text, which its reader follows as the device does ---
+
+SuggestedText junos_words(const Device& device, const Source& source, const ListSuggestion& s) {
+  SuggestedText out;
+  const List& list = device.lists[s.list];
+  JunosFilterEdits filter(device, s.list);
+  if (!filter.problem().empty()) return out.problem = filter.problem(), out;
+  out.patched = source.text();
+  if (!out.patched.ends_with('\n')) out.patched += '\n';
+  for (const ListEdit& edit : s.edits) {
+    EditText text;
+    const bool goes = !edit.keeps && edit.kind != ListEdit::Kind::add;
+    if (goes) text.out.push_back(filter.remove(edit.entry));
+    if (goes && text.out.front().empty())
+      return out.problem = fmt::format("line {} is no term of its own", list.entries[edit.entry].line), out;
+    const std::vector<std::string> terms =
+        lines_in_words(device.dialect, edit.instead, s.full, list.family, out.problem);
+    if (!out.problem.empty()) return out;
+    text.in = filter.enter(edit.entry, goes, terms);
+    for (const std::vector<std::string>* commands : {&text.out, &text.in})
+      for (const std::string& command : *commands) out.patched += command + '\n';
+    out.edits.push_back(std::move(text));
+  }
+  return out;
+}
+
 }  // namespace
 
 SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion) {
   SuggestedText out;
   if (edit_writer(device.dialect) == nullptr)
     return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out =
-      is_router(device.dialect) ? router_words(device, source, suggestion) : line_words(device, source, suggestion);
+  out = is_router(device.dialect)          ? router_words(device, source, suggestion)
+        : device.dialect == Dialect::junos ? junos_words(device, source, suggestion)
+                                           : line_words(device, source, suggestion);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;
 }

@@ -1,7 +1,7 @@
 // Edits in the device's own words, and a configuration with them applied, which its reader can read back.
 //
-// Routers number their entries, so an edit is commands ("no 30", "30 permit ..."). Elsewhere an edit is the lines
-// that go and the lines that take their place. Every line that the configuration had keeps its words.
+// Routers number their entries, so an edit is commands ("no 30", "30 permit ..."); Junos names its terms, so it is
+// commands as well. Elsewhere an edit is the lines that go and the lines that take their place. Every line that the configuration had keeps its words.
 #pragma once
 
 #include <string>

@@ -91,10 +91,24 @@ PacketSet with_later_fragments(const PacketSet& set, PacketSpace& space) {
 
 }  // namespace
 
-ReplyHandling reply_handling(const Device& device) {
-  return device.replies_implied ? ReplyHandling::implied
-         : is_stateful(device)  ? ReplyHandling::by_state
-                                : ReplyHandling::stateless;
+ReplyHandling reply_handling(const Device& device, ListIndex list) {
+  if (device.replies_implied) return ReplyHandling::implied;
+  if (!is_stateful(device)) return ReplyHandling::stateless;
+  // iptables and nftables can ask for the state wherever they like; elsewhere a device has lists that keep state
+  // beside others that do not (SRX: policies and filters; AWS: groups and network ACLs).
+  if (device.dialect == Dialect::iptables || device.dialect == Dialect::nftables) return ReplyHandling::by_state;
+  const auto asks = [&](ListIndex l) {
+    const std::vector<Entry>& entries = device.lists[l].entries;
+    return std::any_of(entries.begin(), entries.end(), [](const Entry& e) {
+      return std::any_of(e.match.begin(), e.match.end(),
+                         [](const Match& m) { return m.box.states != StateSet::all(); });
+    });
+  };
+  for (const Stage& stage : device.stages)
+    if (std::find(stage.lists.begin(), stage.lists.end(), list) != stage.lists.end() &&
+        std::any_of(stage.lists.begin(), stage.lists.end(), asks))
+      return ReplyHandling::by_state;
+  return ReplyHandling::stateless;
 }
 
 Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {

@@ -9,6 +9,7 @@
 #include "rules/text/escape.h"
 #include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_text.h"
 #include "scanner/app/acl_evidence.h"
 #include "scanner/app/acl_files.h"
@@ -22,6 +23,7 @@ namespace demarc {
 namespace {
 
 constexpr std::string_view kFormats[] = {"text", "json"};
+constexpr const char* kWrittenDialects = "--dialect cisco-ios, cisco-asa, nftables, iptables or junos";
 
 /// A list with all that is to be said about it.
 struct Told {
@@ -54,7 +56,7 @@ std::string_view kind_words(ListEdit::Kind kind) {
 }
 
 std::string_view comment_sign(Dialect dialect) {
-  return dialect == Dialect::iptables || dialect == Dialect::nftables ? "#" : "!";
+  return dialect == Dialect::iptables || dialect == Dialect::nftables || dialect == Dialect::junos ? "#" : "!";
 }
 
 /// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
@@ -74,7 +76,7 @@ std::string about(const Device& device, const Told& t, const ListEdit& e) {
 
 void write_edits(std::string& out, const Device& device, const Told& t) {
   const std::string_view sign = comment_sign(device.dialect);
-  const bool commands = device.dialect == Dialect::cisco_ios;
+  const bool commands = device.dialect == Dialect::cisco_ios || device.dialect == Dialect::junos;
   if (!t.edits.head.empty()) out += t.edits.head + '\n';
   for (std::size_t n = 0; n < t.suggestion->edits.size(); ++n) {
     const ListEdit& e = t.suggestion->edits[n];
@@ -234,12 +236,10 @@ Result<void> generate(const AclSuggestCommand& command, const RuleSet& rules, Su
                       Suggested& all) {
   const std::optional<Dialect> dialect = DEMARC_TRY(parse_dialect_word(command.dialect));
   if (!dialect)
-    return failure("no configuration and no --dialect: nothing says what to write in",
-                   "--dialect cisco-ios, cisco-asa, nftables or iptables");
+    return failure("no configuration and no --dialect: nothing says what to write in", kWrittenDialects);
   const DialectWriter* writer = find_writer(*dialect);
   if (writer == nullptr)
-    return failure(fmt::format("lists of {} are not written", name(*dialect)),
-                   "cisco-ios, cisco-asa, nftables or iptables");
+    return failure(fmt::format("lists of {} are not written", name(*dialect)), kWrittenDialects);
   all.dialect = *dialect;
   std::vector<std::string> zones;
   for (const Zone& z : rules.zones) zones.push_back(z.name);
@@ -340,7 +340,8 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
         if (t.edits_wrong.empty()) t.edits_wrong = wrong_words(judge_patched(suggester, d, s, t.edits));
       }
       const bool has_edits = t.edits_wrong.empty() && s.not_editable.empty();
-      t.show_full = find_writer(d.dialect) != nullptr && (command.full || !has_edits) && !s.wish.must.is_empty();
+      t.show_full = find_writer(d.dialect) != nullptr && edit_writer(d, s.list) != nullptr &&
+                    (command.full || !has_edits) && !s.wish.must.is_empty();
       if (t.show_full) write_full(suggester, d.dialect, t);
       if (snapshot && has_edits && !s.edits.empty()) {
         const Result<Device> after = read_configuration(Source(d.file, t.edits.patched), d.dialect);

@@ -317,6 +317,115 @@ TEST_CASE("IOS: random lists become equal to random rule sets, packet by packet"
   CHECK(permitted > 60);
 }
 
+// --- Junos ---
+
+std::string random_terms(naive::Dice& dice, std::string_view filter) {
+  const char* const kPlaces[] = {"",
+                                 "192.0.2.11/32",
+                                 "192.0.2.12/32",
+                                 "192.0.2.5/32",
+                                 "192.0.2.0/28",
+                                 "198.51.100.0/24",
+                                 "198.51.100.0/27",
+                                 "203.0.113.0/24"};
+  const char* const kPorts[] = {"", "443", "80", "1024-5000", "25", "1024-65535", "53"};
+  std::string out;
+  for (unsigned n = 1 + dice.below(8); n > 0; --n) {
+    const std::string term = fmt::format("set firewall family inet filter {} term t{} ", filter, n);
+    for (const char* end : {"source", "destination"})
+      if (const std::string_view place = kPlaces[dice.below(8)]; !place.empty())
+        out += fmt::format("{}from {}-address {}\n", term, end, place);
+    const unsigned kind = dice.below(5);
+    if (kind == 1) out += term + "from protocol icmp\n";
+    if (kind > 1) out += fmt::format("{}from protocol {}\n", term, kind == 2 || !dice.one_in(3) ? "tcp" : "udp");
+    if (kind == 2) out += term + "from tcp-established\n";
+    if (kind > 2)
+      for (const char* end : {"source", "destination"})
+        if (const std::string_view port = kPorts[dice.below(7)]; !port.empty() && dice.one_in(2))
+          out += fmt::format("{}from {}-port {}\n", term, end, port);
+    out += fmt::format("{}then {}\n", term, dice.one_in(3) ? "discard" : "accept");
+  }
+  return out;
+}
+
+std::string junos(std::string_view terms) {
+  return fmt::format(
+      "set version 21.4R3\nset system host-name fw\n"
+      "set interfaces ge-0/0/0 unit 0 family inet address 203.0.113.1/24\n"
+      "set interfaces ge-0/0/0 unit 0 family inet filter input IN\n"
+      "set interfaces ge-0/0/0 unit 0 family inet filter output OUT\n"
+      "set interfaces ge-0/0/1 unit 0 family inet address 192.0.2.1/28\n{}",
+      terms);
+}
+
+TEST_CASE("Junos: terms are deleted, set and moved to their place, in either notation") {
+  const std::vector<Rule> web{rule("WEB-1", {"https"}, {"198.51.100.0/24"}, {"web1.front"})};
+  constexpr std::string_view kEdits =
+      "-delete firewall family inet filter IN term old\n"
+      "-delete firewall family inet filter IN term shop\n"
+      "+set firewall family inet filter IN term WEB-1-https from source-address 198.51.100.0/24\n"
+      "+set firewall family inet filter IN term WEB-1-https from destination-address 192.0.2.11/32\n"
+      "+set firewall family inet filter IN term WEB-1-https from protocol tcp\n"
+      "+set firewall family inet filter IN term WEB-1-https from destination-port 443\n"
+      "+set firewall family inet filter IN term WEB-1-https then accept\n"
+      "+insert firewall family inet filter IN term WEB-1-https before term errors\n";
+  Bench set(rules_with(web),
+            junos("set firewall family inet filter IN term old from protocol udp\n"
+                  "set firewall family inet filter IN term old then accept\n"
+                  "set firewall family inet filter IN term shop from destination-address 192.0.2.0/28\n"
+                  "set firewall family inet filter IN term shop from protocol tcp\n"
+                  "set firewall family inet filter IN term shop then accept\n"
+                  "set firewall family inet filter IN term errors from destination-address 192.0.2.11/32\n"
+                  "set firewall family inet filter IN term errors from protocol icmp\n"
+                  "set firewall family inet filter IN term errors from icmp-type [ 3 11 12 ]\n"
+                  "set firewall family inet filter IN term errors then accept\n"),
+            Dialect::junos);
+  CHECK(set.edits("IN").starts_with(kEdits));
+  Bench braces(rules_with(web),
+               "version 21.4R3;\nsystem { host-name fw; }\ninterfaces {\n ge-0/0/0 { unit 0 { family inet {\n"
+               "  address 203.0.113.1/24;\n  filter { input IN; }\n } } }\n"
+               " ge-0/0/1 { unit 0 { family inet { address 192.0.2.1/28; } } }\n}\n"
+               "firewall { family inet { filter IN {\n"
+               " term old { from { protocol udp; } then accept; }\n"
+               " term shop { from { destination-address { 192.0.2.0/28; } protocol tcp; } then accept; }\n"
+               " term errors {\n  from { destination-address { 192.0.2.11/32; } protocol icmp;\n"
+               "         icmp-type [ 3 11 12 ]; }\n  then accept;\n }\n} } }\n",
+               Dialect::junos);
+  CHECK(braces.edits("IN") == set.edits("IN"));
+}
+
+TEST_CASE("Junos: random filters become equal to random rule sets") {
+  std::size_t edited = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    naive::Dice dice(seed);
+    RuleSet rules = rules_with({});
+    rules.rules = random_rules(dice, rules);
+    rules.reindex();
+    Bench bench(rules, junos(random_terms(dice, "IN") + random_terms(dice, "OUT")), Dialect::junos);
+    for (const char* name : {"IN", "OUT"}) {
+      const ListSuggestion& s = bench.of(name);
+      REQUIRE(s.not_editable.empty());
+      edited += s.edits.empty() ? 0 : 1;
+      const std::string edits = bench.edits(name);
+      CHECK(s.edits.empty() == edits.empty());
+      CHECK((edits.empty() || edits.find("firewall family inet filter") != std::string::npos));
+    }
+  }
+  CHECK(edited > 60);
+}
+
+TEST_CASE("Junos: what is not a filter of its own is not edited, and says why") {
+  const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})});
+  Bench nested(rules,
+               junos("set firewall family inet filter IN term all then accept\n"
+                     "set firewall family inet filter OUT term as-in filter IN\n"
+                     "set firewall family inet filter OUT term rest then accept\n"),
+               Dialect::junos);
+  CHECK(nested.edits("IN") == "another filter is made of its terms as well");
+  CHECK(nested.edits("OUT").find("before term as-in") != std::string::npos);
+}
+
 TEST_CASE("lists for a pair of zones, in every dialect that is written, mean exactly what is documented") {
   for (std::uint64_t seed = 1; seed <= 25; ++seed) {
     CAPTURE(seed);
