@@ -50,9 +50,7 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
   plainly.family = domain.family;
   PacketSet said_first = space_->empty();
   if (replies == ReplyHandling::by_state) {
-    plainly.entries.push_back(one_entry(Action::permit,
-                                        {.states = {ConnectionState::established, ConnectionState::related}},
-                                        "replies, and what belongs to approved conversations"));
+    plainly.entries.push_back(entry_of_replies());
     said_first = named_by(plainly.entries, *space_);
   }
   IntendedList fronted = plainly;
@@ -60,7 +58,7 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
   const auto append = [](IntendedList& list, std::vector<IntendedEntry> more) {
     std::move(more.begin(), more.end(), std::back_inserter(list.entries));
   };
-  append(plainly, entries.for_each_rule(wish.must, space_->all()));
+  append(plainly, entries.for_each_rule(wish.must - said_first, space_->all()));
   const Front front(rules_, *space_, wish, plainly.family);
   if (front.strangers().is_empty()) return plainly;
 
@@ -70,7 +68,7 @@ IntendedList Suggester::full_list(const Wish& wish, const Domain& domain, const 
     return !e.comment.starts_with("neighbour discovery");
   });
   std::move(parts.early.begin(), neighbours, std::back_inserter(fronted.entries));
-  append(fronted, front.deny_strangers(space_->all()));
+  append(fronted, front.deny_strangers(~wish.may));
   std::move(neighbours, parts.early.end(), std::back_inserter(fronted.entries));
   if (!parts.late.empty()) append(fronted, std::move(parts.few));
   append(fronted, std::move(parts.late));
@@ -84,6 +82,7 @@ ListSuggestion Suggester::between(const Zone& from, const Zone& to, const Dialec
                                   std::optional<Family> family) {
   Domain domain;
   domain.family = family;
+  domain.judges_all = true;
   domain.seen.push_back({.family = family, .sources = from.addresses, .destinations = to.addresses});
   const ReplyHandling replies = writer.replies_implied ? ReplyHandling::implied
                                 : writer.names_states  ? ReplyHandling::by_state

@@ -47,10 +47,12 @@ struct Wish {
 /// Packets that come by a list: boxes of addresses.
 struct Domain {
   std::vector<Box> seen = {};  // on declared paths
-  /// Between zones of which no path is declared: what is approved there may pass, and need not.
-  std::vector<Box> perhaps = {};
   std::optional<Family> family = {};
   bool to_device = false;  // packets for the device itself are among them: neighbour discovery must pass
+  AddressSet own = {};     // the device's addresses
+  /// What comes by on no declared path (a forged source, zones between which nobody declared one) is judged as
+  /// well. Otherwise it may pass: no verdict is about it (semantics.md section 4).
+  bool judges_all = false;
 };
 
 struct ListEdit {

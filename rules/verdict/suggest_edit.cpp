@@ -31,9 +31,10 @@ class ListEditor {
         space_(on.meaning.space()),
         front_(front),
         stateless_(reply_handling(on.device, on.list) == ReplyHandling::stateless),
-        must_(on.wish.must & space_.of(Box{.family = list_.family})),
+        of_family_(space_.of(Box{.family = list_.family})),
+        must_(on.wish.must & of_family_),
         later_(space_.of(Box{.fragments = kLaterFragments})),
-        left_(space_.of(Box{.family = list_.family})) {}
+        left_(of_family_) {}
 
   ListEdits run() {
     const auto size = static_cast<std::uint32_t>(list_.entries.size());
@@ -52,7 +53,10 @@ class ListEditor {
         settle_front(i);
         if (!out_.not_editable.empty()) break;
       }
-      if (!left_.overlaps(match.possible)) continue;
+      if (!left_.overlaps(match.possible)) {
+        if (fronted && front_ != FrontOf::nothing) remove_settled(i, e, match);
+        continue;
+      }
       if (e.action == Action::permit && e.line != 0)
         permit(i, e, match);
       else
@@ -114,6 +118,13 @@ class ListEditor {
     left_ -= settled;
   }
 
+  /// A permit of what may not pass goes, though what stands in front of it leaves it nothing.
+  void remove_settled(std::uint32_t i, const Entry& e, const Bounds& match) {
+    if (e.action != Action::permit || e.line == 0) return;
+    const PacketSet extra = (match.possible & of_family_) - on_.wish.may;
+    if (!extra.is_empty()) add(ListEdit::Kind::remove, i, false, {}, why_not(extra), extra);
+  }
+
   void permit(std::uint32_t i, const Entry& e, const Bounds& match) {
     const PacketSet reach = left_ & match.possible, extra = reach - on_.wish.may;
     if (extra.is_empty()) {
@@ -131,7 +142,7 @@ class ListEditor {
     } else {
       left_ -= named_by(instead, space_);
       add(ListEdit::Kind::narrow, i, false, std::move(instead),
-          fmt::format("{}; {} needs part of it", why_not(extra), on_.entries.who_approves(useful)), extra);
+          fmt::format("{}; {} part of it", why_not(extra), on_.entries.who("need", useful)), extra);
     }
   }
 
@@ -140,7 +151,7 @@ class ListEditor {
   std::optional<std::vector<IntendedEntry>> deny_fragments(const PacketSet& extra, std::size_t most) const {
     std::vector<IntendedEntry> out;
     if (!stateless_) return out;
-    const Cover cover = (extra & later_).cover(most);
+    const Cover cover = (extra & later_).forget({Field::state, Field::ingress, Field::egress}).cover(most);
     if (!cover.complete()) return std::nullopt;
     for (const Box& b : cover.boxes) out.push_back(one_entry(Action::deny, b, "nothing approves it"));
     return out;
@@ -167,8 +178,7 @@ class ListEditor {
     const PartOutcomes part = on_.meaning.entry(e);
     const PacketSet extra = (left_ & part.permit) - on_.wish.may, blocked = left_ & part.deny & must_;
     if (e.action == Action::deny && !blocked.is_empty() && e.line != 0 && must_.contains(left_ & match.possible))
-      return add(ListEdit::Kind::remove, i, false, {},
-                 fmt::format("{} approves it", on_.entries.who_approves(blocked)), blocked);
+      return add(ListEdit::Kind::remove, i, false, {}, on_.entries.who("approve", blocked) + " it", blocked);
     if (!extra.is_empty()) {
       Cover denied = plain(but_fragments(extra)).cover(kCoverMax);
       std::optional<std::vector<IntendedEntry>> denies = deny_fragments(extra, kCoverMax);
@@ -186,7 +196,7 @@ class ListEditor {
       std::vector<IntendedEntry> before = permits(blocked);
       const PacketSet now = named_by(before, space_);
       add(ListEdit::Kind::add, i, true, std::move(before),
-          fmt::format("{} approves it, and the entry denies it", on_.entries.who_approves(blocked)), blocked);
+          on_.entries.who("approve", blocked) + " it, and the entry denies it", blocked);
       left_ -= now;
     }
     left_ &= part.on;
@@ -206,7 +216,7 @@ class ListEditor {
           fmt::format("the end of the list permits it: {}", why_not(extra)), extra);
     } else if (const PacketSet missing = left_ & must_; !missing.is_empty()) {
       add(ListEdit::Kind::add, size, true, permits(missing),
-          fmt::format("{} approves it, and no entry permits it", on_.entries.who_approves(missing)), missing);
+          on_.entries.who("approve", missing) + " it, and no entry permits it", missing);
     }
   }
 
@@ -215,7 +225,7 @@ class ListEditor {
   PacketSpace& space_;
   FrontOf front_;
   const bool stateless_;
-  const PacketSet must_, later_;
+  const PacketSet of_family_, must_, later_;
   PacketSet left_;  // what no entry of the new list has decided for certain
   ListEdits out_;
 };

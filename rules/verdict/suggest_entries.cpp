@@ -57,6 +57,11 @@ IntendedEntry one_entry(Action action, Box box, std::string comment) {
   return e;
 }
 
+IntendedEntry entry_of_replies() {
+  return one_entry(Action::permit, {.states = {ConnectionState::established, ConnectionState::related}},
+                   "replies, and what belongs to approved conversations");
+}
+
 std::size_t address_lines(const std::vector<Box>& boxes) {
   std::size_t lines = 0;
   for (const Box& b : boxes) lines += address_lines(b);
@@ -216,6 +221,13 @@ void WishedEntries::tell(std::vector<IntendedEntry> entries, const WishPart& par
 std::vector<IntendedEntry> WishedEntries::for_each_rule(const PacketSet& wanted, const PacketSet& here) const {
   std::vector<IntendedEntry> out;
   PacketSet said = space_.empty();
+  std::vector<PacketSet> sets;
+  for (const WishPart& part : wish_.parts) sets.push_back(part.set);
+  // What no rule opens is of conversations that others opened.
+  if (!(wanted - space_.unite_all(sets)).is_empty()) {
+    out.push_back(entry_of_replies());
+    said = named_by(out, space_);
+  }
   const PacketSet plain_wanted = plain(wanted);
   ShortLines lines(space_, {here, wish_.may, wish_.must, {}});
   for (const WishPart& part : wish_.parts) {
@@ -264,17 +276,19 @@ FrontedEntries WishedEntries::fronted(const PacketSet& wanted, const PacketSet& 
   return out;
 }
 
-std::string WishedEntries::who_approves(const PacketSet& packets) const {
+std::string WishedEntries::who(std::string_view approve, const PacketSet& packets) const {
   std::vector<std::string_view> rules;
   for (const WishPart& part : wish_.parts)
     if (part.set.overlaps(packets)) {
       const std::string_view rule = part.rule.empty() ? part.comment : part.rule;
       if (std::find(rules.begin(), rules.end(), rule) == rules.end()) rules.push_back(rule);
     }
-  if (rules.size() > kApproversNamed)
-    return fmt::format("{} and {} more", fmt::join(rules.begin(), rules.begin() + kApproversNamed, ", "),
-                       rules.size() - kApproversNamed);
-  return fmt::format("{}", fmt::join(rules, ", "));
+  if (rules.empty()) return "an approved conversation needs";  // of the device itself, begun the other way
+  const std::size_t named = std::min(rules.size(), kApproversNamed);
+  std::string words =
+      fmt::format("{}", fmt::join(rules.begin(), rules.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+  if (rules.size() > named) words += fmt::format(" and {} more", rules.size() - named);
+  return fmt::format("{} {}{}", words, approve, rules.size() == 1 ? "s" : "");
 }
 
 }  // namespace demarc

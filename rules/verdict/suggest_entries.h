@@ -55,8 +55,9 @@ class WishedEntries {
   std::vector<IntendedEntry> for_each_rule(const PacketSet& wanted, const PacketSet& here) const;
   FrontedEntries fronted(const PacketSet& wanted, const PacketSet& left, const Front& front,
                          std::optional<Family> family) const;
-  /// The rules that approve some of these packets, in words.
-  std::string who_approves(const PacketSet& packets) const;
+  /// The rules that approve some of these packets, with a verb: "WEB-1 approves", "WEB-1, WEB-2 and 3 more
+  /// approve".
+  std::string who(std::string_view approve, const PacketSet& packets) const;
 
  private:
   void tell(std::vector<IntendedEntry> entries, const WishPart& part, PacketSet& said,
@@ -68,6 +69,8 @@ class WishedEntries {
 
 /// One entry of one box, and how many lines boxes and entries take where a line names a pair of prefixes.
 IntendedEntry one_entry(Action action, Box box, std::string comment = {});
+/// Where lists match on state, one entry admits what belongs to conversations that were let through.
+IntendedEntry entry_of_replies();
 std::size_t address_lines(const std::vector<Box>& boxes);
 std::size_t address_lines(const std::vector<IntendedEntry>& entries);
 /// How long the entries are in the dialect's words.

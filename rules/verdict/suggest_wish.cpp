@@ -14,6 +14,19 @@ constexpr std::size_t kBoxesMax = 2000;  // of one rule, where forbidden entries
 constexpr std::size_t kNamesMax = 3;
 
 const FragmentSet kWhole{Fragment::whole}, kUncut{Fragment::whole, Fragment::first};
+const Box kNeighbours{
+    .family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}};
+
+/// What a device hears of its links and of its own packets (RFC 4890 section 4.4): errors, listeners, routers,
+/// neighbours. No rule approves it, and nothing is opened by it.
+std::vector<Box> link_control() {
+  return {{.family = Family::ipv4, .protocols = {Protocol::icmp}, .icmp = IcmpSet{{3, {}}, {11, {}}, {12, {}}}},
+          {.family = Family::ipv6,
+           .protocols = {Protocol::icmpv6},
+           .icmp = IcmpSet::of_numbers(PortSet{{Port(1 << 8), Port(4 << 8 | 255)},
+                                               {Port(130 << 8), Port(136 << 8 | 255)},
+                                               {Port(143 << 8), Port(143 << 8 | 255)}})}};
+}
 
 /// The box's packets between the ends that are seen; empty ends give nothing.
 void cut_to(const Box& box, const std::vector<Box>& seen, std::vector<Box>& out) {
@@ -114,6 +127,7 @@ ReplyHandling reply_handling(const Device& device, ListIndex list) {
 Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
   const Device& device = *binding.devices[index].device;
   Domain out;
+  out.own = binding.devices[index].own;
   bool one_family = true;
   const std::vector<ZonePath> declared = all_paths(binding);
   const auto set_of = [](const std::vector<InterfaceId>& ids) {
@@ -139,13 +153,6 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
       for (const Hop& hop : path.hops)
         for (const Alternative& alternative : hop.alternatives) {
           if (alternative.device != index) continue;
-          // The device's own addresses lie in zones as well, and need not be told apart from their neighbours.
-          Box zones;
-          zones.family = stage.family;
-          zones.sources = binding.rules->zones[path.from].addresses;
-          zones.destinations = binding.rules->zones[path.to].addresses;
-          if (std::find(out.perhaps.begin(), out.perhaps.end(), zones) == out.perhaps.end())
-            out.perhaps.push_back(std::move(zones));
           for (const Crossing& c : alternative.crossings) {
             if (!stage.ways.contains(c.way)) continue;
             for (const Side& i : sides_or_all(c.ingress, c.sources))
@@ -162,20 +169,6 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
               }
           }
         }
-    // Pairs of zones that nobody declared a path for.
-    for (std::uint32_t from = 0; from < binding.rules->zones.size(); ++from)
-      for (std::uint32_t to = 0; to < binding.rules->zones.size(); ++to) {
-        if (from == to) continue;
-        const bool known = std::any_of(declared.begin(), declared.end(), [&](const ZonePath& p) {
-          return p.from == from && p.to == to && p.state != ZonePath::State::undeclared;
-        });
-        if (known) continue;
-        Box box;
-        box.family = stage.family;
-        box.sources = binding.rules->zones[from].addresses;
-        box.destinations = binding.rules->zones[to].addresses;
-        out.perhaps.push_back(std::move(box));
-      }
   }
   if (!one_family) out.family.reset();
   return out;
@@ -236,8 +229,7 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   if (domain.to_device && domain.family.value_or(Family::ipv6) == Family::ipv6) {
     WishPart part;
     part.comment = "neighbour discovery (RFC 4890)";
-    part.boxes = {
-        Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}}};
+    part.boxes = {kNeighbours};
     part.set = s.of(part.boxes);
     wish.parts.insert(wish.parts.begin(), std::move(part));
   }
@@ -246,15 +238,15 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   const PacketSet all = s.unite_all(sets);
   wish.must = all & s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
 
-  // May: the same over any interface, and what is approved where nobody declared a path.
-  PacketSet may = all;
-  if (replies == ReplyHandling::stateless)
-    may |= (approved | documented_.replies()) & s.of(domain.perhaps);
-  else
-    may |= approved & s.of(domain.perhaps);
-  may = may.forget({Field::ingress, Field::egress});
-  may |= s.of(Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}});
+  // May: the same over any interface, and what a device hears of its links.
+  PacketSet may = all.forget({Field::ingress, Field::egress}) | s.of(kNeighbours);
+  if (domain.to_device)
+    for (Box box : link_control()) {
+      box.destinations = domain.own;
+      may |= s.of(box);
+    }
   may = with_later_fragments(may, s);
+  if (!domain.judges_all) may |= ~seen;
   if (replies == ReplyHandling::by_state) {
     const PacketSet known = s.of(Box{.states = {ConnectionState::established, ConnectionState::related}});
     const PacketSet fresh = s.of(Box{.states = {ConnectionState::fresh}});
