@@ -30,7 +30,7 @@ class ListEditor {
         list_(on.device.lists[on.list]),
         space_(on.meaning.space()),
         front_(front),
-        stateless_(reply_handling(on.device, on.list) == ReplyHandling::stateless),
+        replies_(reply_handling(on.device, on.list)),
         of_family_(space_.of(Box{.family = list_.family})),
         must_(on.wish.must & of_family_),
         later_(space_.of(Box{.fragments = kLaterFragments})),
@@ -85,6 +85,18 @@ class ListEditor {
     return demarc::why_not(on_.rules, on_.documented, *extra.sample());
   }
 
+  bool stateless() const { return replies_ == ReplyHandling::stateless; }
+
+  /// What new entries decide. A filter without state sees no ports of later fragments, so that they are in the set
+  /// by addresses alone: a set in which they had ports would grow with every pair of an entry and a port.
+  PacketSet decided_by(const std::vector<IntendedEntry>& entries) const {
+    const List list = with_fragments(as_list({.family = list_.family, .entries = entries}), replies_);
+    PacketSet all = space_.empty();
+    for (const Entry& e : list.entries)
+      for (const Match& m : e.match) all |= space_.of(m.box);
+    return all;
+  }
+
   /// What later entries, as they stand, let through of it anyway.
   PacketSet permitted_behind(std::uint32_t entry, const PacketSet& packets) const {
     PacketSet yes = space_.empty(), no = space_.empty();
@@ -107,7 +119,7 @@ class ListEditor {
     if (front_ == FrontOf::strangers_and_few) {
       FrontedEntries parts = on_.entries.fronted(must_ & left_ & on_.front.few(), left_, on_.front, list_.family);
       if (parts.few.empty() || !parts.late.empty()) return give_up("the few cannot be told from the many");
-      settled |= on_.front.few() | named_by(parts.early, space_) | named_by(parts.few, space_);
+      settled |= on_.front.few() | decided_by(parts.early) | decided_by(parts.few);
       std::move(parts.early.begin(), parts.early.end(), std::back_inserter(settling));
       std::move(parts.few.begin(), parts.few.end(), std::back_inserter(settling));
     }
@@ -137,10 +149,10 @@ class ListEditor {
     std::vector<IntendedEntry> instead = permits(useful);
     std::optional<std::vector<IntendedEntry>> denies = denies_before(e, match, extra);
     if (denies && size_of(*denies) < size_of(instead)) {
-      left_ -= match.certain | named_by(*denies, space_);
+      left_ -= match.certain | decided_by(*denies);
       add(ListEdit::Kind::narrow, i, true, std::move(*denies), why_not(extra), extra);
     } else {
-      left_ -= named_by(instead, space_);
+      left_ -= decided_by(instead);
       add(ListEdit::Kind::narrow, i, false, std::move(instead),
           fmt::format("{}; {} part of it", why_not(extra), on_.entries.who("need", useful)), extra);
     }
@@ -150,13 +162,13 @@ class ListEditor {
   /// together before; nothing where they cannot be said in few.
   std::optional<std::vector<IntendedEntry>> deny_fragments(const PacketSet& extra, std::size_t most) const {
     std::vector<IntendedEntry> out;
-    if (!stateless_) return out;
+    if (!stateless()) return out;
     const Cover cover = (extra & later_).forget({Field::state, Field::ingress, Field::egress}).cover(most);
     if (!cover.complete()) return std::nullopt;
     for (const Box& b : cover.boxes) out.push_back(one_entry(Action::deny, b, "nothing approves it"));
     return out;
   }
-  PacketSet but_fragments(const PacketSet& extra) const { return stateless_ ? extra - later_ : extra; }
+  PacketSet but_fragments(const PacketSet& extra) const { return stateless() ? extra - later_ : extra; }
 
   /// Denies that leave the entry nothing that may not pass. None: it cannot be said in few.
   std::optional<std::vector<IntendedEntry>> denies_before(const Entry& e, const Bounds& match,
@@ -194,7 +206,7 @@ class ListEditor {
     }
     if (!blocked.is_empty()) {
       std::vector<IntendedEntry> before = permits(blocked);
-      const PacketSet now = named_by(before, space_);
+      const PacketSet now = decided_by(before);
       add(ListEdit::Kind::add, i, true, std::move(before),
           on_.entries.who("approve", blocked) + " it, and the entry denies it", blocked);
       left_ -= now;
@@ -224,7 +236,7 @@ class ListEditor {
   const List& list_;
   PacketSpace& space_;
   FrontOf front_;
-  const bool stateless_;
+  const ReplyHandling replies_;
   const PacketSet of_family_, must_, later_;
   PacketSet left_;  // what no entry of the new list has decided for certain
   ListEdits out_;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "rules/verdict/suggest_short.h"
 
@@ -199,7 +200,35 @@ std::vector<IntendedEntry> Front::deny_few(const PacketSet& rest) const {
 
 // --- Rule by rule ---
 
-WishedEntries::WishedEntries(PacketSpace& space, const Wish& wish) : space_(space), wish_(wish) {}
+WishedEntries::WishedEntries(PacketSpace& space, const Wish& wish) : space_(space), wish_(wish) {
+  tree_.resize(4 * wish.parts.size() + 4, space.empty());
+  const auto fill = [&](const auto& self, std::size_t at, std::size_t first, std::size_t last) -> void {
+    if (last - first == 1) {
+      tree_[at] = wish_.parts[first].set;
+      return;
+    }
+    const std::size_t middle = first + (last - first) / 2;
+    self(self, 2 * at, first, middle);
+    self(self, 2 * at + 1, middle, last);
+    tree_[at] = tree_[2 * at] | tree_[2 * at + 1];
+  };
+  if (!wish.parts.empty()) fill(fill, 1, 0, wish.parts.size());
+}
+
+void WishedEntries::find(std::size_t at, std::size_t first, std::size_t last, const PacketSet& packets,
+                         std::vector<const WishPart*>& out) const {
+  if (first == last || !tree_[at].overlaps(packets)) return;
+  if (last - first == 1) return out.push_back(&wish_.parts[first]);
+  const std::size_t middle = first + (last - first) / 2;
+  find(2 * at, first, middle, packets, out);
+  find(2 * at + 1, middle, last, packets, out);
+}
+
+std::vector<const WishPart*> WishedEntries::parts_of(const PacketSet& packets) const {
+  std::vector<const WishPart*> out;
+  find(1, 0, wish_.parts.size(), packets, out);
+  return out;
+}
 
 /// Appends entries for a part, with its words; `said` grows by what they permit.
 void WishedEntries::tell(std::vector<IntendedEntry> entries, const WishPart& part, PacketSet& said,
@@ -221,20 +250,18 @@ void WishedEntries::tell(std::vector<IntendedEntry> entries, const WishPart& par
 std::vector<IntendedEntry> WishedEntries::for_each_rule(const PacketSet& wanted, const PacketSet& here) const {
   std::vector<IntendedEntry> out;
   PacketSet said = space_.empty();
-  std::vector<PacketSet> sets;
-  for (const WishPart& part : wish_.parts) sets.push_back(part.set);
   // What no rule opens is of conversations that others opened.
-  if (!(wanted - space_.unite_all(sets)).is_empty()) {
+  if (!tree_[1].contains(wanted)) {
     out.push_back(entry_of_replies());
     said = named_by(out, space_);
   }
   const PacketSet plain_wanted = plain(wanted);
   ShortLines lines(space_, {here, wish_.may, wish_.must, {}});
-  for (const WishPart& part : wish_.parts) {
-    const PacketSet common = plain(part.set & wanted);
-    if (common.is_empty() || said.contains(common)) continue;
+  for (const WishPart* part : parts_of(wanted)) {
+    const PacketSet common = plain(part->set & wanted);
+    if (said.contains(common)) continue;
     std::vector<Box> boxes;
-    for (const Box& b : part.boxes)
+    for (const Box& b : part->boxes)
       if (!said.contains(space_.of(b) & plain_wanted)) boxes.push_back(b);
     std::vector<IntendedEntry> entries = lines.permit(boxes);
     const Cover cover = common.cover(kCoverMax);
@@ -242,7 +269,7 @@ std::vector<IntendedEntry> WishedEntries::for_each_rule(const PacketSet& wanted,
       entries.clear();
       for (const Box& b : cover.boxes) entries.push_back(one_entry(Action::permit, b));
     }
-    tell(std::move(entries), part, said, out);
+    tell(std::move(entries), *part, said, out);
   }
   return out;
 }
@@ -278,11 +305,11 @@ FrontedEntries WishedEntries::fronted(const PacketSet& wanted, const PacketSet& 
 
 std::string WishedEntries::who(std::string_view approve, const PacketSet& packets) const {
   std::vector<std::string_view> rules;
-  for (const WishPart& part : wish_.parts)
-    if (part.set.overlaps(packets)) {
-      const std::string_view rule = part.rule.empty() ? part.comment : part.rule;
-      if (std::find(rules.begin(), rules.end(), rule) == rules.end()) rules.push_back(rule);
-    }
+  std::set<std::string_view> known;
+  for (const WishPart* part : parts_of(packets)) {
+    const std::string_view rule = part->rule.empty() ? part->comment : part->rule;
+    if (known.insert(rule).second) rules.push_back(rule);
+  }
   if (rules.empty()) return "an approved conversation needs";  // of the device itself, begun the other way
   const std::size_t named = std::min(rules.size(), kApproversNamed);
   std::string words =

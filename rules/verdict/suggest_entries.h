@@ -62,9 +62,16 @@ class WishedEntries {
  private:
   void tell(std::vector<IntendedEntry> entries, const WishPart& part, PacketSet& said,
             std::vector<IntendedEntry>& to) const;
+  /// The parts that hold some of these packets, in order.
+  std::vector<const WishPart*> parts_of(const PacketSet& packets) const;
+  void find(std::size_t at, std::size_t first, std::size_t last, const PacketSet& packets,
+            std::vector<const WishPart*>& out) const;
 
   PacketSpace& space_;
   const Wish& wish_;
+  /// A tree of halves: what the parts of each hold. An edit needs few of ten thousand rules. The halves of node n
+  /// are 2n and 2n + 1.
+  std::vector<PacketSet> tree_;
 };
 
 /// One entry of one box, and how many lines boxes and entries take where a line names a pair of prefixes.

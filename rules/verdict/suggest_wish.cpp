@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 
 #include "rules/verdict/suggest.h"
 
@@ -17,15 +19,19 @@ const FragmentSet kWhole{Fragment::whole}, kUncut{Fragment::whole, Fragment::fir
 const Box kNeighbours{
     .family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}};
 
-/// What a device hears of its links and of its own packets (RFC 4890 section 4.4): errors, listeners, routers,
-/// neighbours. No rule approves it, and nothing is opened by it.
-std::vector<Box> link_control() {
+/// Errors open nothing, and which conversation one quotes no list can see (RFC 792, RFC 4443).
+std::vector<Box> error_messages() {
   return {{.family = Family::ipv4, .protocols = {Protocol::icmp}, .icmp = IcmpSet{{3, {}}, {11, {}}, {12, {}}}},
           {.family = Family::ipv6,
            .protocols = {Protocol::icmpv6},
-           .icmp = IcmpSet::of_numbers(PortSet{{Port(1 << 8), Port(4 << 8 | 255)},
-                                               {Port(130 << 8), Port(136 << 8 | 255)},
-                                               {Port(143 << 8), Port(143 << 8 | 255)}})}};
+           .icmp = IcmpSet{{1, {}}, {2, {}}, {3, {}}, {4, {}}}}};
+}
+/// What a device hears of its links (RFC 4890 section 4.4): listeners, routers, neighbours.
+Box link_control() {
+  return {.family = Family::ipv6,
+          .protocols = {Protocol::icmpv6},
+          .icmp = IcmpSet::of_numbers(
+              PortSet{{Port(130 << 8), Port(136 << 8 | 255)}, {Port(143 << 8), Port(143 << 8 | 255)}})};
 }
 
 /// The box's packets between the ends that are seen; empty ends give nothing.
@@ -45,24 +51,52 @@ void cut_to(const Box& box, const std::vector<Box>& seen, std::vector<Box>& out)
   }
 }
 
-/// Neighbours that differ in one end alone become one: a rule from two zones is one entry again.
+std::size_t hash_of(const AddressSet& set) {
+  std::size_t hash = 0;
+  for (const AddressRange& r : set.ranges())
+    for (const Address& a : {r.first, r.last}) {
+      const Uint128 number = a.number();
+      hash = hash * 0x9E3779B97F4A7C15U + static_cast<std::size_t>(number ^ (number >> 64));
+    }
+  return hash;
+}
+
+/// Boxes that differ in this end alone become one, where the first of them stands. Whether there were any.
+bool join_at(std::vector<Box>& boxes, AddressSet Box::*end, AddressSet Box::*other) {
+  struct Group {
+    Box rest;  // without the end
+    std::vector<AddressRange> ranges;
+  };
+  std::vector<Group> groups;
+  std::unordered_map<std::size_t, std::vector<std::size_t>> by_other;
+  for (Box& box : boxes) {
+    const AddressSet own = std::exchange(box.*end, AddressSet());
+    std::vector<std::size_t>& alike = by_other[hash_of(box.*other)];
+    const auto found =
+        std::find_if(alike.begin(), alike.end(), [&](std::size_t g) { return groups[g].rest == box; });
+    if (found == alike.end()) {
+      alike.push_back(groups.size());
+      groups.push_back({std::move(box), own.ranges()});
+    } else {
+      std::vector<AddressRange>& ranges = groups[*found].ranges;
+      ranges.insert(ranges.end(), own.ranges().begin(), own.ranges().end());
+    }
+  }
+  const bool changed = groups.size() != boxes.size();
+  boxes.clear();
+  for (Group& g : groups) {
+    g.rest.*end = AddressSet::of_ranges(std::move(g.ranges));
+    boxes.push_back(std::move(g.rest));
+  }
+  return changed;
+}
+
+/// A rule from two zones is one entry again.
 void join(std::vector<Box>& boxes) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t i = 0; i < boxes.size() && !changed; ++i)
-      for (std::size_t j = i + 1; j < boxes.size() && !changed; ++j) {
-        Box a = boxes[i], b = boxes[j];
-        const bool same_sources = a.sources == b.sources, same_destinations = a.destinations == b.destinations;
-        if (!same_sources && !same_destinations) continue;
-        AddressSet& from = same_sources ? a.destinations : a.sources;
-        const AddressSet united = from.unite(same_sources ? b.destinations : b.sources);
-        (same_sources ? b.destinations : b.sources) = from;
-        if (!(a == b)) continue;
-        from = united;
-        boxes[i] = std::move(a);
-        boxes.erase(boxes.begin() + static_cast<std::ptrdiff_t>(j));
-        changed = true;
-      }
+  bool changed = boxes.size() > 1;
+  while (changed) {
+    changed = join_at(boxes, &Box::destinations, &Box::sources);
+    if (join_at(boxes, &Box::sources, &Box::destinations)) changed = true;
   }
 }
 
@@ -238,13 +272,14 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   const PacketSet all = s.unite_all(sets);
   wish.must = all & s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
 
-  // May: the same over any interface, and what a device hears of its links.
+  // May: the same over any interface, errors, and what a device hears of its links.
   PacketSet may = all.forget({Field::ingress, Field::egress}) | s.of(kNeighbours);
-  if (domain.to_device)
-    for (Box box : link_control()) {
-      box.destinations = domain.own;
-      may |= s.of(box);
-    }
+  if (domain.to_device) {
+    Box box = link_control();
+    box.destinations = domain.own;
+    may |= s.of(box);
+  }
+  may |= s.of(error_messages()) & seen;
   may = with_later_fragments(may, s);
   if (!domain.judges_all) may |= ~seen;
   if (replies == ReplyHandling::by_state) {

@@ -305,6 +305,9 @@ TEST_CASE("IOS: random lists become equal to random rule sets, packet by packet"
         if (!crosses(rules, p, std::string_view(name) == "IN")) continue;
         INFO(to_string(p.packet), " from port ", p.packet.source_port.number(), " flags ", int(p.context.flags));
         const bool wanted = is_documented(bench.suggester.documented(), rules, p, true);
+        const std::uint8_t type = p.packet.icmp.type;
+        const bool error = p.packet.protocol == Protocol::icmp && (type == 3 || type == 11 || type == 12);
+        if (error && !wanted) continue;  // it opens nothing, and may pass
         REQUIRE(naive::fates(after, list, p).permit == wanted);
         permitted += wanted ? 1 : 0;
       }
@@ -470,6 +473,41 @@ RuleSet internet_but(std::uint32_t begin, std::uint32_t first, std::uint32_t las
                  world::rule(rules, "WEB-2", {"http"}, {"internet"}, {"web2.front"})};
   rules.reindex();
   return rules;
+}
+
+/// Nodes of the space after edits for so many rules and lines, of which every fourth is too wide.
+std::size_t nodes_for(unsigned count) {
+  naive::Dice dice(count);
+  RuleSet rules = rules_with({});
+  rules.zones[1].cidrs = {world::net("10.0.0.0/16")};
+  rules.zones[1].addresses = AddressSet::of(rules.zones[1].cidrs);
+  std::string lines;
+  for (unsigned n = 0; n < 100; ++n) {
+    Service s;
+    s.name = fmt::format("tcp-{}", 2000 + 10 * n);
+    s.tcp = PortSet::single(Port(static_cast<std::uint16_t>(2000 + 10 * n)));
+    rules.services.push_back(std::move(s));
+  }
+  rules.reindex();
+  for (unsigned n = 0; n < count; ++n) {
+    const unsigned port = 2000 + 10 * dice.below(100);
+    const std::string host = fmt::format("10.0.{}.{}", 1 + n / 250, n % 250);
+    rules.rules.push_back(
+        world::rule(rules, fmt::format("R-{}", n), {fmt::format("tcp-{}", port)}, {"internet"}, {host + "/32"}));
+    lines += fmt::format(" permit tcp any host {} range {} {}\n", host, port, n % 4 == 0 ? port + 5 : port);
+  }
+  rules.reindex();
+  std::string text = router(lines);
+  text.replace(text.find("192.0.2.1 255.255.255.240"), 25, "10.0.0.1 255.255.0.0");
+  Bench bench(std::move(rules), std::move(text));
+  CHECK(bench.of("IN").edits.size() == count / 4 + 1);
+  bench.edits("IN");
+  return bench.suggester.space().node_count();
+}
+
+TEST_CASE("the work for a list grows with its lines and rules, not with their product") {
+  const std::size_t few = nodes_for(200), many = nodes_for(800);
+  CHECK(many < 5 * few);  // of four times the lines; where later fragments had ports it was 6.7 times
 }
 
 TEST_CASE("what comes by on no declared path is judged by nobody, as in a verdict") {
