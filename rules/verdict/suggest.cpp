@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "rules/verdict/suggest_chain.h"
 #include "rules/verdict/suggest_edit.h"
 #include "rules/verdict/suggest_lines.h"
 
@@ -26,11 +28,9 @@ VariableOrder order_of(const RuleSet& rules) {
 }
 
 /// Why edits of this list are not even looked for; empty: they are.
-std::string why_no_edits(const Device& device, const Stage& stage, ListIndex list, const Domain& domain,
-                         const Wish& wish) {
+std::string why_no_edits(const Device& device, ListIndex list, const Domain& domain, const Wish& wish) {
   if (domain.seen.empty() && wish.must.is_empty())
     return "no declared path leads by this list: declare enforcement.paths";
-  if (stage.lists.size() > 1) return "other lists are asked with it, and only together they decide";
   if (!device.lists[list].defined) return "it is bound and written nowhere";
   if (device.lists[list].entries.size() > kEditedMax) return fmt::format("it has more than {} entries", kEditedMax);
   return "";
@@ -88,7 +88,7 @@ ListSuggestion Suggester::between(const Zone& from, const Zone& to, const Dialec
                                 : writer.names_states  ? ReplyHandling::by_state
                                                        : ReplyHandling::stateless;
   ListSuggestion out;
-  out.wish = wish_for(domain, replies, true, true);
+  out.wish = wish_for(domain, replies, true, true, writer.names_states);
   out.full = full_list(out.wish, domain, writer, replies);
   out.full.name = fmt::format("{}-TO-{}", from.name, to.name);
   std::transform(out.full.name.begin(), out.full.name.end(), out.full.name.begin(),
@@ -102,15 +102,19 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
   const Device& device = *binding.devices[index].device;
   std::vector<ListSuggestion> out;
   std::set<ListIndex> asked;
+  std::map<std::vector<ListIndex>, Edited> chains;
   for (const Stage& stage : device.stages)
     for (const ListIndex list : stage.lists) {
       if (!asked.insert(list).second) continue;
+      const std::optional<std::vector<ListIndex>> chain = chain_of(device, list);
+      if (chain && chain->size() > 1 && !is_written(device.lists[list])) continue;  // sessions and the like
       const DialectWriter* writer = edit_writer(device, list);
       const Domain domain = domain_of(binding, index, list);
       ListSuggestion s;
       s.list = list;
       const ReplyHandling replies = reply_handling(device, list);
-      s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied);
+      s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied,
+                        writer == nullptr || writer->names_states);
       if (writer != nullptr) {
         s.full = full_list(s.wish, domain, *writer, replies);
         s.full.name = device.lists[list].name;
@@ -120,29 +124,58 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
                                                            : Way::from_device;
         for (const Interface& i : device.interfaces) s.full.interfaces.push_back(i.name);
       }
-      s.not_editable = why_no_edits(device, stage, list, domain, s.wish);
-      if (s.not_editable.empty() && !judge(device, list, s.wish, device.lists[list].family).exact)
-        edit(device, s, writer);
+      s.not_editable = why_no_edits(device, list, domain, s.wish);
+      if (s.not_editable.empty() && !chain) {
+        s.not_editable = "other lists are asked with it, in each place different ones";
+      } else if (s.not_editable.empty()) {
+        if (chain->size() > 1) s.chain = *chain;
+        const auto [at, fresh] = chains.try_emplace(*chain);
+        if (fresh) at->second = edit(device, *chain, s.wish, replies);
+        const auto place = std::find(chain->begin(), chain->end(), list) - chain->begin();
+        s.not_editable = at->second.not_editable;
+        if (!at->second.parts.empty()) s.edits = at->second.parts[static_cast<std::size_t>(place)];
+      }
       out.push_back(std::move(s));
     }
   return out;
 }
 
-void Suggester::edit(const Device& device, ListSuggestion& s, const DialectWriter* writer) {
+/// Edits of lists that are asked one behind the other, which is mostly one.
+Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish,
+                                  ReplyHandling replies) {
+  Edited out;
+  std::optional<ListChain> lists;
+  if (chain.size() > 1) lists.emplace(device, chain);
+  const Device& joined = lists ? lists->joined() : device;
+  const ListIndex list = lists ? lists->index() : chain.front();
+  if (judge(joined, list, wish, joined.lists[list].family).exact) return out;
+  const DialectWriter* writer = nullptr;
+  for (const ListIndex l : chain)
+    if (writer == nullptr) writer = edit_writer(device, l);
   if (writer == nullptr) {
-    s.not_editable = device.dialect == Dialect::junos
-                         ? "its lines are no terms of a filter, and others are not written"
-                         : fmt::format("lines of {} are not written", name(device.dialect));
-    return;
+    out.not_editable = device.dialect == Dialect::junos
+                           ? "its lines are no terms of a filter, and others are not written"
+                           : fmt::format("lines of {} are not written", name(device.dialect));
+    return out;
   }
-  Meaning meaning(device, *space_);
-  ListLines lines(device, meaning);
-  const WishedEntries entries(*space_, s.wish);
-  const Front front(rules_, *space_, s.wish, device.lists[s.list].family);
-  ListEdits edits =
-      edits_of({rules_, documented_, device, s.list, s.wish, entries, front, *writer, meaning, lines});
-  s.edits = std::move(edits.edits);
-  s.not_editable = std::move(edits.not_editable);
+  if (lists && !lists->problem().empty()) {
+    out.not_editable = lists->problem();
+    return out;
+  }
+  Meaning meaning(joined, *space_);
+  ListLines lines(joined, meaning);
+  const WishedEntries entries(*space_, wish);
+  const Front front(rules_, *space_, wish, joined.lists[list].family);
+  EditGrounds grounds{rules_, documented_, joined, list, wish, entries, front, *writer, meaning, lines, replies};
+  if (lists) grounds.fixed = lists->fixed();
+  ListEdits edits = edits_of(grounds);
+  out.not_editable = std::move(edits.not_editable);
+  if (!out.not_editable.empty()) return out;
+  if (!lists)
+    out.parts.push_back(std::move(edits.edits));
+  else if (!lists->split(std::move(edits.edits), out.parts, out.not_editable))
+    out.parts.clear();
+  return out;
 }
 
 // --- What was read back ---
@@ -160,6 +193,11 @@ Suggester::Judgement Suggester::judge(const Device& device, ListIndex list, cons
                                       std::optional<Family> family) {
   Meaning meaning(device, *space_);
   return judge_bounds(meaning.permitted_by(list), wish, family);
+}
+
+Suggester::Judgement Suggester::judge(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish) {
+  const ListChain lists(device, chain);
+  return judge(lists.joined(), lists.index(), wish, lists.joined().lists.back().family);
 }
 
 Suggester::Judgement Suggester::judge(const Device& device, Way way, const Wish& wish,

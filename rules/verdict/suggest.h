@@ -73,6 +73,8 @@ struct ListSuggestion {
   Wish wish = {};
   std::vector<ListEdit> edits = {};  // in the order of the entries
   IntendedList full = {};            // the list from nothing
+  /// The lists that are asked with it, itself included: only their edits together make them right. Empty: none are.
+  std::vector<ListIndex> chain = {};
   /// Why edits cannot make it right, in words: an entry that nobody understands, ...; empty: they can.
   std::string not_editable = {};
   bool conforms() const { return edits.empty() && not_editable.empty(); }
@@ -99,6 +101,8 @@ class Suggester {
     bool blocked = false;  // the sample must pass and does not; otherwise it passes and may not
   };
   Judgement judge(const Device& device, ListIndex list, const Wish& wish, std::optional<Family> family = {});
+  /// The same for lists that are asked one behind the other.
+  Judgement judge(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish);
   /// The same for a whole text: what its stages let through on this way, or its only list.
   Judgement judge(const Device& device, Way way, const Wish& wish, std::optional<Family> family = {});
 
@@ -106,10 +110,17 @@ class Suggester {
   PacketSpace& space() { return *space_; }
 
  private:
-  Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors);
+  /// `names_states`: where state is kept, one entry of the list can say so. Otherwise replies are parts of the
+  /// wish.
+  Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors,
+                bool names_states);
   IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
                          ReplyHandling replies);
-  void edit(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer);
+  struct Edited {
+    std::vector<std::vector<ListEdit>> parts = {};  // by list of the chain
+    std::string not_editable = {};
+  };
+  Edited edit(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish, ReplyHandling replies);
 
   const RuleSet& rules_;
   std::unique_ptr<PacketSpace> space_;

@@ -30,7 +30,6 @@ class ListEditor {
         list_(on.device.lists[on.list]),
         space_(on.meaning.space()),
         front_(front),
-        replies_(reply_handling(on.device, on.list)),
         of_family_(space_.of(Box{.family = list_.family})),
         must_(on.wish.must & of_family_),
         later_(space_.of(Box{.fragments = kLaterFragments})),
@@ -57,7 +56,7 @@ class ListEditor {
         if (fronted && front_ != FrontOf::nothing) remove_settled(i, e, match);
         continue;
       }
-      if (e.action == Action::permit && e.line != 0)
+      if (e.action == Action::permit && is_edited(i))
         permit(i, e, match);
       else
         other(i, e, match);
@@ -85,12 +84,15 @@ class ListEditor {
     return demarc::why_not(on_.rules, on_.documented, *extra.sample());
   }
 
-  bool stateless() const { return replies_ == ReplyHandling::stateless; }
+  bool is_edited(std::uint32_t i) const {
+    return list_.entries[i].line != 0 && (i >= on_.fixed.size() || !on_.fixed[i]);
+  }
+  bool stateless() const { return on_.replies == ReplyHandling::stateless; }
 
   /// What new entries decide. A filter without state sees no ports of later fragments, so that they are in the set
   /// by addresses alone: a set in which they had ports would grow with every pair of an entry and a port.
   PacketSet decided_by(const std::vector<IntendedEntry>& entries) const {
-    const List list = with_fragments(as_list({.family = list_.family, .entries = entries}), replies_);
+    const List list = with_fragments(as_list({.family = list_.family, .entries = entries}), on_.replies);
     PacketSet all = space_.empty();
     for (const Entry& e : list.entries)
       for (const Match& m : e.match) all |= space_.of(m.box);
@@ -132,7 +134,7 @@ class ListEditor {
 
   /// A permit of what may not pass goes, though what stands in front of it leaves it nothing.
   void remove_settled(std::uint32_t i, const Entry& e, const Bounds& match) {
-    if (e.action != Action::permit || e.line == 0) return;
+    if (e.action != Action::permit || !is_edited(i)) return;
     const PacketSet extra = (match.possible & of_family_) - on_.wish.may;
     if (!extra.is_empty()) add(ListEdit::Kind::remove, i, false, {}, why_not(extra), extra);
   }
@@ -189,7 +191,7 @@ class ListEditor {
   void other(std::uint32_t i, const Entry& e, const Bounds& match) {
     const PartOutcomes part = on_.meaning.entry(e);
     const PacketSet extra = (left_ & part.permit) - on_.wish.may, blocked = left_ & part.deny & must_;
-    if (e.action == Action::deny && !blocked.is_empty() && e.line != 0 && must_.contains(left_ & match.possible))
+    if (e.action == Action::deny && !blocked.is_empty() && is_edited(i) && must_.contains(left_ & match.possible))
       return add(ListEdit::Kind::remove, i, false, {}, on_.entries.who("approve", blocked) + " it", blocked);
     if (!extra.is_empty()) {
       Cover denied = plain(but_fragments(extra)).cover(kCoverMax);
@@ -236,15 +238,13 @@ class ListEditor {
   const List& list_;
   PacketSpace& space_;
   FrontOf front_;
-  const ReplyHandling replies_;
   const PacketSet of_family_, must_, later_;
   PacketSet left_;  // what no entry of the new list has decided for certain
   ListEdits out_;
 };
 
 /// The list with the edits, as intended: words may say less.
-List edited(const Device& device, ListIndex index, const std::vector<ListEdit>& edits) {
-  const List& list = device.lists[index];
+List edited(const List& list, const std::vector<ListEdit>& edits, ReplyHandling replies) {
   List out = list;
   out.entries.clear();
   std::size_t n = 0;
@@ -252,8 +252,7 @@ List edited(const Device& device, ListIndex index, const std::vector<ListEdit>& 
     bool gone = false;
     for (; n < edits.size() && edits[n].entry == i; ++n) {
       gone = gone || (!edits[n].keeps && edits[n].kind != ListEdit::Kind::add);
-      const List more = with_fragments(as_list({.family = list.family, .entries = edits[n].instead}),
-                                       reply_handling(device, index));
+      const List more = with_fragments(as_list({.family = list.family, .entries = edits[n].instead}), replies);
       out.entries.insert(out.entries.end(), more.entries.begin(), more.entries.end());
     }
     if (i < list.entries.size() && !gone) out.entries.push_back(list.entries[i]);
@@ -270,7 +269,7 @@ std::size_t weight_of(const std::vector<ListEdit>& edits, const EditGrounds& on)
 
 bool are_right(const std::vector<ListEdit>& edits, const EditGrounds& on) {
   Device changed = on.device;
-  changed.lists[on.list] = edited(on.device, on.list, edits);
+  changed.lists[on.list] = edited(on.device.lists[on.list], edits, on.replies);
   Meaning meaning(changed, on.meaning.space());
   return judge_bounds(meaning.permitted_by(on.list), on.wish, changed.lists[on.list].family).exact;
 }

@@ -27,6 +27,8 @@ struct EditGrounds {
   const DialectWriter& writer;
   Meaning& meaning;
   ListLines& lines;
+  ReplyHandling replies;
+  std::vector<bool> fixed = {};  // entries that are not edited; beyond its end: those that are
 };
 
 /// Which denies are written in front, so that most lines are right as they are.

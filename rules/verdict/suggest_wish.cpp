@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -208,7 +209,8 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
   return out;
 }
 
-Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors) {
+Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors,
+                         bool names_states) {
   PacketSpace& s = *space_;
   Wish wish;
   const PacketSet approved = documented_.approved();
@@ -230,7 +232,7 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
       if (cover.complete()) part.boxes = cover.boxes;
     }
     if (!part.set.is_empty()) openings.push_back(std::move(part));
-    if (replies == ReplyHandling::by_state) return;
+    if (replies == ReplyHandling::by_state && names_states) return;
     WishPart back;
     back.comment = fmt::format("{}: replies", comment_of(rules_, rule));
     back.rule = rule.id;
@@ -249,6 +251,7 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
     add(rules_.rules[r], documented_.opening_set(r), documented_.state(r).in_force());
   for (std::uint32_t x = 0; x < rules_.exceptions.size(); ++x)
     add(rules_.exceptions[x].rule, documented_.exception_set(x), documented_.exception_state(x).in_force());
+  std::size_t opening_count = openings.size();
   // What rules approve together is said once for each of them; what lies in another rule's part already is not.
   wish.parts = std::move(openings);
   std::move(answers.begin(), answers.end(), std::back_inserter(wish.parts));
@@ -266,11 +269,14 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
     part.boxes = {kNeighbours};
     part.set = s.of(part.boxes);
     wish.parts.insert(wish.parts.begin(), std::move(part));
+    ++opening_count;
   }
   std::vector<PacketSet> sets;
   for (const WishPart& part : wish.parts) sets.push_back(part.set);
   const PacketSet all = s.unite_all(sets);
-  wish.must = all & s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
+  const PacketSet begun = s.unite_all(std::span(sets).first(opening_count));
+  wish.must = (replies == ReplyHandling::by_state ? begun : all) &
+              s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
 
   // May: the same over any interface, errors, and what a device hears of its links.
   PacketSet may = all.forget({Field::ingress, Field::egress}) | s.of(kNeighbours);

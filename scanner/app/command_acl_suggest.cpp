@@ -31,6 +31,7 @@ struct Told {
   ListIndex list = kNoList;
   const ListSuggestion* suggestion = nullptr;
   SuggestedText edits;
+  std::string patched;      // the configuration with them, and with those of lists that are asked with it
   std::string edits_wrong;  // why the edits are not shown; empty: they were read back and are right
   Written full;
   std::string full_wrong;
@@ -38,12 +39,11 @@ struct Told {
   bool show_full = false;
 };
 
-std::string wrong_words(const Result<Suggester::Judgement>& judged) {
-  if (!judged) return judged.error().what;
-  if (judged->exact) return "";
-  const std::string sample = judged->sample ? to_string(judged->sample->packet) : "a packet";
-  return judged->blocked ? fmt::format("read back, it blocks {}, which is approved", sample)
-                         : fmt::format("read back, it lets {} through, which nothing approves", sample);
+std::string wrong_words(const Suggester::Judgement& judged) {
+  if (judged.exact) return "";
+  const std::string sample = judged.sample ? to_string(judged.sample->packet) : "a packet";
+  return judged.blocked ? fmt::format("read back, it blocks {}, which is approved", sample)
+                        : fmt::format("read back, it lets {} through, which nothing approves", sample);
 }
 
 std::string_view kind_words(ListEdit::Kind kind) {
@@ -63,6 +63,14 @@ std::string_view comment_sign(Dialect dialect) {
 std::string safe_line(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   return std::string(terminal_safe(text));
+}
+
+/// "of MAIN, OTHER": the lists that are asked with it.
+std::string chain_words(const Device& device, const ListSuggestion& s) {
+  std::string out;
+  for (const ListIndex l : s.chain)
+    if (l != s.list) out += fmt::format("{}{}", out.empty() ? "" : ", ", device.lists[l].name);
+  return out;
 }
 
 /// The place that an edit is about: "line 12: permit tcp any any".
@@ -100,20 +108,22 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
     if (!out.empty()) out += '\n';
     if (device != nullptr) {
       const std::string_view sign = comment_sign(device->dialect);
-      if (s.conforms() && t.full_wrong.empty() && !t.show_full) {
-        out += fmt::format("{} {}: it says exactly what is documented\n", sign, terminal_safe(t.name));
-        continue;
-      }
+      const std::string others = s.chain.empty() ? "" : fmt::format(" with {}", chain_words(*device, s));
       if (s.conforms()) {
-        out += fmt::format("{} {}: it says exactly what is documented\n", sign, terminal_safe(t.name));
+        const bool stays = std::any_of(told.begin(), told.end(), [&](const Told& o) {
+          return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
+        });
+        out += fmt::format("{} {}: it {}{}\n", sign, terminal_safe(t.name),
+                           stays ? "stays as it is" : "says exactly what is documented", terminal_safe(others));
+        if (!t.show_full) continue;
       } else if (!s.not_editable.empty()) {
         out += fmt::format("{} {}: no edits: {}\n", sign, terminal_safe(t.name), terminal_safe(s.not_editable));
       } else if (!t.edits_wrong.empty()) {
         out += fmt::format("{} {}: no edits that could be shown to be right: {}\n", sign, terminal_safe(t.name),
                            terminal_safe(t.edits_wrong));
       } else {
-        out += fmt::format("{} {}: {}; with them it says exactly what is documented (read back)\n", sign,
-                           terminal_safe(t.name), counted(s.edits.size(), "edit", "edits"));
+        out += fmt::format("{} {}: {}; with them it says exactly what is documented{} (read back)\n", sign,
+                           terminal_safe(t.name), counted(s.edits.size(), "edit", "edits"), terminal_safe(others));
         write_edits(out, *device, t);
       }
       if (!t.cut.empty()) {
@@ -152,6 +162,12 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
     json.begin_object().field("name", t.name);
     if (device != nullptr) {
       json.field("conforms", s.conforms());
+      if (!s.chain.empty()) {
+        json.key("with").begin_array();
+        for (const ListIndex l : s.chain)
+          if (l != s.list) json.value(device->lists[l].name);
+        json.end_array();
+      }
       const std::string& why = s.not_editable.empty() ? t.edits_wrong : s.not_editable;
       json.field_unless_empty("no_edits", why);
       json.field_unless_empty("head", why.empty() ? t.edits.head : "").key("edits").begin_array();
@@ -207,7 +223,9 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
 void write_full(Suggester& suggester, Dialect dialect, Told& t) {
   t.full = find_writer(dialect)->write(t.suggestion->full);
   const std::string unsaid = t.full.unsaid.empty() ? "" : t.full.unsaid.front().why;
-  t.full_wrong = wrong_words(judge_written(suggester, t.suggestion->wish, dialect, t.suggestion->full.way, t.full));
+  const Result<Suggester::Judgement> judged =
+      judge_written(suggester, t.suggestion->wish, dialect, t.suggestion->full.way, t.full);
+  t.full_wrong = judged ? wrong_words(*judged) : judged.error().what;
   if (!t.full_wrong.empty() && !unsaid.empty()) t.full_wrong = unsaid;
 }
 
@@ -337,14 +355,18 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
       if (!s.conforms() && s.not_editable.empty()) {
         t.edits = edits_in_words(d, source, s);
         t.edits_wrong = t.edits.problem;
-        if (t.edits_wrong.empty()) t.edits_wrong = wrong_words(judge_patched(suggester, d, s, t.edits));
+        if (t.edits_wrong.empty()) {
+          Result<PatchedBack> back = patch_and_judge(suggester, d, source, all.suggestions, s);
+          t.edits_wrong = back ? wrong_words(back->judgement) : back.error().what;
+          if (back) t.patched = std::move(back->text);
+        }
       }
       const bool has_edits = t.edits_wrong.empty() && s.not_editable.empty();
       t.show_full = find_writer(d.dialect) != nullptr && edit_writer(d, s.list) != nullptr &&
                     (command.full || !has_edits) && !s.wish.must.is_empty();
       if (t.show_full) write_full(suggester, d.dialect, t);
       if (snapshot && has_edits && !s.edits.empty()) {
-        const Result<Device> after = read_configuration(Source(d.file, t.edits.patched), d.dialect);
+        const Result<Device> after = read_configuration(Source(d.file, t.patched), d.dialect);
         if (after) {
           const Routing routing = routed->routing;
           ReplayOptions options{.rules = &rules, .present = &d, .present_routing = routing};
