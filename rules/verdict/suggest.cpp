@@ -7,6 +7,7 @@
 #include <set>
 
 #include "rules/verdict/suggest_chain.h"
+#include "rules/verdict/suggest_cloud.h"
 #include "rules/verdict/suggest_edit.h"
 #include "rules/verdict/suggest_lines.h"
 
@@ -155,7 +156,7 @@ Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIn
   if (writer == nullptr) {
     out.not_editable = device.dialect == Dialect::junos
                            ? "its lines are no terms of a filter, and others are not written"
-                           : fmt::format("lines of {} are not written", name(device.dialect));
+                           : fmt::format("changes of {} are not written as commands", name(device.dialect));
     return out;
   }
   if (lists && !lists->problem().empty()) {
@@ -167,7 +168,7 @@ Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIn
   const WishedEntries entries(*space_, wish);
   const Front front(rules_, *space_, wish, joined.lists[list].family);
   EditGrounds grounds{rules_, documented_, joined, list, wish, entries, front, *writer, meaning, lines, replies};
-  if (lists) grounds.fixed = lists->fixed();
+  grounds.fixed = lists ? lists->fixed() : cloud_fixed_entries(device, device.lists[list]);
   ListEdits edits = edits_of(grounds);
   out.not_editable = std::move(edits.not_editable);
   if (!out.not_editable.empty()) return out;

@@ -187,6 +187,20 @@ class ListEditor {
     return denies;
   }
 
+  /// Denies of exactly these packets. None: it cannot be said in few.
+  std::optional<std::vector<IntendedEntry>> denies_of(const PacketSet& extra) const {
+    Cover denied = plain(but_fragments(extra)).cover(kCoverMax);
+    std::optional<std::vector<IntendedEntry>> denies = deny_fragments(extra, kCoverMax);
+    if (!denied.complete() || !denies) return std::nullopt;
+    IntendedEntry deny;
+    deny.action = Action::deny;
+    deny.comment = "nothing approves it";
+    for (Box& b : denied.boxes) deny.match.push_back({.box = std::move(b)});
+    if (!deny.match.empty()) denies->insert(denies->begin(), std::move(deny));
+    return denies;
+  }
+  static IntendedEntry deny_all() { return one_entry(Action::deny, {}, "what nothing approves"); }
+
   /// What else decides: denies, calls, entries that nobody wrote.
   void other(std::uint32_t i, const Entry& e, const Bounds& match) {
     const PartOutcomes part = on_.meaning.entry(e);
@@ -194,15 +208,17 @@ class ListEditor {
     if (e.action == Action::deny && !blocked.is_empty() && is_edited(i) && must_.contains(left_ & match.possible))
       return add(ListEdit::Kind::remove, i, false, {}, on_.entries.who("approve", blocked) + " it", blocked);
     if (!extra.is_empty()) {
-      Cover denied = plain(but_fragments(extra)).cover(kCoverMax);
-      std::optional<std::vector<IntendedEntry>> denies = deny_fragments(extra, kCoverMax);
-      if (!denied.complete() || !denies)
-        return give_up(fmt::format("line {} lets too much through to be narrowed by entries before it", e.line));
-      IntendedEntry deny;
-      deny.action = Action::deny;
-      deny.comment = "nothing approves it";
-      for (Box& b : denied.boxes) deny.match.push_back({.box = std::move(b)});
-      if (!deny.match.empty()) denies->insert(denies->begin(), std::move(deny));
+      std::optional<std::vector<IntendedEntry>> denies = denies_of(extra);
+      if (!denies || size_of(*denies) >= kUnsaidWeight) {
+        // Then everything is settled before it.
+        std::vector<IntendedEntry> all = permits(left_ & must_);
+        all.push_back(deny_all());
+        if (size_of(all) >= kUnsaidWeight)
+          return give_up(fmt::format("line {} lets too much through to be narrowed by entries before it", e.line));
+        add(ListEdit::Kind::narrow, i, true, std::move(all), why_not(extra), extra);
+        left_ = space_.empty();
+        return;
+      }
       add(ListEdit::Kind::narrow, i, true, std::move(*denies), why_not(extra), extra);
       left_ -= extra;
     }
@@ -221,11 +237,7 @@ class ListEditor {
       const PacketSet extra = left_ - on_.wish.may;
       if (extra.is_empty()) return;
       std::vector<IntendedEntry> instead = permits(left_ & must_);
-      IntendedEntry deny;
-      deny.action = Action::deny;
-      deny.comment = "what nothing approves";
-      deny.match.push_back({});
-      instead.push_back(std::move(deny));
+      instead.push_back(deny_all());
       add(ListEdit::Kind::add, size, true, std::move(instead),
           fmt::format("the end of the list permits it: {}", why_not(extra)), extra);
     } else if (const PacketSet missing = left_ & must_; !missing.is_empty()) {

@@ -16,7 +16,6 @@ constexpr std::size_t kCoverMax = 200;      // boxes of what a rule approves of 
 constexpr std::size_t kPlainPrefixes = 8;   // of a zone that is written out as it is
 constexpr std::size_t kDomainDenies = 60;   // prefixes at most of addresses that have no business here
 constexpr std::size_t kOwnMax = 8;          // addresses of a zone that a filter has itself
-constexpr std::size_t kUnsaidWeight = 1'000'000;  // of what the dialect cannot say, in letters
 constexpr std::size_t kApproversNamed = 4;  // rules that one reason names
 
 bool is_everybody(const WishPart& part) {  // neighbour discovery comes from everywhere

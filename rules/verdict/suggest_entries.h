@@ -80,7 +80,8 @@ IntendedEntry one_entry(Action action, Box box, std::string comment = {});
 IntendedEntry entry_of_replies();
 std::size_t address_lines(const std::vector<Box>& boxes);
 std::size_t address_lines(const std::vector<IntendedEntry>& entries);
-/// How long the entries are in the dialect's words.
+/// How long the entries are in the dialect's words, in letters; what it cannot say weighs more than anything else.
+inline constexpr std::size_t kUnsaidWeight = 1'000'000;
 std::size_t written_size(const IntendedList& list, const DialectWriter& writer);
 /// The packets that entries name, whatever they do with them.
 PacketSet named_by(const std::vector<IntendedEntry>& entries, PacketSpace& space);

@@ -30,7 +30,7 @@ class JunosFilterEdits {
  private:
   const List& list_;
   std::string filter_, problem_;
-  JunosTermNames names_;
+  UniqueNames names_;
 };
 
 /// Whether the list is a filter: security policies have other words.

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/acl/writers/cloud.h"
 #include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_router.h"
 
@@ -46,7 +47,7 @@ std::string alone(Dialect dialect, const List& list, const std::vector<std::stri
       return out + "}\n}\n";
     case Dialect::junos: {
       const std::string filter = junos_filter(list.family.value_or(Family::ipv4), "X");
-      JunosTermNames names;
+      UniqueNames names;
       std::string name;
       for (const std::string& line : lines)
         for (const std::string& command : junos_commands(line, filter, names, name)) out += command + '\n';
@@ -66,6 +67,7 @@ std::string alone(Dialect dialect, const List& list, const std::vector<std::stri
 }  // namespace
 
 const DialectWriter* edit_writer(Dialect dialect) {
+  if (const DialectWriter* cloud = find_cloud_writer(dialect)) return cloud;
   return find_writer(is_router(dialect) ? Dialect::cisco_ios : dialect);
 }
 
@@ -177,6 +179,9 @@ bool ChangeWriter::reads_back(const List& list, const std::vector<IntendedEntry>
 }
 
 ChangeCommands ChangeWriter::write(const LineChange& change) {
+  // Their commands name the group's surroundings, which only the document knows.
+  if (find_cloud_writer(device_.dialect) != nullptr)
+    return none("rules of clouds are written by `acl suggest` alone");
   const List& list = device_.lists[change.list];
   const bool end = change.entry >= list.entries.size() || list.entries[change.entry].line == 0;
   if (change.goes) {

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/acl/writers/cloud.h"
+#include "rules/verdict/suggest_cloud.h"
 #include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_router.h"
@@ -227,9 +229,14 @@ SuggestedText edits_in_words(const Device& device, const Source& source, const L
   SuggestedText out;
   if (edit_writer(device.dialect) == nullptr)
     return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out = is_router(device.dialect)          ? router_words(device, source, suggestion)
-        : device.dialect == Dialect::junos ? junos_words(device, source, suggestion)
-                                           : line_words(device, source, suggestion);
+  if (is_router(device.dialect))
+    out = router_words(device, source, suggestion);
+  else if (device.dialect == Dialect::junos)
+    out = junos_words(device, source, suggestion);
+  else if (find_cloud_writer(device.dialect) != nullptr)
+    out = cloud_words(device, source, suggestion);
+  else
+    out = line_words(device, source, suggestion);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;
 }

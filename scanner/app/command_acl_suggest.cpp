@@ -56,7 +56,20 @@ std::string_view kind_words(ListEdit::Kind kind) {
 }
 
 std::string_view comment_sign(Dialect dialect) {
-  return dialect == Dialect::iptables || dialect == Dialect::nftables || dialect == Dialect::junos ? "#" : "!";
+  switch (dialect) {
+    case Dialect::iptables:
+    case Dialect::nftables:
+    case Dialect::junos:
+    case Dialect::aws:
+    case Dialect::azure:
+    case Dialect::gcp: return "#";
+    default: return "!";
+  }
+}
+/// Whether edits are commands, and not lines that go and come.
+bool are_commands(Dialect dialect) {
+  return dialect == Dialect::cisco_ios || dialect == Dialect::junos || dialect == Dialect::azure ||
+         dialect == Dialect::gcp;
 }
 
 /// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
@@ -84,7 +97,7 @@ std::string about(const Device& device, const Told& t, const ListEdit& e) {
 
 void write_edits(std::string& out, const Device& device, const Told& t) {
   const std::string_view sign = comment_sign(device.dialect);
-  const bool commands = device.dialect == Dialect::cisco_ios || device.dialect == Dialect::junos;
+  const bool commands = are_commands(device.dialect);
   if (!t.edits.head.empty()) out += t.edits.head + '\n';
   for (std::size_t n = 0; n < t.suggestion->edits.size(); ++n) {
     const ListEdit& e = t.suggestion->edits[n];

@@ -180,17 +180,11 @@ void write_piece(const Piece& p, const IntendedEntry& entry, const IntendedList&
 
 }  // namespace
 
-std::string JunosTermNames::give(std::string_view wanted) {
-  std::string name(wanted);
-  for (std::size_t n = 2; !used_.insert(name).second; ++n) name = fmt::format("{}-{}", wanted, n);
-  return name;
-}
-
 std::string junos_filter(Family family, std::string_view name) {
   return fmt::format("firewall family {} filter {}", family == Family::ipv4 ? "inet" : "inet6", name);
 }
 
-std::vector<std::string> junos_commands(std::string_view written, std::string_view filter, JunosTermNames& names,
+std::vector<std::string> junos_commands(std::string_view written, std::string_view filter, UniqueNames& names,
                                         std::string& name) {
   const std::size_t first = std::min(written.find('\n'), written.size());
   name = names.give(written.substr(0, first));
@@ -215,7 +209,7 @@ Written write_junos(const IntendedList& list) {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     if (list.family && *list.family != family) continue;
     const std::string filter = junos_filter(family, writing::plain_name(list.name, "filter", 60));
-    JunosTermNames names;
+    UniqueNames names;
     std::string text, name;
     const auto term = [&](std::string_view written) {
       for (const std::string& command : junos_commands(written, filter, names, name)) text += command + '\n';

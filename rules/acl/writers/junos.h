@@ -7,30 +7,19 @@
 //   then accept
 #pragma once
 
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "rules/acl/writers/unique_names.h"
 #include "rules/net/address.h"
 
 namespace demarc {
 
-/// Names of the terms of one filter: each is given once.
-class JunosTermNames {
- public:
-  void take(std::string_view name) { used_.emplace(name); }
-  /// The name, or with a number behind it.
-  std::string give(std::string_view wanted);
-
- private:
-  std::set<std::string, std::less<>> used_;
-};
-
 /// "firewall family inet filter IN", as commands name a filter.
 std::string junos_filter(Family family, std::string_view name);
 /// The commands that enter a written term at the end of a filter. `name`: the one it was given.
-std::vector<std::string> junos_commands(std::string_view written, std::string_view filter, JunosTermNames& names,
+std::vector<std::string> junos_commands(std::string_view written, std::string_view filter, UniqueNames& names,
                                         std::string& name);
 
 }  // namespace demarc
