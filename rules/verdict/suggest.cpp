@@ -116,6 +116,8 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
       const ReplyHandling replies = reply_handling(device, list);
       s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied,
                         writer == nullptr || writer->names_states);
+      s.decider = decider_of(device, list);
+      if (s.decider != kNoList) s.wish.may = space_->all();
       if (writer != nullptr) {
         s.full = full_list(s.wish, domain, *writer, replies);
         s.full.name = device.lists[list].name;

@@ -75,6 +75,9 @@ struct ListSuggestion {
   IntendedList full = {};            // the list from nothing
   /// The lists that are asked with it, itself included: only their edits together make them right. Empty: none are.
   std::vector<ListIndex> chain = {};
+  /// Another list, asked of the same packets, that denies what it does not permit: it decides what may pass, and
+  /// this one must only stop nothing that is documented.
+  ListIndex decider = kNoList;
   /// Why edits cannot make it right, in words: an entry that nobody understands, ...; empty: they can.
   std::string not_editable = {};
   bool conforms() const { return edits.empty() && not_editable.empty(); }

@@ -18,6 +18,27 @@ std::optional<std::vector<ListIndex>> chain_of(const Device& device, ListIndex l
   return chain;
 }
 
+ListIndex decider_of(const Device& device, ListIndex list) {
+  if (device.lists[list].at_end != Fallthrough::permit) return kNoList;
+  // The other sees all that this one sees, and the same addresses.
+  const auto sees_all = [](const Stage& other, const Stage& stage) {
+    for (const Way way : {Way::through, Way::to_device, Way::from_device})
+      if (stage.ways.contains(way) && !other.ways.contains(way)) return false;
+    return other.ingress.empty() && other.egress.empty() && (!other.family || other.family == stage.family) &&
+           other.real_source == stage.real_source && other.real_destination == stage.real_destination;
+  };
+  for (const Stage& other : device.stages) {
+    if (other.lists.size() != 1 || other.lists.front() == list) continue;
+    const List& decider = device.lists[other.lists.front()];
+    if (decider.at_end != Fallthrough::deny || !decider.defined || !is_written(decider)) continue;
+    const bool all = std::all_of(device.stages.begin(), device.stages.end(), [&](const Stage& stage) {
+      return std::find(stage.lists.begin(), stage.lists.end(), list) == stage.lists.end() || sees_all(other, stage);
+    });
+    if (all) return other.lists.front();
+  }
+  return kNoList;
+}
+
 bool is_written(const List& list) {
   return list.line != 0 ||
          std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) { return e.line != 0; });

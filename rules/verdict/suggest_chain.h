@@ -19,6 +19,9 @@ namespace demarc {
 
 /// The lists that are asked with this one, in order, itself included. None: in different places different ones.
 std::optional<std::vector<ListIndex>> chain_of(const Device& device, ListIndex list);
+/// A list of another check, which is asked of every packet that this one is, and denies at its end; kNoList: there
+/// is none, or this one denies at its end as well. Base chains of one hook are such.
+ListIndex decider_of(const Device& device, ListIndex list);
 /// Somebody wrote it, so that it can be edited.
 bool is_written(const List& list);
 

@@ -10,6 +10,7 @@
 #include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
 #include "rules/verdict/suggest_lines.h"
+#include "rules/verdict/suggest_router.h"
 #include "rules/verdict/suggest_text.h"
 #include "scanner/app/acl_evidence.h"
 #include "scanner/app/acl_files.h"
@@ -68,8 +69,7 @@ std::string_view comment_sign(Dialect dialect) {
 }
 /// Whether edits are commands, and not lines that go and come.
 bool are_commands(Dialect dialect) {
-  return dialect == Dialect::cisco_ios || dialect == Dialect::junos || dialect == Dialect::azure ||
-         dialect == Dialect::gcp;
+  return is_router(dialect) || dialect == Dialect::junos || dialect == Dialect::azure || dialect == Dialect::gcp;
 }
 
 /// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
@@ -84,6 +84,13 @@ std::string chain_words(const Device& device, const ListSuggestion& s) {
   for (const ListIndex l : s.chain)
     if (l != s.list) out += fmt::format("{}{}", out.empty() ? "" : ", ", device.lists[l].name);
   return out;
+}
+
+/// What a list is, once it is right.
+std::string meaning_words(const Device& device, const ListSuggestion& s) {
+  if (s.decider == kNoList) return "says exactly what is documented";
+  return fmt::format("stops nothing that is documented, and {} decides what else may pass",
+                     terminal_safe(device.lists[s.decider].name));
 }
 
 /// The place that an edit is about: "line 12: permit tcp any any".
@@ -127,7 +134,7 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
           return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
         });
         out += fmt::format("{} {}: it {}{}\n", sign, terminal_safe(t.name),
-                           stays ? "stays as it is" : "says exactly what is documented", terminal_safe(others));
+                           stays ? "stays as it is" : meaning_words(*device, s), terminal_safe(others));
         if (!t.show_full) continue;
       } else if (!s.not_editable.empty()) {
         out += fmt::format("{} {}: no edits: {}\n", sign, terminal_safe(t.name), terminal_safe(s.not_editable));
@@ -135,8 +142,9 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
         out += fmt::format("{} {}: no edits that could be shown to be right: {}\n", sign, terminal_safe(t.name),
                            terminal_safe(t.edits_wrong));
       } else {
-        out += fmt::format("{} {}: {}; with them it says exactly what is documented{} (read back)\n", sign,
-                           terminal_safe(t.name), counted(s.edits.size(), "edit", "edits"), terminal_safe(others));
+        out +=
+            fmt::format("{} {}: {}; with them it {}{} (read back)\n", sign, terminal_safe(t.name),
+                        counted(s.edits.size(), "edit", "edits"), meaning_words(*device, s), terminal_safe(others));
         write_edits(out, *device, t);
       }
       if (!t.cut.empty()) {
@@ -181,6 +189,7 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
           if (l != s.list) json.value(device->lists[l].name);
         json.end_array();
       }
+      if (s.decider != kNoList) json.field("decided_by", device->lists[s.decider].name);
       const std::string& why = s.not_editable.empty() ? t.edits_wrong : s.not_editable;
       json.field_unless_empty("no_edits", why);
       json.field_unless_empty("head", why.empty() ? t.edits.head : "").key("edits").begin_array();
@@ -376,7 +385,7 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
       }
       const bool has_edits = t.edits_wrong.empty() && s.not_editable.empty();
       t.show_full = find_writer(d.dialect) != nullptr && edit_writer(d, s.list) != nullptr &&
-                    (command.full || !has_edits) && !s.wish.must.is_empty();
+                    s.decider == kNoList && (command.full || !has_edits) && !s.wish.must.is_empty();
       if (t.show_full) write_full(suggester, d.dialect, t);
       if (snapshot && has_edits && !s.edits.empty()) {
         const Result<Device> after = read_configuration(Source(d.file, t.patched), d.dialect);

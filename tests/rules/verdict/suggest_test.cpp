@@ -424,6 +424,30 @@ TEST_CASE("Junos: random filters become equal to random rule sets") {
 
 // --- Lists that are asked together ---
 
+TEST_CASE("nftables: of several base chains on a hook, one decides, and the others stop nothing documented") {
+  const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})});
+  const auto text = [](std::string_view guard) {
+    return fmt::format(
+        "table ip early {{\n chain guard {{\n  type filter hook forward priority -10; policy accept;\n{} }}\n}}\n"
+        "table ip fw {{\n chain forward {{\n  type filter hook forward priority filter; policy drop;\n"
+        "  ct state established,related accept\n  ip daddr 192.0.2.11 tcp dport 443 accept\n"
+        "  ip daddr 192.0.2.12 tcp dport 22 accept\n }}\n}}\n",
+        guard);
+  };
+  Bench quiet(rules, text("  udp dport 445 drop\n"), Dialect::nftables);
+  REQUIRE(quiet.of("ip early guard").decider != kNoList);
+  CHECK(quiet.device->lists[quiet.of("ip early guard").decider].name == "ip fw forward");
+  CHECK(quiet.edits("ip early guard") == "");
+  CHECK(quiet.of("ip fw forward").decider == kNoList);
+  CHECK(quiet.edits("ip fw forward") == "-  ip daddr 192.0.2.12 tcp dport 22 accept\n");
+  Bench strict(rules, text("  ip saddr 198.51.100.66 ct state new drop\n"), Dialect::nftables);
+  const std::string edits = strict.edits("ip early guard");
+  CAPTURE(edits);
+  CHECK(edits.starts_with("+  "));
+  CHECK(edits.find("tcp dport 443 accept") != std::string::npos);
+  CHECK(edits.find("drop") == std::string::npos);
+}
+
 TEST_CASE("Junos: filters that are chained are edited as one, each in its own words") {
   const auto chained = [](std::string_view terms) {
     std::string text = junos(terms);
