@@ -422,6 +422,85 @@ TEST_CASE("Junos: random filters become equal to random rule sets") {
   CHECK(edited > 60);
 }
 
+// --- Dialects of firewalls ---
+
+bool is_written_by_hand(const List& list) {
+  return std::any_of(list.entries.begin(), list.entries.end(), [](const Entry& e) { return e.line != 0; });
+}
+
+IntendedList random_list(naive::Dice& dice) {
+  const char* const kPlaces[] = {"0.0.0.0/0",    "192.0.2.11/32",   "192.0.2.12/32",   "192.0.2.5/32",
+                                 "192.0.2.0/28", "198.51.100.0/24", "198.51.100.0/27", "203.0.113.0/24"};
+  const PortRange kPorts[] = {{Port(443), Port(443)}, {Port(80), Port(80)}, {Port(1024), Port(5000)},
+                              {Port(25), Port(25)},   {Port(53), Port(53)}, {Port(0), Port(65535)}};
+  IntendedList list;
+  list.name = "IN";
+  list.family = Family::ipv4;
+  for (unsigned n = 1 + dice.below(7); n > 0; --n) {
+    IntendedEntry e;
+    e.action = dice.one_in(3) ? Action::deny : Action::permit;
+    Box box{.family = Family::ipv4};
+    box.sources = AddressSet{world::net(kPlaces[dice.below(8)])};
+    box.destinations = AddressSet{world::net(kPlaces[dice.below(8)])};
+    switch (dice.below(4)) {
+      case 0: break;
+      case 1: box.protocols = {Protocol::icmp}; break;
+      default:
+        box.protocols = {dice.one_in(3) ? Protocol::udp : Protocol::tcp};
+        box.ports = PortSet{kPorts[dice.below(6)]};
+        if (dice.one_in(5)) box.source_ports = PortSet{kPorts[dice.below(6)]};
+    }
+    e.match.push_back({.box = std::move(box)});
+    list.entries.push_back(std::move(e));
+  }
+  return list;
+}
+
+/// A device of the dialect with the list between the internet and the dmz.
+std::string firewall(Dialect dialect, const IntendedList& list, bool by_state) {
+  std::string text = find_writer(dialect)->write(list).texts.front().text;
+  const auto before = [&](std::string_view at, std::string_view what) {
+    if (by_state) text.insert(text.find(at), what);
+  };
+  if (dialect == Dialect::cisco_asa)
+    return "ASA Version 9.16(4)\nhostname fw\ninterface GigabitEthernet0/0\n nameif outside\n security-level 0\n"
+           " ip address 203.0.113.1 255.255.255.0\ninterface GigabitEthernet0/1\n nameif dmz\n"
+           " security-level 50\n ip address 192.0.2.1 255.255.255.240\n" +
+           text + "access-group IN in interface outside\n";
+  if (dialect == Dialect::iptables)
+    before("-A FORWARD", "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n");
+  else
+    text.insert(text.find("policy drop;\n") + 13, by_state ? "\t\tct state established,related accept\n" : "");
+  return text;
+}
+
+TEST_CASE("firewalls: random lists become equal to random rule sets, with state and without") {
+  for (const Dialect dialect : {Dialect::cisco_asa, Dialect::iptables, Dialect::nftables}) {
+    CAPTURE(std::string(name(dialect)));
+    std::size_t edited = 0;
+    for (std::uint64_t seed = 1; seed <= 80; ++seed) {
+      CAPTURE(seed);
+      naive::Dice dice(seed);
+      RuleSet rules = rules_with({});
+      rules.rules = random_rules(dice, rules);
+      rules.reindex();
+      Bench bench(rules, firewall(dialect, random_list(dice), seed % 4 != 0), dialect);
+      for (const ListSuggestion& s : bench.suggestions) {
+        const std::string& list = bench.device->lists[s.list].name;
+        if (!is_written_by_hand(bench.device->lists[s.list])) continue;
+        CAPTURE(list);
+        REQUIRE_MESSAGE(s.not_editable.empty(), s.not_editable);
+        const std::string edits = bench.edits(list);
+        CAPTURE(edits);
+        CHECK(edits.empty() == s.edits.empty());
+        CHECK((edits.empty() || edits.starts_with("-") || edits.starts_with("+")));  // otherwise: a problem
+        edited += s.edits.empty() ? 0 : 1;
+      }
+    }
+    CHECK(edited > 50);
+  }
+}
+
 // --- Lists that are asked together ---
 
 TEST_CASE("nftables: of several base chains on a hook, one decides, and the others stop nothing documented") {
