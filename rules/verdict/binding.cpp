@@ -324,7 +324,9 @@ class Binder {
 
   void own_addresses(BoundDevice& out) const {
     std::vector<AddressRange> own;
-    if (out.device != nullptr)
+    // In clouds an interface is a machine behind the filter, which has no address itself.
+    const auto is_cloud = [](Dialect d) { return d == Dialect::aws || d == Dialect::azure || d == Dialect::gcp; };
+    if (out.device != nullptr && !is_cloud(out.device->dialect))
       for (const Interface& i : out.device->interfaces)
         if (!i.shut)
           for (const Address& a : i.addresses) own.push_back({a, a});

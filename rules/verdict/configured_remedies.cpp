@@ -114,7 +114,7 @@ class Remedies {
     const PacketSet from_clients = approved & clients;
     const PacketSet& replies = in.documented.replies();
     const PacketSet answers = replies & to_client_ports(s);
-    const ReplyHandling handling = reply_handling(device);
+    const ReplyHandling handling = reply_handling(device, key.list);
     const PacketSet known = s.of(Box{.states = {ConnectionState::established, ConnectionState::related}});
     out.must = from_clients;
     if (handling == ReplyHandling::stateless) out.must |= answers;

@@ -47,10 +47,12 @@ struct Wish {
 /// Packets that come by a list: boxes of addresses.
 struct Domain {
   std::vector<Box> seen = {};  // on declared paths
-  /// Between zones of which no path is declared: what is approved there may pass, and need not.
-  std::vector<Box> perhaps = {};
   std::optional<Family> family = {};
   bool to_device = false;  // packets for the device itself are among them: neighbour discovery must pass
+  AddressSet own = {};     // the device's addresses
+  /// What comes by on no declared path (a forged source, zones between which nobody declared one) is judged as
+  /// well. Otherwise it may pass: no verdict is about it (semantics.md section 4).
+  bool judges_all = false;
 };
 
 struct ListEdit {
@@ -71,13 +73,15 @@ struct ListSuggestion {
   Wish wish = {};
   std::vector<ListEdit> edits = {};  // in the order of the entries
   IntendedList full = {};            // the list from nothing
+  /// The lists that are asked with it, itself included: only their edits together make them right. Empty: none are.
+  std::vector<ListIndex> chain = {};
+  /// Another list, asked of the same packets, that denies what it does not permit: it decides what may pass, and
+  /// this one must only stop nothing that is documented.
+  ListIndex decider = kNoList;
   /// Why edits cannot make it right, in words: an entry that nobody understands, ...; empty: they can.
   std::string not_editable = {};
   bool conforms() const { return edits.empty() && not_editable.empty(); }
 };
-
-class Front;
-class ListLines;
 
 /// One device (or one dialect) against the rule set at one instant. Everything may throw SpaceExhausted.
 class Suggester {
@@ -100,6 +104,8 @@ class Suggester {
     bool blocked = false;  // the sample must pass and does not; otherwise it passes and may not
   };
   Judgement judge(const Device& device, ListIndex list, const Wish& wish, std::optional<Family> family = {});
+  /// The same for lists that are asked one behind the other.
+  Judgement judge(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish);
   /// The same for a whole text: what its stages let through on this way, or its only list.
   Judgement judge(const Device& device, Way way, const Wish& wish, std::optional<Family> family = {});
 
@@ -107,23 +113,17 @@ class Suggester {
   PacketSpace& space() { return *space_; }
 
  private:
-  Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors);
-  enum class FrontOf : std::uint8_t { nothing, strangers, strangers_and_few };
-  struct Fronted {
-    std::vector<IntendedEntry> early = {}, few = {}, late = {};
-  };
-  void edit(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer);
-  void edit_with(const Device& device, ListSuggestion& suggestion, const DialectWriter* writer, Meaning& meaning,
-                 ListLines& lines, const Front& front, FrontOf what);
-  List edited(const Device& device, const ListSuggestion& suggestion, const std::vector<ListEdit>& edits) const;
-  std::vector<IntendedEntry> entries_for(const Wish& wish, const PacketSet& wanted, const PacketSet& here) const;
-  Fronted fronted(const Wish& wish, const PacketSet& wanted, const PacketSet& left, const Front& front,
-                  std::optional<Family> family) const;
+  /// `names_states`: where state is kept, one entry of the list can say so. Otherwise replies are parts of the
+  /// wish.
+  Wish wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors,
+                bool names_states);
   IntendedList full_list(const Wish& wish, const Domain& domain, const DialectWriter& writer,
                          ReplyHandling replies);
-  std::string why_not(const ConcretePacket& packet) const;
-  std::string who_approves(const PacketSet& packets, const Wish& wish) const;
-  Judgement judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family);
+  struct Edited {
+    std::vector<std::vector<ListEdit>> parts = {};  // by list of the chain
+    std::string not_editable = {};
+  };
+  Edited edit(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish, ReplyHandling replies);
 
   const RuleSet& rules_;
   std::unique_ptr<PacketSpace> space_;
@@ -132,6 +132,6 @@ class Suggester {
 
 /// What the list of this stage sees, by the rule set's paths.
 Domain domain_of(const Binding& binding, std::uint32_t device, ListIndex list);
-ReplyHandling reply_handling(const Device& device);
+ReplyHandling reply_handling(const Device& device, ListIndex list);
 
 }  // namespace demarc

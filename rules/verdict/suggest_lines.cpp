@@ -6,6 +6,8 @@
 #include <unordered_map>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/acl/writers/cloud.h"
+#include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_router.h"
 
 namespace demarc {
@@ -43,6 +45,14 @@ std::string alone(Dialect dialect, const List& list, const std::vector<std::stri
                                                       : "ip6");
       for (const std::string& line : lines) out += fmt::format("{}\n", line);
       return out + "}\n}\n";
+    case Dialect::junos: {
+      const std::string filter = junos_filter(list.family.value_or(Family::ipv4), "X");
+      UniqueNames names;
+      std::string name;
+      for (const std::string& line : lines)
+        for (const std::string& command : junos_commands(line, filter, names, name)) out += command + '\n';
+      return out;
+    }
     default: break;
   }
   List named;
@@ -57,7 +67,13 @@ std::string alone(Dialect dialect, const List& list, const std::vector<std::stri
 }  // namespace
 
 const DialectWriter* edit_writer(Dialect dialect) {
+  if (const DialectWriter* cloud = find_cloud_writer(dialect)) return cloud;
   return find_writer(is_router(dialect) ? Dialect::cisco_ios : dialect);
+}
+
+const DialectWriter* edit_writer(const Device& device, ListIndex list) {
+  if (device.dialect == Dialect::junos && !is_junos_filter(device.lists[list])) return nullptr;
+  return edit_writer(device.dialect);
 }
 
 std::vector<std::string> lines_in_words(Dialect dialect, std::span<const IntendedEntry> entries,
@@ -163,6 +179,9 @@ bool ChangeWriter::reads_back(const List& list, const std::vector<IntendedEntry>
 }
 
 ChangeCommands ChangeWriter::write(const LineChange& change) {
+  // Their commands name the group's surroundings, which only the document knows.
+  if (find_cloud_writer(device_.dialect) != nullptr)
+    return none("rules of clouds are written by `acl suggest` alone");
   const List& list = device_.lists[change.list];
   const bool end = change.entry >= list.entries.size() || list.entries[change.entry].line == 0;
   if (change.goes) {
@@ -274,12 +293,12 @@ ChangeCommands ChangeWriter::in_words(const LineChange& change, const std::vecto
       for (const std::string& line : come) out.lines.push_back(fmt::format("+ {}", line));
       return out;
     case Dialect::junos: {
-      if (!text.starts_with("term ") || !list.family || !come.empty())
-        return none("the term is not of a filter of one family");
-      std::string_view term = text.substr(5);
-      term = term.substr(0, std::min(term.find(' '), term.size()));
-      out.lines.push_back(fmt::format("delete firewall family {} filter {} term {}",
-                                      list.family == Family::ipv4 ? "inet" : "inet6", list.name, term));
+      JunosFilterEdits filter(device_, change.list);
+      if (!filter.problem().empty()) return none(filter.problem());
+      if (change.goes) out.lines.push_back(filter.remove(change.entry));
+      if (change.goes && out.lines.front().empty()) return none("the line is no term of its own");
+      for (std::string& command : filter.enter(change.entry, change.goes, come))
+        out.lines.push_back(std::move(command));
       return out;
     }
     default: return none(fmt::format("lines of {} are not written", name(device_.dialect)));

@@ -2,7 +2,7 @@
 // remedies, which are worked out where only the device is known and not its text.
 //
 // Routers number their lines ("no 30"), ASA takes a line away by its own words, iptables by its rule, Junos by the
-// name of its term. nftables asks for handles, which a listing seldom has: there the lines are those of its file,
+// name of its term, and moves new terms to their place (suggest_junos.h). nftables asks for handles, which a listing seldom has: there the lines are those of its file,
 // marked with '-' and '+'.
 //
 // Where a place is counted (ASA's `line 4`, iptables' `-I FORWARD 4`), it is that in the configuration as read.
@@ -63,6 +63,8 @@ class ChangeWriter {
 /// The writer for edits in this dialect: its own, or IOS's where lines are alike (they are read back by the
 /// dialect's own reader). nullptr: none.
 const DialectWriter* edit_writer(Dialect dialect);
+/// The same for one list: of some dialects not every kind of list is written.
+const DialectWriter* edit_writer(const Device& device, ListIndex list);
 
 /// Entries as lines without numbers. `problem`: why the dialect cannot say one of them.
 std::vector<std::string> lines_in_words(Dialect dialect, std::span<const IntendedEntry> entries,

@@ -7,6 +7,9 @@
 #include <set>
 
 #include "rules/acl/readers/reader.h"
+#include "rules/acl/writers/cloud.h"
+#include "rules/verdict/suggest_cloud.h"
+#include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_router.h"
 
@@ -194,26 +197,95 @@ SuggestedText line_words(const Device& device, const Source& source, const ListS
   return out;
 }
 
+// --- Commands behind the text, which its reader follows as the device does ---
+
+SuggestedText junos_words(const Device& device, const Source& source, const ListSuggestion& s) {
+  SuggestedText out;
+  const List& list = device.lists[s.list];
+  JunosFilterEdits filter(device, s.list);
+  if (!filter.problem().empty()) return out.problem = filter.problem(), out;
+  out.patched = source.text();
+  if (!out.patched.ends_with('\n')) out.patched += '\n';
+  for (const ListEdit& edit : s.edits) {
+    EditText text;
+    const bool goes = !edit.keeps && edit.kind != ListEdit::Kind::add;
+    if (goes) text.out.push_back(filter.remove(edit.entry));
+    if (goes && text.out.front().empty())
+      return out.problem = fmt::format("line {} is no term of its own", list.entries[edit.entry].line), out;
+    const std::vector<std::string> terms =
+        lines_in_words(device.dialect, edit.instead, s.full, list.family, out.problem);
+    if (!out.problem.empty()) return out;
+    text.in = filter.enter(edit.entry, goes, terms);
+    for (const std::vector<std::string>* commands : {&text.out, &text.in})
+      for (const std::string& command : *commands) out.patched += command + '\n';
+    out.edits.push_back(std::move(text));
+  }
+  return out;
+}
+
 }  // namespace
 
 SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion) {
   SuggestedText out;
   if (edit_writer(device.dialect) == nullptr)
     return out.problem = fmt::format("lines of {} are not written", name(device.dialect)), out;
-  out =
-      is_router(device.dialect) ? router_words(device, source, suggestion) : line_words(device, source, suggestion);
+  if (is_router(device.dialect))
+    out = router_words(device, source, suggestion);
+  else if (device.dialect == Dialect::junos)
+    out = junos_words(device, source, suggestion);
+  else if (find_cloud_writer(device.dialect) != nullptr)
+    out = cloud_words(device, source, suggestion);
+  else
+    out = line_words(device, source, suggestion);
   if (!out.problem.empty()) out.edits.clear(), out.patched.clear();
   return out;
 }
 
-Result<Suggester::Judgement> judge_patched(Suggester& suggester, const Device& device,
-                                           const ListSuggestion& suggestion, const SuggestedText& text) {
-  const List& before = device.lists[suggestion.list];
-  const Device after = DEMARC_TRY(read_configuration(Source(device.file, text.patched), device.dialect));
+namespace {
+
+/// The same list in a configuration that was changed.
+Result<ListIndex> same_list(const Device& after, const List& before) {
   for (ListIndex i = 0; i < after.lists.size(); ++i)
     if (after.lists[i].name == before.name && after.lists[i].family == before.family && after.lists[i].defined)
-      return suggester.judge(after, i, suggestion.wish, before.family);
+      return i;
   return failure(fmt::format("the list {} is gone from what was changed", before.name));
+}
+
+/// The lists that are asked together there, in the stage that stands where it stood.
+Result<std::vector<ListIndex>> same_chain(const Device& after, const Device& before,
+                                          const std::vector<ListIndex>& chain) {
+  for (std::size_t n = 0; n < before.stages.size() && n < after.stages.size(); ++n)
+    if (before.stages[n].lists == chain && after.stages[n].name == before.stages[n].name &&
+        after.stages[n].lists.size() == chain.size())
+      return after.stages[n].lists;
+  return failure("the lists that are asked together are others in what was changed");
+}
+
+}  // namespace
+
+Result<PatchedBack> patch_and_judge(Suggester& suggester, const Device& device, const Source& source,
+                                    std::span<const ListSuggestion> all, const ListSuggestion& suggestion) {
+  PatchedBack out{std::string(source.text()), {}};
+  Device after = device;
+  for (const ListSuggestion& s : all) {
+    const bool together =
+        std::find(suggestion.chain.begin(), suggestion.chain.end(), s.list) != suggestion.chain.end();
+    if (s.edits.empty() || (s.list != suggestion.list && !together)) continue;
+    ListSuggestion there = s;
+    there.list = DEMARC_TRY(same_list(after, device.lists[s.list]));
+    SuggestedText text = edits_in_words(after, Source(device.file, out.text), there);
+    if (!text.problem.empty()) return failure(text.problem);
+    out.text = std::move(text.patched);
+    after = DEMARC_TRY(read_configuration(Source(device.file, out.text), device.dialect));
+  }
+  if (suggestion.chain.empty()) {
+    const ListIndex list = DEMARC_TRY(same_list(after, device.lists[suggestion.list]));
+    out.judgement = suggester.judge(after, list, suggestion.wish, device.lists[suggestion.list].family);
+  } else {
+    const std::vector<ListIndex> chain = DEMARC_TRY(same_chain(after, device, suggestion.chain));
+    out.judgement = suggester.judge(after, chain, suggestion.wish);
+  }
+  return out;
 }
 
 Result<Suggester::Judgement> judge_written(Suggester& suggester, const Wish& wish, Dialect dialect, Way way,

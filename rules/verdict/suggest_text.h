@@ -1,9 +1,10 @@
 // Edits in the device's own words, and a configuration with them applied, which its reader can read back.
 //
-// Routers number their entries, so an edit is commands ("no 30", "30 permit ..."). Elsewhere an edit is the lines
-// that go and the lines that take their place. Every line that the configuration had keeps its words.
+// Routers number their entries, so an edit is commands ("no 30", "30 permit ..."); Junos names its terms, so it is
+// commands as well. Elsewhere an edit is the lines that go and the lines that take their place. Every line that the configuration had keeps its words.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,14 @@ struct SuggestedText {
 /// The edits of one list. `source` is the configuration's text.
 SuggestedText edits_in_words(const Device& device, const Source& source, const ListSuggestion& suggestion);
 
-/// Reads what was patched and judges the list of the same name.
-Result<Suggester::Judgement> judge_patched(Suggester& suggester, const Device& device,
-                                           const ListSuggestion& suggestion, const SuggestedText& text);
+/// The configuration with the edits of a list, and of those that are asked with it, read back and judged.
+struct PatchedBack {
+  std::string text = {};
+  Suggester::Judgement judgement = {};
+};
+/// `all`: the suggestions for the device, this one among them. Fails where the edits cannot be written.
+Result<PatchedBack> patch_and_judge(Suggester& suggester, const Device& device, const Source& source,
+                                    std::span<const ListSuggestion> all, const ListSuggestion& suggestion);
 /// Reads what was written for a list from nothing, each text by itself, and judges it.
 Result<Suggester::Judgement> judge_written(Suggester& suggester, const Wish& wish, Dialect dialect, Way way,
                                            const Written& written);

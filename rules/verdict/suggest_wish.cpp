@@ -3,6 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
+#include <unordered_map>
+#include <utility>
 
 #include "rules/verdict/suggest.h"
 
@@ -14,6 +17,23 @@ constexpr std::size_t kBoxesMax = 2000;  // of one rule, where forbidden entries
 constexpr std::size_t kNamesMax = 3;
 
 const FragmentSet kWhole{Fragment::whole}, kUncut{Fragment::whole, Fragment::first};
+const Box kNeighbours{
+    .family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}};
+
+/// Errors open nothing, and which conversation one quotes no list can see (RFC 792, RFC 4443).
+std::vector<Box> error_messages() {
+  return {{.family = Family::ipv4, .protocols = {Protocol::icmp}, .icmp = IcmpSet{{3, {}}, {11, {}}, {12, {}}}},
+          {.family = Family::ipv6,
+           .protocols = {Protocol::icmpv6},
+           .icmp = IcmpSet{{1, {}}, {2, {}}, {3, {}}, {4, {}}}}};
+}
+/// What a device hears of its links (RFC 4890 section 4.4): listeners, routers, neighbours.
+Box link_control() {
+  return {.family = Family::ipv6,
+          .protocols = {Protocol::icmpv6},
+          .icmp = IcmpSet::of_numbers(
+              PortSet{{Port(130 << 8), Port(136 << 8 | 255)}, {Port(143 << 8), Port(143 << 8 | 255)}})};
+}
 
 /// The box's packets between the ends that are seen; empty ends give nothing.
 void cut_to(const Box& box, const std::vector<Box>& seen, std::vector<Box>& out) {
@@ -32,24 +52,52 @@ void cut_to(const Box& box, const std::vector<Box>& seen, std::vector<Box>& out)
   }
 }
 
-/// Neighbours that differ in one end alone become one: a rule from two zones is one entry again.
+std::size_t hash_of(const AddressSet& set) {
+  std::size_t hash = 0;
+  for (const AddressRange& r : set.ranges())
+    for (const Address& a : {r.first, r.last}) {
+      const Uint128 number = a.number();
+      hash = hash * 0x9E3779B97F4A7C15U + static_cast<std::size_t>(number ^ (number >> 64));
+    }
+  return hash;
+}
+
+/// Boxes that differ in this end alone become one, where the first of them stands. Whether there were any.
+bool join_at(std::vector<Box>& boxes, AddressSet Box::*end, AddressSet Box::*other) {
+  struct Group {
+    Box rest;  // without the end
+    std::vector<AddressRange> ranges;
+  };
+  std::vector<Group> groups;
+  std::unordered_map<std::size_t, std::vector<std::size_t>> by_other;
+  for (Box& box : boxes) {
+    const AddressSet own = std::exchange(box.*end, AddressSet());
+    std::vector<std::size_t>& alike = by_other[hash_of(box.*other)];
+    const auto found =
+        std::find_if(alike.begin(), alike.end(), [&](std::size_t g) { return groups[g].rest == box; });
+    if (found == alike.end()) {
+      alike.push_back(groups.size());
+      groups.push_back({std::move(box), own.ranges()});
+    } else {
+      std::vector<AddressRange>& ranges = groups[*found].ranges;
+      ranges.insert(ranges.end(), own.ranges().begin(), own.ranges().end());
+    }
+  }
+  const bool changed = groups.size() != boxes.size();
+  boxes.clear();
+  for (Group& g : groups) {
+    g.rest.*end = AddressSet::of_ranges(std::move(g.ranges));
+    boxes.push_back(std::move(g.rest));
+  }
+  return changed;
+}
+
+/// A rule from two zones is one entry again.
 void join(std::vector<Box>& boxes) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t i = 0; i < boxes.size() && !changed; ++i)
-      for (std::size_t j = i + 1; j < boxes.size() && !changed; ++j) {
-        Box a = boxes[i], b = boxes[j];
-        const bool same_sources = a.sources == b.sources, same_destinations = a.destinations == b.destinations;
-        if (!same_sources && !same_destinations) continue;
-        AddressSet& from = same_sources ? a.destinations : a.sources;
-        const AddressSet united = from.unite(same_sources ? b.destinations : b.sources);
-        (same_sources ? b.destinations : b.sources) = from;
-        if (!(a == b)) continue;
-        from = united;
-        boxes[i] = std::move(a);
-        boxes.erase(boxes.begin() + static_cast<std::ptrdiff_t>(j));
-        changed = true;
-      }
+  bool changed = boxes.size() > 1;
+  while (changed) {
+    changed = join_at(boxes, &Box::destinations, &Box::sources);
+    if (join_at(boxes, &Box::sources, &Box::destinations)) changed = true;
   }
 }
 
@@ -91,15 +139,30 @@ PacketSet with_later_fragments(const PacketSet& set, PacketSpace& space) {
 
 }  // namespace
 
-ReplyHandling reply_handling(const Device& device) {
-  return device.replies_implied ? ReplyHandling::implied
-         : is_stateful(device)  ? ReplyHandling::by_state
-                                : ReplyHandling::stateless;
+ReplyHandling reply_handling(const Device& device, ListIndex list) {
+  if (device.replies_implied) return ReplyHandling::implied;
+  if (!is_stateful(device)) return ReplyHandling::stateless;
+  // iptables and nftables can ask for the state wherever they like; elsewhere a device has lists that keep state
+  // beside others that do not (SRX: policies and filters; AWS: groups and network ACLs).
+  if (device.dialect == Dialect::iptables || device.dialect == Dialect::nftables) return ReplyHandling::by_state;
+  const auto asks = [&](ListIndex l) {
+    const std::vector<Entry>& entries = device.lists[l].entries;
+    return std::any_of(entries.begin(), entries.end(), [](const Entry& e) {
+      return std::any_of(e.match.begin(), e.match.end(),
+                         [](const Match& m) { return m.box.states != StateSet::all(); });
+    });
+  };
+  for (const Stage& stage : device.stages)
+    if (std::find(stage.lists.begin(), stage.lists.end(), list) != stage.lists.end() &&
+        std::any_of(stage.lists.begin(), stage.lists.end(), asks))
+      return ReplyHandling::by_state;
+  return ReplyHandling::stateless;
 }
 
 Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
   const Device& device = *binding.devices[index].device;
   Domain out;
+  out.own = binding.devices[index].own;
   bool one_family = true;
   const std::vector<ZonePath> declared = all_paths(binding);
   const auto set_of = [](const std::vector<InterfaceId>& ids) {
@@ -125,13 +188,6 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
       for (const Hop& hop : path.hops)
         for (const Alternative& alternative : hop.alternatives) {
           if (alternative.device != index) continue;
-          // The device's own addresses lie in zones as well, and need not be told apart from their neighbours.
-          Box zones;
-          zones.family = stage.family;
-          zones.sources = binding.rules->zones[path.from].addresses;
-          zones.destinations = binding.rules->zones[path.to].addresses;
-          if (std::find(out.perhaps.begin(), out.perhaps.end(), zones) == out.perhaps.end())
-            out.perhaps.push_back(std::move(zones));
           for (const Crossing& c : alternative.crossings) {
             if (!stage.ways.contains(c.way)) continue;
             for (const Side& i : sides_or_all(c.ingress, c.sources))
@@ -148,26 +204,13 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
               }
           }
         }
-    // Pairs of zones that nobody declared a path for.
-    for (std::uint32_t from = 0; from < binding.rules->zones.size(); ++from)
-      for (std::uint32_t to = 0; to < binding.rules->zones.size(); ++to) {
-        if (from == to) continue;
-        const bool known = std::any_of(declared.begin(), declared.end(), [&](const ZonePath& p) {
-          return p.from == from && p.to == to && p.state != ZonePath::State::undeclared;
-        });
-        if (known) continue;
-        Box box;
-        box.family = stage.family;
-        box.sources = binding.rules->zones[from].addresses;
-        box.destinations = binding.rules->zones[to].addresses;
-        out.perhaps.push_back(std::move(box));
-      }
   }
   if (!one_family) out.family.reset();
   return out;
 }
 
-Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors) {
+Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_replies, bool icmp_errors,
+                         bool names_states) {
   PacketSpace& s = *space_;
   Wish wish;
   const PacketSet approved = documented_.approved();
@@ -189,7 +232,7 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
       if (cover.complete()) part.boxes = cover.boxes;
     }
     if (!part.set.is_empty()) openings.push_back(std::move(part));
-    if (replies == ReplyHandling::by_state) return;
+    if (replies == ReplyHandling::by_state && names_states) return;
     WishPart back;
     back.comment = fmt::format("{}: replies", comment_of(rules_, rule));
     back.rule = rule.id;
@@ -208,6 +251,7 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
     add(rules_.rules[r], documented_.opening_set(r), documented_.state(r).in_force());
   for (std::uint32_t x = 0; x < rules_.exceptions.size(); ++x)
     add(rules_.exceptions[x].rule, documented_.exception_set(x), documented_.exception_state(x).in_force());
+  std::size_t opening_count = openings.size();
   // What rules approve together is said once for each of them; what lies in another rule's part already is not.
   wish.parts = std::move(openings);
   std::move(answers.begin(), answers.end(), std::back_inserter(wish.parts));
@@ -222,25 +266,28 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   if (domain.to_device && domain.family.value_or(Family::ipv6) == Family::ipv6) {
     WishPart part;
     part.comment = "neighbour discovery (RFC 4890)";
-    part.boxes = {
-        Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}}};
+    part.boxes = {kNeighbours};
     part.set = s.of(part.boxes);
     wish.parts.insert(wish.parts.begin(), std::move(part));
+    ++opening_count;
   }
   std::vector<PacketSet> sets;
   for (const WishPart& part : wish.parts) sets.push_back(part.set);
   const PacketSet all = s.unite_all(sets);
-  wish.must = all & s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
+  const PacketSet begun = s.unite_all(std::span(sets).first(opening_count));
+  wish.must = (replies == ReplyHandling::by_state ? begun : all) &
+              s.of(Box{.fragments = replies == ReplyHandling::stateless ? kUncut : kWhole});
 
-  // May: the same over any interface, and what is approved where nobody declared a path.
-  PacketSet may = all;
-  if (replies == ReplyHandling::stateless)
-    may |= (approved | documented_.replies()) & s.of(domain.perhaps);
-  else
-    may |= approved & s.of(domain.perhaps);
-  may = may.forget({Field::ingress, Field::egress});
-  may |= s.of(Box{.family = Family::ipv6, .protocols = {Protocol::icmpv6}, .icmp = IcmpSet{{135, {}}, {136, {}}}});
+  // May: the same over any interface, errors, and what a device hears of its links.
+  PacketSet may = all.forget({Field::ingress, Field::egress}) | s.of(kNeighbours);
+  if (domain.to_device) {
+    Box box = link_control();
+    box.destinations = domain.own;
+    may |= s.of(box);
+  }
+  may |= s.of(error_messages()) & seen;
   may = with_later_fragments(may, s);
+  if (!domain.judges_all) may |= ~seen;
   if (replies == ReplyHandling::by_state) {
     const PacketSet known = s.of(Box{.states = {ConnectionState::established, ConnectionState::related}});
     const PacketSet fresh = s.of(Box{.states = {ConnectionState::fresh}});
@@ -254,36 +301,6 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
   wish.may = may;
   for (WishPart& part : wish.parts) without_interfaces(part.boxes);
   return wish;
-}
-
-Suggester::Judgement Suggester::judge(const Bounds& bounds, const Wish& wish, std::optional<Family> family) {
-  const PacketSet within = space_->of(Box{.family = family});
-  const PacketSet blocked = (wish.must & within) - bounds.certain;
-  if (!blocked.is_empty()) return {false, blocked.sample(), true};
-  const PacketSet extra = (bounds.possible & within) - wish.may;
-  if (!extra.is_empty()) return {false, extra.sample(), false};
-  return {true, {}, false};
-}
-
-Suggester::Judgement Suggester::judge(const Device& device, ListIndex list, const Wish& wish,
-                                      std::optional<Family> family) {
-  Meaning meaning(device, *space_);
-  return judge(meaning.permitted_by(list), wish, family);
-}
-
-Suggester::Judgement Suggester::judge(const Device& device, Way way, const Wish& wish,
-                                      std::optional<Family> family) {
-  Meaning meaning(device, *space_);
-  return judge(device.stages.empty() ? meaning.permitted_by(0) : meaning.permitted(way), wish, family);
-}
-
-std::string Suggester::why_not(const ConcretePacket& packet) const {
-  const demarc::Judgement& judgement = documented_.judge(packet.packet);
-  if (!judgement.forbidden_by.empty())
-    return fmt::format("{} forbids it", rules_.forbidden[judgement.forbidden_by.front()].id);
-  if (judgement.approved) return "it is approved elsewhere, and nothing approves that it comes by here";
-  const std::optional<NearestRule> nearest = documented_.nearest(packet.packet);
-  return nearest ? fmt::format("nothing approves it ({})", nearest->why) : std::string("nothing approves it");
 }
 
 }  // namespace demarc

@@ -9,6 +9,8 @@
 #include "rules/text/escape.h"
 #include "rules/text/json_writer.h"
 #include "rules/text/suggest.h"
+#include "rules/verdict/suggest_lines.h"
+#include "rules/verdict/suggest_router.h"
 #include "rules/verdict/suggest_text.h"
 #include "scanner/app/acl_evidence.h"
 #include "scanner/app/acl_files.h"
@@ -22,6 +24,7 @@ namespace demarc {
 namespace {
 
 constexpr std::string_view kFormats[] = {"text", "json"};
+constexpr const char* kWrittenDialects = "--dialect cisco-ios, cisco-asa, nftables, iptables or junos";
 
 /// A list with all that is to be said about it.
 struct Told {
@@ -29,6 +32,7 @@ struct Told {
   ListIndex list = kNoList;
   const ListSuggestion* suggestion = nullptr;
   SuggestedText edits;
+  std::string patched;      // the configuration with them, and with those of lists that are asked with it
   std::string edits_wrong;  // why the edits are not shown; empty: they were read back and are right
   Written full;
   std::string full_wrong;
@@ -36,12 +40,11 @@ struct Told {
   bool show_full = false;
 };
 
-std::string wrong_words(const Result<Suggester::Judgement>& judged) {
-  if (!judged) return judged.error().what;
-  if (judged->exact) return "";
-  const std::string sample = judged->sample ? to_string(judged->sample->packet) : "a packet";
-  return judged->blocked ? fmt::format("read back, it blocks {}, which is approved", sample)
-                         : fmt::format("read back, it lets {} through, which nothing approves", sample);
+std::string wrong_words(const Suggester::Judgement& judged) {
+  if (judged.exact) return "";
+  const std::string sample = judged.sample ? to_string(judged.sample->packet) : "a packet";
+  return judged.blocked ? fmt::format("read back, it blocks {}, which is approved", sample)
+                        : fmt::format("read back, it lets {} through, which nothing approves", sample);
 }
 
 std::string_view kind_words(ListEdit::Kind kind) {
@@ -54,13 +57,40 @@ std::string_view kind_words(ListEdit::Kind kind) {
 }
 
 std::string_view comment_sign(Dialect dialect) {
-  return dialect == Dialect::iptables || dialect == Dialect::nftables ? "#" : "!";
+  switch (dialect) {
+    case Dialect::iptables:
+    case Dialect::nftables:
+    case Dialect::junos:
+    case Dialect::aws:
+    case Dialect::azure:
+    case Dialect::gcp: return "#";
+    default: return "!";
+  }
+}
+/// Whether edits are commands, and not lines that go and come.
+bool are_commands(Dialect dialect) {
+  return is_router(dialect) || dialect == Dialect::junos || dialect == Dialect::azure || dialect == Dialect::gcp;
 }
 
 /// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
 std::string safe_line(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   return std::string(terminal_safe(text));
+}
+
+/// "of MAIN, OTHER": the lists that are asked with it.
+std::string chain_words(const Device& device, const ListSuggestion& s) {
+  std::string out;
+  for (const ListIndex l : s.chain)
+    if (l != s.list) out += fmt::format("{}{}", out.empty() ? "" : ", ", device.lists[l].name);
+  return out;
+}
+
+/// What a list is, once it is right.
+std::string meaning_words(const Device& device, const ListSuggestion& s) {
+  if (s.decider == kNoList) return "says exactly what is documented";
+  return fmt::format("stops nothing that is documented, and {} decides what else may pass",
+                     terminal_safe(device.lists[s.decider].name));
 }
 
 /// The place that an edit is about: "line 12: permit tcp any any".
@@ -74,7 +104,7 @@ std::string about(const Device& device, const Told& t, const ListEdit& e) {
 
 void write_edits(std::string& out, const Device& device, const Told& t) {
   const std::string_view sign = comment_sign(device.dialect);
-  const bool commands = device.dialect == Dialect::cisco_ios;
+  const bool commands = are_commands(device.dialect);
   if (!t.edits.head.empty()) out += t.edits.head + '\n';
   for (std::size_t n = 0; n < t.suggestion->edits.size(); ++n) {
     const ListEdit& e = t.suggestion->edits[n];
@@ -98,20 +128,23 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
     if (!out.empty()) out += '\n';
     if (device != nullptr) {
       const std::string_view sign = comment_sign(device->dialect);
-      if (s.conforms() && t.full_wrong.empty() && !t.show_full) {
-        out += fmt::format("{} {}: it says exactly what is documented\n", sign, terminal_safe(t.name));
-        continue;
-      }
+      const std::string others = s.chain.empty() ? "" : fmt::format(" with {}", chain_words(*device, s));
       if (s.conforms()) {
-        out += fmt::format("{} {}: it says exactly what is documented\n", sign, terminal_safe(t.name));
+        const bool stays = std::any_of(told.begin(), told.end(), [&](const Told& o) {
+          return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
+        });
+        out += fmt::format("{} {}: it {}{}\n", sign, terminal_safe(t.name),
+                           stays ? "stays as it is" : meaning_words(*device, s), terminal_safe(others));
+        if (!t.show_full) continue;
       } else if (!s.not_editable.empty()) {
         out += fmt::format("{} {}: no edits: {}\n", sign, terminal_safe(t.name), terminal_safe(s.not_editable));
       } else if (!t.edits_wrong.empty()) {
         out += fmt::format("{} {}: no edits that could be shown to be right: {}\n", sign, terminal_safe(t.name),
                            terminal_safe(t.edits_wrong));
       } else {
-        out += fmt::format("{} {}: {}; with them it says exactly what is documented (read back)\n", sign,
-                           terminal_safe(t.name), counted(s.edits.size(), "edit", "edits"));
+        out +=
+            fmt::format("{} {}: {}; with them it {}{} (read back)\n", sign, terminal_safe(t.name),
+                        counted(s.edits.size(), "edit", "edits"), meaning_words(*device, s), terminal_safe(others));
         write_edits(out, *device, t);
       }
       if (!t.cut.empty()) {
@@ -150,6 +183,13 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
     json.begin_object().field("name", t.name);
     if (device != nullptr) {
       json.field("conforms", s.conforms());
+      if (!s.chain.empty()) {
+        json.key("with").begin_array();
+        for (const ListIndex l : s.chain)
+          if (l != s.list) json.value(device->lists[l].name);
+        json.end_array();
+      }
+      if (s.decider != kNoList) json.field("decided_by", device->lists[s.decider].name);
       const std::string& why = s.not_editable.empty() ? t.edits_wrong : s.not_editable;
       json.field_unless_empty("no_edits", why);
       json.field_unless_empty("head", why.empty() ? t.edits.head : "").key("edits").begin_array();
@@ -205,7 +245,9 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
 void write_full(Suggester& suggester, Dialect dialect, Told& t) {
   t.full = find_writer(dialect)->write(t.suggestion->full);
   const std::string unsaid = t.full.unsaid.empty() ? "" : t.full.unsaid.front().why;
-  t.full_wrong = wrong_words(judge_written(suggester, t.suggestion->wish, dialect, t.suggestion->full.way, t.full));
+  const Result<Suggester::Judgement> judged =
+      judge_written(suggester, t.suggestion->wish, dialect, t.suggestion->full.way, t.full);
+  t.full_wrong = judged ? wrong_words(*judged) : judged.error().what;
   if (!t.full_wrong.empty() && !unsaid.empty()) t.full_wrong = unsaid;
 }
 
@@ -234,12 +276,10 @@ Result<void> generate(const AclSuggestCommand& command, const RuleSet& rules, Su
                       Suggested& all) {
   const std::optional<Dialect> dialect = DEMARC_TRY(parse_dialect_word(command.dialect));
   if (!dialect)
-    return failure("no configuration and no --dialect: nothing says what to write in",
-                   "--dialect cisco-ios, cisco-asa, nftables or iptables");
+    return failure("no configuration and no --dialect: nothing says what to write in", kWrittenDialects);
   const DialectWriter* writer = find_writer(*dialect);
   if (writer == nullptr)
-    return failure(fmt::format("lists of {} are not written", name(*dialect)),
-                   "cisco-ios, cisco-asa, nftables or iptables");
+    return failure(fmt::format("lists of {} are not written", name(*dialect)), kWrittenDialects);
   all.dialect = *dialect;
   std::vector<std::string> zones;
   for (const Zone& z : rules.zones) zones.push_back(z.name);
@@ -337,13 +377,18 @@ int run_acl_suggest(const AclSuggestCommand& command) try {
       if (!s.conforms() && s.not_editable.empty()) {
         t.edits = edits_in_words(d, source, s);
         t.edits_wrong = t.edits.problem;
-        if (t.edits_wrong.empty()) t.edits_wrong = wrong_words(judge_patched(suggester, d, s, t.edits));
+        if (t.edits_wrong.empty()) {
+          Result<PatchedBack> back = patch_and_judge(suggester, d, source, all.suggestions, s);
+          t.edits_wrong = back ? wrong_words(back->judgement) : back.error().what;
+          if (back) t.patched = std::move(back->text);
+        }
       }
       const bool has_edits = t.edits_wrong.empty() && s.not_editable.empty();
-      t.show_full = find_writer(d.dialect) != nullptr && (command.full || !has_edits) && !s.wish.must.is_empty();
+      t.show_full = find_writer(d.dialect) != nullptr && edit_writer(d, s.list) != nullptr &&
+                    s.decider == kNoList && (command.full || !has_edits) && !s.wish.must.is_empty();
       if (t.show_full) write_full(suggester, d.dialect, t);
       if (snapshot && has_edits && !s.edits.empty()) {
-        const Result<Device> after = read_configuration(Source(d.file, t.edits.patched), d.dialect);
+        const Result<Device> after = read_configuration(Source(d.file, t.patched), d.dialect);
         if (after) {
           const Routing routing = routed->routing;
           ReplayOptions options{.rules = &rules, .present = &d, .present_routing = routing};

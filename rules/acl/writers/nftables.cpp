@@ -193,7 +193,7 @@ WrittenEntry entry_lines(const IntendedEntry& entry, const IntendedList& list, s
                          Sets& sets) {
   WrittenEntry out;
   for (const Match& match : entry.match) {
-    if (!family && is_same_for_both(match, list)) {
+    if (is_same_for_both(match, list)) {  // in each family's words the same
       IntendedList one = {.family = Family::ipv4, .interfaces = list.interfaces};  // no word for the family
       for (const Piece& p : writing::pieces_of(match, Family::ipv4)) write_piece(p, entry, one, sets, out);
       continue;

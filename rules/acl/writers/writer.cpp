@@ -12,6 +12,7 @@ constexpr DialectWriter kWriters[] = {
     {Dialect::cisco_asa, false, true, true, write_cisco_asa, write_cisco_asa_entry},
     {Dialect::nftables, true, false, true, write_nftables, write_nftables_entry},
     {Dialect::iptables, true, false, false, write_iptables, write_iptables_entry},
+    {Dialect::junos, false, false, true, write_junos, write_junos_entry},
 };
 
 }  // namespace

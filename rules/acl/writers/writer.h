@@ -90,5 +90,7 @@ Written write_nftables(const IntendedList& list);
 WrittenEntry write_nftables_entry(const IntendedEntry& entry, const IntendedList& list, Family family);
 Written write_iptables(const IntendedList& list);
 WrittenEntry write_iptables_entry(const IntendedEntry& entry, const IntendedList& list, Family family);
+Written write_junos(const IntendedList& list);
+WrittenEntry write_junos_entry(const IntendedEntry& entry, const IntendedList& list, Family family);
 
 }  // namespace demarc

@@ -295,6 +295,15 @@ TEST_CASE("statefulness is read") {
   CHECK(is_stateful(implied));
 }
 
+TEST_CASE("an interface of a cloud's document is a machine behind the filter, not the filter") {
+  const RuleSet rules = world::small_dmz();
+  for (const auto& [dialect, own] : {std::pair(Dialect::cisco_ios, true), std::pair(Dialect::aws, false),
+                                     std::pair(Dialect::azure, false), std::pair(Dialect::gcp, false)}) {
+    const GivenConfiguration given{device("fw", {{"web1", "192.0.2.11/32"}}, dialect), "fw", ""};
+    CHECK(bind_devices(rules, std::span(&given, 1)).devices.at(0).own.contains(ip("192.0.2.11")) == own);
+  }
+}
+
 TEST_CASE("which way a packet takes") {
   // internet --- wan [edge] core --- up [fw] dmz|back|office
   auto edge = device("edge", {{"wan", "203.0.113.2/29"},

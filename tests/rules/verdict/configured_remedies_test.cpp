@@ -381,6 +381,16 @@ constexpr const char* kJunosLines =
     "set firewall family inet filter IN term again from destination-port 25\n"
     "set firewall family inet filter IN term again then accept\n";
 
+constexpr const char* kJunosDeny =
+    "set firewall family inet filter IN term no-web from destination-address 192.0.2.11/32\n"
+    "set firewall family inet filter IN term no-web from protocol tcp\n"
+    "set firewall family inet filter IN term no-web from destination-port 80\n"
+    "set firewall family inet filter IN term no-web then discard\n"
+    "set firewall family inet filter IN term web from destination-address 192.0.2.11/32\n"
+    "set firewall family inet filter IN term web from protocol tcp\n"
+    "set firewall family inet filter IN term web from destination-port 443\n"
+    "set firewall family inet filter IN term web then accept\n";
+
 TEST_CASE("lines of findings, entered, take the finding away") {
   const Row rows[] = {
       {Dialect::cisco_ios, kRouterLines, "acl-permits-undocumented", "192.0.2.12",
@@ -485,7 +495,26 @@ TEST_CASE("lines of findings, entered, take the finding away") {
        " 10 permit tcp any host 192.0.2.11 eq 80 443\n"},
       {Dialect::junos, kJunosLines, "acl-permits-undocumented", "192.0.2.12",
        "delete firewall family inet filter IN term old\n"},
-      {Dialect::junos, kJunosLines, "ace-broad", "192.0.2.11", "\n"},
+      {Dialect::junos, kJunosLines, "ace-broad", "192.0.2.11",
+       "delete firewall family inet filter IN term shop\n"
+       "set firewall family inet filter IN term permit from destination-address 192.0.2.11/32\n"
+       "set firewall family inet filter IN term permit from protocol tcp\n"
+       "set firewall family inet filter IN term permit from destination-port 80\n"
+       "set firewall family inet filter IN term permit from destination-port 443\n"
+       "set firewall family inet filter IN term permit then accept\n"
+       "insert firewall family inet filter IN term permit before term mail\n"},
+      {Dialect::junos, kJunosDeny, "acl-blocks-approved", "WEB-1",
+       "delete firewall family inet filter IN term no-web\n"
+       "set firewall family inet filter IN term permit from destination-address 192.0.2.11/32\n"
+       "set firewall family inet filter IN term permit from protocol tcp\n"
+       "set firewall family inet filter IN term permit from destination-port 80\n"
+       "set firewall family inet filter IN term permit then accept\n"
+       "insert firewall family inet filter IN term permit before term web\n"},
+      {Dialect::junos, kJunosDeny, "acl-blocks-approved", "MAIL-1",
+       "set firewall family inet filter IN term permit from destination-address 192.0.2.5/32\n"
+       "set firewall family inet filter IN term permit from protocol tcp\n"
+       "set firewall family inet filter IN term permit from destination-port 25\n"
+       "set firewall family inet filter IN term permit then accept\n"},
       {Dialect::junos, kJunosLines, "ace-shadowed", "", "delete firewall family inet filter IN term again\n"},
   };
   for (const Row& row : rows) {

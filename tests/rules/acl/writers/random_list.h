@@ -12,6 +12,7 @@ namespace demarc::round_trip {
 struct Traits {
   Dialect dialect;
   bool sees_later_fragments = true;  // false: ports of later fragments are not seen (IOS)
+  bool leaves_later_fragments = false;  // true: what names ports, messages or flags does not match them (Junos)
   bool only_whole = false;  // true: no fragment ever gets there (state, reassembly): only whole packets count
   bool neighbour_discovery = false;     // implied permits at the end of IPv6 lists
   bool ports_of_every_protocol = true;  // DCCP, UDP-Lite

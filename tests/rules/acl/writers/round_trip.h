@@ -30,6 +30,7 @@ inline bool permitted(const IntendedList& list, const ConcretePacket& p, const T
       const Box& b = m.box;
       const bool ports = b.ports != PortSet::all() || b.source_ports != PortSet::all();
       const bool deeper = ports || b.icmp != IcmpSet::all() || !b.flags.is_all();
+      if (later && deeper && t.leaves_later_fragments) continue;
       if (later && deeper && !t.sees_later_fragments) {
         if (e.action == Action::deny) continue;
         if ((ports && !p.packet.protocol.has_ports()) ||

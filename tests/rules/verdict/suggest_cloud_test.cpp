@@ -1,0 +1,293 @@
+// Commands for clouds, entered by a tool of our own into rules that are then written out, read and judged again.
+#include "rules/verdict/suggest_cloud.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "rules/acl/readers/reader.h"
+#include "rules/acl/writers/cloud.h"
+#include "tests/rules/policy/world.h"
+#include "tests/rules/space/naive.h"
+
+namespace demarc {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// A rule as a provider keeps it.
+struct Kept {
+  std::string name;
+  unsigned priority = 0;
+  bool inward = true, deny = false;
+  std::string protocol = "tcp";
+  Words sources, destinations, ports, source_ports;
+};
+
+std::string list_of(const Words& words) {
+  return words.empty() ? "[]" : fmt::format("[\"{}\"]", fmt::join(words, "\", \""));
+}
+
+/// The provider's document: two machines of the dmz, and the rules.
+std::string document(Dialect dialect, const std::vector<Kept>& rules) {
+  std::string out;
+  const auto put = [&](std::string text) { out += (out.empty() ? "" : ",\n") + text; };
+  const bool gcp = dialect == Dialect::gcp;
+  for (const Kept& k : rules) {
+    if (gcp) {
+      put(fmt::format(
+          R"({{"name": "{}", "network": "global/networks/dmz", "direction": "{}", "priority": {},)"
+          R"( "sourceRanges": {}, "destinationRanges": {}, "{}": [{{"IPProtocol": "{}", "ports": {}}}]}})",
+          k.name, k.inward ? "INGRESS" : "EGRESS", k.priority, list_of(k.sources), list_of(k.destinations),
+          k.deny ? "denied" : "allowed", k.protocol, list_of(k.ports)));
+    } else {
+      put(fmt::format(R"({{"name": "{}", "priority": {}, "direction": "{}", "access": "{}", "protocol": "{}",)"
+                      R"( "sourceAddressPrefixes": {}, "sourcePortRanges": {}, "destinationAddressPrefixes": {},)"
+                      R"( "destinationPortRanges": {}}})",
+                      k.name, k.priority, k.inward ? "Inbound" : "Outbound", k.deny ? "Deny" : "Allow", k.protocol,
+                      list_of(k.sources), list_of(k.source_ports.empty() ? Words{"*"} : k.source_ports),
+                      list_of(k.destinations), list_of(k.ports.empty() ? Words{"*"} : k.ports)));
+    }
+  }
+  if (gcp) {
+    for (const auto& [name, address] : {std::pair("web1", "192.0.2.11"), std::pair("mail", "192.0.2.5")})
+      put(fmt::format(R"({{"kind": "compute#instance", "name": "{}", "networkInterfaces": [{{"name": "nic0",)"
+                      R"( "networkIP": "{}", "network": "global/networks/dmz"}}]}})",
+                      name, address));
+    return fmt::format("[\n{}\n]\n", out);
+  }
+  return fmt::format(
+      R"([{{"id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkSecurityGroups/front",)"
+      "\n"
+      R"("name": "front", "type": "Microsoft.Network/networkSecurityGroups", "securityRules": [)"
+      "\n{}\n]}}]\n",
+      out);
+}
+
+Words split(std::string_view text, char at) {
+  Words out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(at, begin), text.size());
+    if (end != begin) out.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+/// What a shell hands over: options with their values.
+std::map<std::string, Words> options(const std::string& command) {
+  std::map<std::string, Words> out;
+  std::string option = "verb";
+  for (std::string word : split(command, ' ')) {
+    std::erase(word, '\'');
+    if (word.starts_with("--")) {
+      const std::size_t equals = word.find('=');
+      option = word.substr(2, equals - 2);
+      out[option] = equals == std::string::npos ? Words{} : split(word.substr(equals + 1), ',');
+    } else {
+      out[option].push_back(word);
+    }
+  }
+  return out;
+}
+
+void enter(const std::string& command, std::vector<Kept>& rules) {
+  CAPTURE(command);
+  std::map<std::string, Words> o = options(command);
+  const Words verb = o["verb"];
+  const bool azure = verb.at(0) == "az";
+  REQUIRE(verb.at(azure ? 3 : 2) == (azure ? "rule" : "firewall-rules"));
+  const std::string what = verb.at(azure ? 4 : 3), name = azure ? o["name"].at(0) : verb.at(4);
+  if (azure) REQUIRE(o["resource-group"].at(0) == "rg");
+  if (what == "delete") {
+    REQUIRE(std::erase_if(rules, [&](const Kept& k) { return k.name == name; }) == 1);
+    return;
+  }
+  REQUIRE(what == "create");
+  REQUIRE(std::none_of(rules.begin(), rules.end(), [&](const Kept& k) { return k.name == name; }));
+  Kept k;
+  k.name = name;
+  k.priority = static_cast<unsigned>(std::stoul(o["priority"].at(0)));
+  k.inward = o["direction"].at(0) == (azure ? "Inbound" : "INGRESS");
+  k.deny = o[azure ? "access" : "action"].at(0) == (azure ? "Deny" : "DENY");
+  const auto no_star = [](Words words) { return words == Words{"*"} ? Words{} : words; };
+  if (azure) {
+    REQUIRE(k.priority >= 100);
+    REQUIRE(k.priority <= 4096);
+    REQUIRE(std::none_of(rules.begin(), rules.end(), [&](const Kept& other) {
+      return other.priority == k.priority && other.inward == k.inward;
+    }));
+    k.protocol = o["protocol"].at(0);
+    k.sources = o["source-address-prefixes"], k.destinations = o["destination-address-prefixes"];
+    k.source_ports = no_star(o["source-port-ranges"]), k.ports = no_star(o["destination-port-ranges"]);
+  } else {
+    k.sources = o["source-ranges"], k.destinations = o["destination-ranges"];
+    for (const std::string& service : o["rules"]) {
+      const std::size_t colon = service.find(':');
+      k.protocol = service.substr(0, colon);
+      if (colon != std::string::npos) k.ports.push_back(service.substr(colon + 1));
+    }
+  }
+  rules.push_back(std::move(k));
+}
+
+RuleSet rules_with(Dialect dialect, std::vector<Rule> rules) {
+  RuleSet r = world::small_dmz();
+  r.devices[0].dialect = "";
+  r.devices[0].name = "cloud";
+  r.devices[0].interfaces = {{"outside", {"internet"}, {}}};
+  for (const char* own : {"web1", "mail", "front"})
+    if ((dialect == Dialect::azure) == (std::string_view(own) == "front"))
+      r.devices[0].interfaces.push_back({own, {"dmz"}, {}});
+  Path path;
+  path.from = "internet", path.to = "dmz", path.via = {{"cloud"}};
+  r.paths = {path};
+  r.rules = std::move(rules);
+  r.reindex();
+  return r;
+}
+Rule rule(std::string id, std::vector<std::string> services, std::vector<std::string> from,
+          std::vector<std::string> to) {
+  return world::rule(world::small_dmz(), std::move(id), std::move(services), std::move(from), std::move(to));
+}
+
+/// The commands for every list, after they were entered and what came of it was found right.
+std::string commands(const RuleSet& rules, Dialect dialect, std::vector<Kept> kept) {
+  const Source source("cloud.json", document(dialect, kept));
+  const auto device = std::make_shared<const Device>(read_configuration(source, dialect).value());
+  const GivenConfiguration given{device, "cloud", ""};
+  const Binding binding = bind_devices(rules, std::span(&given, 1));
+  Suggester suggester(rules, world::noon("2026-11-23"));
+  const std::vector<ListSuggestion> all = suggester.suggest(binding, 0);
+  std::string out;
+  for (const ListSuggestion& s : all) {
+    if (!s.not_editable.empty()) return s.not_editable;
+    const SuggestedText text = edits_in_words(*device, source, s);
+    if (!text.problem.empty()) return text.problem;
+    const Result<PatchedBack> back = patch_and_judge(suggester, *device, source, all, s);
+    REQUIRE_MESSAGE(back.has_value(), (back ? std::string() : back.error().what));
+    if (!back->judgement.exact)
+      return fmt::format("{} {}", back->judgement.blocked ? "blocked" : "passes",
+                         to_string(back->judgement.sample->packet));
+    for (const EditText& e : text.edits)
+      for (const Words* lines : {&e.out, &e.in})
+        for (const std::string& line : *lines) {
+          enter(line, kept);
+          out += line + '\n';
+        }
+  }
+  const std::string entered = document(dialect, kept);
+  CAPTURE(out);
+  CAPTURE(entered);
+  const Device after = read_configuration(Source("cloud.json", entered), dialect).value();
+  for (const ListSuggestion& s : all) {
+    const ListIndex list = after.find_list(device->lists[s.list].name);
+    REQUIRE(list != kNoList);
+    const Suggester::Judgement judged = suggester.judge(after, list, s.wish);
+    if (judged.sample) INFO(to_string(judged.sample->packet), " blocked ", judged.blocked);
+    CHECK(judged.exact);
+  }
+  return out;
+}
+
+TEST_CASE("Azure: rules are deleted and created between priorities, before the default ones") {
+  const std::vector<Kept> kept{
+      {"old", 100, true, false, "Udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
+      {"web", 110, true, false, "Tcp", {"0.0.0.0/0"}, {"192.0.2.11/32"}, {"80-443"}, {}},
+      {"none", 4096, true, true, "*", {"*"}, {"*"}, {}, {}},
+      {"nothing-out", 200, false, true, "*", {"*"}, {"*"}, {}, {}},
+  };
+  const RuleSet rules = rules_with(Dialect::azure, {rule("WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                                                    rule("OUT-1", {"dns"}, {"mail"}, {"internet"})});
+  CHECK(commands(rules, Dialect::azure, kept) ==
+        "az network nsg rule create --resource-group rg --nsg-name front --name OUT-1-dns-out --priority 100 "
+        "--direction Outbound --access Allow --protocol 'Tcp' --source-address-prefixes 192.0.2.5/32 "
+        "--source-port-ranges '*' --destination-address-prefixes 0.0.0.0/0 --destination-port-ranges 53\n"
+        "az network nsg rule create --resource-group rg --nsg-name front --name OUT-1-dns-out-2 --priority 110 "
+        "--direction Outbound --access Allow --protocol 'Udp' --source-address-prefixes 192.0.2.5/32 "
+        "--source-port-ranges '*' --destination-address-prefixes 0.0.0.0/0 --destination-port-ranges 53\n"
+        "az network nsg rule delete --resource-group rg --nsg-name front --name old\n"
+        "az network nsg rule delete --resource-group rg --nsg-name front --name web\n"
+        "az network nsg rule create --resource-group rg --nsg-name front --name WEB-1-https-in --priority 100 "
+        "--direction Inbound --access Allow --protocol 'Tcp' --source-address-prefixes 0.0.0.0/0 "
+        "--source-port-ranges '*' --destination-address-prefixes 192.0.2.11/32 --destination-port-ranges 443\n");
+}
+
+TEST_CASE("GCP: rules are deleted and created") {
+  const std::vector<Kept> kept{
+      {"old", 1000, true, false, "udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
+      {"web", 1000, true, false, "tcp", {"0.0.0.0/0"}, {"192.0.2.11/32"}, {"80-443"}, {}},
+      {"nothing-out", 900, false, true, "all", {"0.0.0.0/0"}, {"0.0.0.0/0"}, {}, {}},
+  };
+  const RuleSet rules = rules_with(Dialect::gcp, {rule("WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                                                  rule("OUT-1", {"dns"}, {"mail"}, {"internet"})});
+  CHECK(commands(rules, Dialect::gcp, kept) ==
+        "gcloud compute firewall-rules create out-1-dns-out --network=dmz --direction=EGRESS --priority=10 "
+        "--action=ALLOW --rules=tcp:53 --source-ranges=192.0.2.5/32 --destination-ranges=0.0.0.0/0\n"
+        "gcloud compute firewall-rules create out-1-dns-out-2 --network=dmz --direction=EGRESS --priority=20 "
+        "--action=ALLOW --rules=udp:53 --source-ranges=192.0.2.5/32 --destination-ranges=0.0.0.0/0\n"
+        "gcloud compute firewall-rules create what-nothing-approves-out --network=dmz --direction=EGRESS "
+        "--priority=910 --action=DENY --rules=all --source-ranges=0.0.0.0/0 --destination-ranges=0.0.0.0/0\n"
+        "gcloud compute firewall-rules create what-nothing-approves-out-2 --network=dmz --direction=EGRESS "
+        "--priority=920 --action=DENY --rules=all --source-ranges=::/0 --destination-ranges=::/0\n"
+        "gcloud compute firewall-rules delete old\n"
+        "gcloud compute firewall-rules delete web\n"
+        "gcloud compute firewall-rules create web-1-https-in --network=dmz --direction=INGRESS --priority=10 "
+        "--action=ALLOW --rules=tcp:443 --source-ranges=0.0.0.0/0 --destination-ranges=192.0.2.11/32\n");
+}
+
+TEST_CASE("what a cloud cannot say is said") {
+  const std::vector<Kept> kept{{"old", 1000, true, false, "udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
+                               {"nothing-out", 900, false, true, "all", {"0.0.0.0/0"}, {"0.0.0.0/0"}, {}, {}}};
+  const RuleSet rules = rules_with(Dialect::gcp, {rule("PING-1", {"ping"}, {"internet"}, {"web1.front"})});
+  CHECK(commands(rules, Dialect::gcp, kept) == "a rule does not tell ICMP messages apart");
+  // Whether mail may leave, the project says and no rule.
+  const RuleSet mail = rules_with(Dialect::gcp, {rule("OUT-1", {"smtp"}, {"mail"}, {"internet"})});
+  CHECK(commands(mail, Dialect::gcp, kept) == "blocked 192.0.2.5 > 198.51.100.1 tcp/25");
+}
+
+TEST_CASE("random rules of clouds become equal to random rule sets") {
+  const char* const kServices[] = {"https", "http", "wide", "dns", "mssql", "https"};
+  const char* const kOutside[] = {"internet", "198.51.100.0/24", "203.0.113.64/26"};
+  const char* const kInside[] = {"dmz", "web1.front", "web2.front", "mail"};
+  const char* const kPrefixes[] = {"0.0.0.0/0", "198.51.100.0/24", "192.0.2.11/32", "192.0.2.0/28", "192.0.2.5/32"};
+  for (const Dialect dialect : {Dialect::azure, Dialect::gcp}) {
+    CAPTURE(std::string(name(dialect)));
+    std::size_t entered = 0, refused = 0;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      CAPTURE(seed);
+      naive::Dice dice(seed);
+      std::vector<Rule> approved;
+      for (unsigned n = 1 + dice.below(4); n > 0; --n) {
+        std::string from = kOutside[dice.below(3)], to = kInside[dice.below(4)];
+        if (dice.one_in(3)) std::swap(from, to);
+        approved.push_back(rule(fmt::format("R-{}", n), {kServices[dice.below(6)]}, {from}, {to}));
+      }
+      std::vector<Kept> kept;
+      for (unsigned n = 1 + dice.below(6); n > 0; --n) {
+        Kept k;
+        k.name = fmt::format("k{}", n);
+        k.priority = dialect == Dialect::gcp && dice.one_in(2) ? 1000 : 100 + 100 * n;
+        k.inward = dice.one_in(2), k.deny = dice.one_in(4);
+        k.protocol = dice.one_in(3) ? "udp" : "tcp";
+        k.sources = {kPrefixes[dice.below(5)]}, k.destinations = {kPrefixes[dice.below(5)]};
+        if (dice.one_in(2)) k.ports = {dice.one_in(2) ? "443" : "20-80"};
+        kept.push_back(std::move(k));
+      }
+      const std::string text = commands(rules_with(dialect, approved), dialect, kept);
+      const bool commanded = text.starts_with("az ") || text.starts_with("gcloud ");
+      entered += commanded ? 1 : 0;
+      refused += !commanded && !text.empty() ? 1 : 0;
+      if (!commanded && !text.empty())
+        CHECK_MESSAGE((text == "there is no room between the priorities of the rules"), text);
+    }
+    CHECK(entered > 40);
+    CHECK(refused < 15);
+  }
+}
+
+}  // namespace
+}  // namespace demarc
