@@ -112,6 +112,8 @@ FilterDecision conclude(const Device& device, const PossibleLines& p, const std:
     d.why = p.open ? fmt::format("{} may match or not: {}", describe(device, *p.open), p.open_why)
                    : fmt::format("some of these packets are permitted ({}) and some are denied ({})",
                                  describe(device, *p.permit), describe(device, *p.deny));
+  } else {
+    d.why = "there is no such packet";
   }
   if (!translated.empty()) d.why += "; " + translated;
   return d;

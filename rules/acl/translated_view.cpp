@@ -35,6 +35,15 @@ bool keeps(const Nat& nat, const Box& packets) {
   return rewriting(nat).image(packets) == packets;
 }
 
+/// A cheap look at two that mostly have nothing in common.
+bool may_meet(const Match& a, const Match& b) {
+  const auto apart = [](const AddressSet& x, const AddressSet& y) {
+    return x.empty() || y.empty() || x.ranges().back().last < y.ranges().front().first ||
+           y.ranges().back().last < x.ranges().front().first;
+  };
+  return !apart(a.box.destinations, b.box.destinations) && !apart(a.box.sources, b.box.sources);
+}
+
 /// Statements of one line, written out by what they match.
 bool say_the_same(const Nat& a, const Nat& b) {
   return a.line == b.line && a.to == b.to && a.to_network == b.to_network && a.to_ports == b.to_ports;
@@ -142,23 +151,29 @@ std::vector<const Nat*> Translations::taken(Nat::Kind kind, const Box& packets, 
 std::vector<Translations::Taken> Translations::taken(Nat::Kind kind, const PacketSet& packets, bool sure) const {
   PacketSpace& space = *packets.space();
   std::vector<Taken> out;
-  PacketSet rest = packets, kept = space.empty();
-  for (std::size_t i = 0; i < matches_.size() && !rest.is_empty(); ++i) {
+  std::vector<PacketSet> kept, decided;  // what no later statement comes to see
+  std::vector<const Match*> decided_by;
+  for (std::size_t i = 0; i < matches_.size(); ++i) {
     const Nat& nat = device_.nats[i];
     if (nat.kind != kind) continue;
-    const PacketSet match = set_of(matches_[i], space), hit = rest & match;
+    PacketSet hit = packets & set_of(matches_[i], space);
+    if (hit.is_empty()) continue;
+    const PacketSet all = hit;
+    for (std::size_t n = 0; n < decided.size(); ++n)
+      if (may_meet(*decided_by[n], matches_[i])) hit -= decided[n];
+    if (sure && nat.certain) decided.push_back(all), decided_by.push_back(&matches_[i]);
     if (hit.is_empty()) continue;
     if (nat.exempt)
-      kept |= hit;
+      kept.push_back(std::move(hit));
     else if (!out.empty() && say_the_same(*out.back().nat, nat))
       out.back().packets |= hit;
     else
-      out.push_back({&nat, hit});
-    if (sure && nat.certain) rest -= match;
+      out.push_back({&nat, std::move(hit)});
     if (out.size() > kCoursesMax) throw SpaceExhausted("packets that are translated in thousands of ways");
   }
-  kept |= rest;
-  if (!kept.is_empty()) out.push_back({nullptr, std::move(kept)});
+  kept.push_back(packets - space.unite_all(decided));
+  PacketSet as_they_are = space.unite_all(kept);
+  if (!as_they_are.is_empty()) out.push_back({nullptr, std::move(as_they_are)});
   return out;
 }
 

@@ -33,19 +33,19 @@ Bounds Deciding::permitted() {
   if (asked_.list != kNoList) return meaning_.permitted_by(asked_.list);
   if (is_plain()) return meaning_.permitted(asked_.way);
   PacketSpace& space = meaning_.space();
-  Bounds all{space.all(), space.empty()};
-  for (const CourseOfSet& c : courses_) {
-    PacketSet passes = c.packets;
-    for (const Stage& stage : device_.stages) {
-      if (!stage.ways.contains(asked_.way)) continue;
-      const Bounds there = meaning_.permitted(stage);
-      all.certain -= c.packets & c.course.origin(stage, ~there.certain);
-      passes &= c.course.origin(stage, there.possible);
+  std::vector<PacketSet> pass(courses_.size()), stop(courses_.size(), space.empty());
+  for (std::size_t i = 0; i < courses_.size(); ++i) pass[i] = courses_[i].packets;
+  for (const Stage& stage : device_.stages) {
+    if (!stage.ways.contains(asked_.way)) continue;
+    const Bounds there = meaning_.permitted(stage);
+    for (std::size_t i = 0; i < courses_.size(); ++i) {
+      const CourseOfSet& c = courses_[i];
+      stop[i] |= c.packets & c.course.origin(stage, ~there.certain);
+      pass[i] &= c.course.origin(stage, there.possible);
     }
-    all.possible |= passes;
   }
-  all.certain &= all.possible;
-  return all;
+  const PacketSet possible = space.unite_all(pass);
+  return {possible - space.unite_all(stop), possible};
 }
 
 FilterDecision Deciding::decide(const ConcretePacket& packet) {

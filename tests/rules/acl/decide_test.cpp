@@ -71,5 +71,45 @@ TEST_CASE("a question that leaves fields open is decided only if all its packets
   CHECK(decided > 50);
 }
 
+TEST_CASE("of no packet nothing is said") {
+  Device device;
+  Stage stage;
+  device.lists.emplace_back();
+  stage.lists = {0};
+  device.stages = {stage};
+  PacketQuestion q;
+  q.packets.ports = PortSet::single(Port(443));
+  q.packets.icmp = {IcmpType{8, 0}};
+  const FilterDecision d = Decider(device).decide(q);
+  CHECK(name(d.fate) == "undetermined");
+  CHECK(d.why == "there is no such packet");
+}
+
+TEST_CASE("a stage without lists lets everything through, and lists that are called twice are walked once") {
+  Device device;
+  // Each list calls the next one twice, and what the line may not match goes on: 2^40 ways through.
+  constexpr ListIndex kLists = 40;
+  for (ListIndex i = 0; i < kLists; ++i) {
+    List list;
+    list.name = std::to_string(i);
+    list.at_end = i == 0 ? Fallthrough::deny : Fallthrough::give_back;
+    for (int twice = 0; i + 1 < kLists && twice < 2; ++twice) {
+      Entry call;
+      call.action = Action::jump;
+      call.target = i + 1;
+      call.maybe = {Match{}};
+      list.entries.push_back(call);
+    }
+    device.lists.push_back(std::move(list));
+  }
+  device.stages.emplace_back();
+  device.stages.emplace_back();
+  device.stages[1].lists = {0};
+  PacketQuestion q;  // of everything: by sets
+  CHECK(name(Decider(device).decide(q).fate) == "deny");
+  device.stages.pop_back();
+  CHECK(name(Decider(device).decide(q).fate) == "permit");
+}
+
 }  // namespace
 }  // namespace demarc

@@ -252,6 +252,21 @@ TEST_CASE("what the device translates is led and decided by the address that eac
   }
 }
 
+TEST_CASE("what goes on in a conversation is translated as it began") {
+  const Device device = read(
+      "hostname edge\n"
+      "ip nat inside source static tcp 192.0.2.10 8443 203.0.113.1 443\n"
+      "interface Gi0/0\n ip address 203.0.113.1 255.255.255.248\n ip nat outside\n"
+      "interface Gi0/1\n ip address 192.0.2.1 255.255.255.192\n ip access-group WEB out\n ip nat inside\n"
+      "ip access-list extended WEB\n permit tcp any host 192.0.2.10 eq 8443\n");
+  FlowEvidence e = evidence();
+  flow(e, "198.51.100.7", "203.0.113.1", Protocol::tcp, 443, 2);
+  const Replay r = run(device, e);
+  CHECK(words(device, r.breaks) == "");
+  CHECK(words(device, r.undetermined) == "");
+  CHECK(r.passing == 2);
+}
+
 TEST_CASE("errors and doubles are no conversations") {
   const Device device = edge(" deny ip any any\n");
   FlowEvidence e = evidence();
