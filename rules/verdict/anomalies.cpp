@@ -175,7 +175,7 @@ class ListAnalysis {
   /// nothing: the entry may still be shadowed.
   bool shadowed_by_boxes(std::uint32_t i, EntryReport& r) {
     const Entry& e = list_.entries[i];
-    if (!are_boxes(e.match) || !are_boxes(e.maybe)) return false;
+    if (!are_few_boxes(e.match) || !are_few_boxes(e.maybe)) return false;
     Remainder all;
     all.add(e.match);
     all.add(e.maybe);
@@ -216,8 +216,7 @@ class ListAnalysis {
   }
   /// Whether boxes say which packets the entry lets nobody behind it have: all that it matches for certain, or none.
   static bool keeps_boxes(const Entry& e) {
-    return e.action == Action::unknown ||
-           ((decides(e) || e.action == Action::give_back) && are_boxes(e.match));
+    return e.action == Action::unknown || ((decides(e) || e.action == Action::give_back) && are_few_boxes(e.match));
   }
 
   /// As takers(). False: nothing is told.
@@ -230,7 +229,7 @@ class ListAnalysis {
     for (const std::uint32_t j : earlier_) {
       if (packets.is_empty()) break;
       const Entry& other = list_.entries[j];
-      if (!are_boxes(other.match)) return false;
+      if (!are_few_boxes(other.match)) return false;
       if (!packets.meets(other.match)) continue;
       const std::optional<bool> alone = all.is_within(other.match);
       if (!alone) return false;
@@ -258,7 +257,7 @@ class ListAnalysis {
     const Entry& e = list_.entries[i];
     const bool permits = e.action == Action::permit;
     const auto is_told_by_boxes = [this](std::uint32_t j) { return keeps_boxes(list_.entries[j]); };
-    if ((refusals_differ_ && !permits) || !are_boxes(e.match) ||
+    if ((refusals_differ_ && !permits) || !are_few_boxes(e.match) ||
         !std::all_of(earlier_.begin(), earlier_.end(), is_told_by_boxes))
       return std::nullopt;
     Remainder arriving;
@@ -270,7 +269,8 @@ class ListAnalysis {
       if (arriving.is_empty()) break;
       if (superfluous_[j]) continue;
       const Entry& other = list_.entries[j];
-      if (other.action == Action::unknown || !keeps_boxes(other) || !are_boxes(other.maybe)) return std::nullopt;
+      if (other.action == Action::unknown || !keeps_boxes(other) || !are_few_boxes(other.maybe))
+        return std::nullopt;
       const bool takes = arriving.meets(other.match);
       if (other.action != e.action && (takes || arriving.meets(other.maybe))) return true;
       if (!takes) continue;
@@ -286,7 +286,7 @@ class ListAnalysis {
 
   static std::optional<bool> match_the_same(const std::vector<Match>& a, const std::vector<Match>& b) {
     if (a == b) return true;
-    if (!are_boxes(a)) return std::nullopt;
+    if (!are_few_boxes(a)) return std::nullopt;
     const auto within = [](const std::vector<Match>& inner,
                            const std::vector<Match>& outer) -> std::optional<bool> {
       Remainder packets;
@@ -468,14 +468,14 @@ class ListAnalysis {
   /// author's.
   static Remainder in_sight(const Entry& e) {
     Remainder all;
-    if (are_boxes(e.match)) all.add(e.match);
+    if (are_few_boxes(e.match)) all.add(e.match);
     return all.only(kInSight);
   }
 
   /// Both have packets of the other one and packets beside. `here` is what is in sight of the second one.
   bool contradict(std::uint32_t first, std::uint32_t second, const Remainder& here) {
     const Entry &a = list_.entries[first], &b = list_.entries[second];
-    if (are_boxes(a.match) && are_boxes(b.match) && here.is_known()) {
+    if (are_few_boxes(a.match) && are_few_boxes(b.match) && here.is_known()) {
       if (!here.meets(a.match)) return false;
       const std::optional<bool> inside = here.is_within(a.match);
       if (inside && *inside) return false;

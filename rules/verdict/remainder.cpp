@@ -5,9 +5,10 @@
 
 namespace demarc {
 
-bool are_boxes(std::span<const Match> matches) {
-  return std::none_of(matches.begin(), matches.end(),
-                      [](const Match& m) { return m.source_bits || m.destination_bits; });
+bool are_few_boxes(std::span<const Match> matches) {
+  constexpr std::size_t kFew = 64;
+  return matches.size() <= kFew && std::none_of(matches.begin(), matches.end(),
+                                                [](const Match& m) { return m.source_bits || m.destination_bits; });
 }
 
 void Remainder::add(std::span<const Match> matches) {

@@ -12,8 +12,9 @@
 
 namespace demarc {
 
-/// Whether boxes alone say what is matched: no addresses with holes.
-bool are_boxes(std::span<const Match> matches);
+/// Whether a few boxes alone say what is matched: no addresses with holes, no tables of thousands of matches, of
+/// which a set is made once.
+bool are_few_boxes(std::span<const Match> matches);
 
 class Remainder {
  public:
