@@ -18,10 +18,6 @@ using netfilter::Term;
 
 namespace {
 
-std::unexpected<Error> wrong(std::string what, std::string hint = {}) {
-  return std::unexpected(Error{{}, std::move(what), std::move(hint)});
-}
-
 std::vector<std::string_view> list(std::string_view text) {
   std::vector<std::string_view> parts;
   while (parts.size() < 1000) {
@@ -39,14 +35,14 @@ Result<PortRange> ports(std::string_view text) {
   const auto one = [](std::string_view word, std::uint16_t otherwise) -> Result<std::uint16_t> {
     if (word.empty()) return otherwise;
     if (const std::optional<std::uint16_t> n = netfilter::port_number(word)) return *n;
-    return wrong(fmt::format("'{}' is neither a port number nor a service's name", word),
+    return failure(fmt::format("'{}' is neither a port number nor a service's name", word),
                  suggest(word, netfilter::port_words()));
   };
-  if (text.empty()) return wrong("a port is missing");
+  if (text.empty()) return failure("a port is missing");
   const std::uint16_t low = DEMARC_TRY(one(first, 0));
   if (colon == std::string_view::npos) return PortRange::single(Port(low));
   const std::uint16_t high = DEMARC_TRY(one(text.substr(colon + 1), 65535));
-  if (high < low) return wrong("the range runs backwards");
+  if (high < low) return failure("the range runs backwards");
   return PortRange{Port(low), Port(high)};
 }
 
@@ -89,7 +85,7 @@ Result<void> IptablesRuleReader::address(bool source) {
     const std::size_t slash = part.find('/');
     const std::optional<Address> base = parse_address(part.substr(0, slash));
     if (!base || base->family() != around_.family)
-      return wrong(fmt::format("'{}' is no {} address", part, name(around_.family)),
+      return failure(fmt::format("'{}' is no {} address", part, name(around_.family)),
                    base ? "" : "names are not resolved");
     const unsigned all = bits(base->family());
     std::optional<std::uint64_t> length = all;
@@ -97,7 +93,7 @@ Result<void> IptablesRuleReader::address(bool source) {
       length = netfilter::whole_number(part.substr(slash + 1), all);
       const std::optional<Address> mask = parse_address(part.substr(slash + 1));
       if (!length && (!mask || mask->family() != base->family()))
-        return wrong(fmt::format("'{}' is neither a prefix length nor a mask", part.substr(slash + 1)));
+        return failure(fmt::format("'{}' is neither a prefix length nor a mask", part.substr(slash + 1)));
       if (!length) {
         const Uint128 width = all == 32 ? Uint128{0xFFFFFFFF} : ~Uint128{0};
         const Uint128 hole = ~mask->number() & width;
@@ -134,7 +130,7 @@ Result<void> IptablesRuleReader::interface(bool in) {
   }
   if (text.ends_with('+')) text.back() = '*';
   const std::optional<InterfaceId> id = around_.interfaces.id(text);
-  if (!id) return wrong("more interfaces are named than can be told apart");
+  if (!id) return failure("more interfaces are named than can be told apart");
   Match m;
   (in ? m.box.ingress : m.box.egress) = ByteSet{*id};
   add(Term::of(std::move(m)));
@@ -146,7 +142,7 @@ Result<Term> IptablesRuleReader::transport_term() {
   Term term;
   term.reads_transport = true;
   if (!protocol_ || !protocol_->has_ports())
-    return wrong("ports without a protocol that has them", "-p tcp or -p udp stands before");
+    return failure("ports without a protocol that has them", "-p tcp or -p udp stands before");
   term.limit(of_protocol(*protocol_));
   return term;
 }
@@ -184,7 +180,7 @@ Result<void> IptablesRuleReader::tcp_flags(bool syn) {
     const std::string wanted = DEMARC_TRY(value());
     const std::optional<std::uint8_t> m = flags(examined), s = flags(wanted);
     if (!m || !s)
-      return wrong(fmt::format("'{} {}' are no TCP flags", examined, wanted),
+      return failure(fmt::format("'{} {}' are no TCP flags", examined, wanted),
                    "SYN, ACK, FIN, RST, URG, PSH, ALL or NONE");
     mask = *m, set = *s;
   }
@@ -204,7 +200,7 @@ Result<void> IptablesRuleReader::tcp_flags(bool syn) {
 Result<void> IptablesRuleReader::icmp(Family family) {
   const std::string text = DEMARC_TRY(value());
   const std::optional<IcmpSet> types = iptables_icmp(family, text);
-  if (!types) return wrong(fmt::format("'{}' is no ICMP type", text), suggest(text, iptables_icmp_words(family)));
+  if (!types) return failure(fmt::format("'{}' is no ICMP type", text), suggest(text, iptables_icmp_words(family)));
   if (*types == IcmpSet::all() && !negated_) return {};  // the match alone: what `bare_header_` says
   Term term;
   term.reads_transport = true;
@@ -240,7 +236,7 @@ Result<void> IptablesRuleReader::state() {
     } else {
       constexpr std::string_view kStates[] = {"NEW",       "ESTABLISHED", "RELATED", "INVALID",
                                               "UNTRACKED", "SNAT",        "DNAT"};
-      return wrong(fmt::format("'{}' is no connection state", word), suggest(word, std::span(kStates)));
+      return failure(fmt::format("'{}' is no connection state", word), suggest(word, std::span(kStates)));
     }
   }
   out_.tracks = true;
@@ -256,7 +252,7 @@ Result<void> IptablesRuleReader::range(bool source) {
   const std::optional<Address> last =
       dash == std::string::npos ? first : parse_address(std::string_view(text).substr(dash + 1));
   if (!first || !last || first->family() != around_.family || last->family() != around_.family || *last < *first)
-    return wrong(fmt::format("'{}' is no range of {} addresses", text, name(around_.family)));
+    return failure(fmt::format("'{}' is no range of {} addresses", text, name(around_.family)));
   Match m;
   (source ? m.box.sources : m.box.destinations) = AddressSet::of_ranges({{*first, *last}});
   add(Term::of(std::move(m)));
@@ -265,10 +261,10 @@ Result<void> IptablesRuleReader::range(bool source) {
 
 Result<void> IptablesRuleReader::set() {
   const std::string text = DEMARC_TRY(value());
-  if (at_ >= words_.size()) return wrong("the directions are missing behind the set", "src, dst or src,dst");
+  if (at_ >= words_.size()) return failure("the directions are missing behind the set", "src, dst or src,dst");
   const std::string directions = words_[at_++].text;
   for (const std::string_view word : list(directions))
-    if (word != "src" && word != "dst") return wrong(fmt::format("'{}' is no direction", word), "src or dst");
+    if (word != "src" && word != "dst") return failure(fmt::format("'{}' is no direction", word), "src or dst");
   add(around_.sets.term(text, directions, around_.interfaces));
   return {};
 }
@@ -294,7 +290,7 @@ Result<void> IptablesRuleReader::address_type(bool source) {
                                              "ANYCAST",  "MULTICAST", "BLACKHOLE", "UNREACHABLE",
                                              "PROHIBIT", "THROW",     "NAT",       "XRESOLVE"};
       if (!is_one_of(word, kTypes))
-        return wrong(fmt::format("'{}' is no type of address", word), suggest(word, std::span(kTypes)));
+        return failure(fmt::format("'{}' is no type of address", word), suggest(word, std::span(kTypes)));
       open = fmt::format("-m addrtype: which addresses are {} depends on the routing table", word);
     }
   }

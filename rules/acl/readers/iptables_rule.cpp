@@ -19,10 +19,6 @@ using netfilter::Term;
 
 namespace {
 
-std::unexpected<Error> wrong(std::string what, std::string hint = {}) {
-  return std::unexpected(Error{{}, std::move(what), std::move(hint)});
-}
-
 }  // namespace
 
 IptablesRule IptablesRuleReader::read() {
@@ -46,7 +42,7 @@ bool IptablesRuleReader::is(std::string_view text) const {
 
 Result<std::string> IptablesRuleReader::value() {
   if (is("!")) negated_ = !negated_, ++at_;
-  if (at_ >= words_.size()) return wrong(fmt::format("a value is missing behind {}", words_[at_ - 1].text));
+  if (at_ >= words_.size()) return failure(fmt::format("a value is missing behind {}", words_[at_ - 1].text));
   return words_[at_++].text;
 }
 
@@ -155,7 +151,7 @@ Result<void> IptablesRuleReader::extension(std::string_view option) {
       "--state",     "--ctstate",   "--tcp-flags", "--icmp-type", "--match-set", "--comment",
       "--src-range", "--dst-range", "--src-type",  "--dst-type",  "--source",    "--destination",
       "--protocol",  "--jump",      "--goto",      "--match"};
-  return wrong(fmt::format("'{}' is not understood", option), suggest(option, std::span(kOptions)));
+  return failure(fmt::format("'{}' is not understood", option), suggest(option, std::span(kOptions)));
 }
 
 Result<void> IptablesRuleReader::target_option(std::string_view option) {
@@ -198,7 +194,7 @@ Result<void> IptablesRuleReader::protocol() {
     return {};
   }
   const std::optional<std::uint8_t> number = netfilter::protocol_number(text);
-  if (!number) return wrong(fmt::format("'{}' is no protocol", text), suggest(text, netfilter::protocol_words()));
+  if (!number) return failure(fmt::format("'{}' is no protocol", text), suggest(text, netfilter::protocol_words()));
   Match m;
   m.box.protocols = {Protocol(*number)};
   if (!negated_) protocol_ = Protocol(*number);
@@ -213,7 +209,7 @@ Result<void> IptablesRuleReader::module() {
   const std::optional<IptablesMatch> kind = find_iptables_match(text);
   if (!kind) {
     in_undecided_ = true;
-    return wrong(fmt::format("the match '{}' is not known", text), suggest(text, iptables_match_words()));
+    return failure(fmt::format("the match '{}' is not known", text), suggest(text, iptables_match_words()));
   }
   if (*kind == IptablesMatch::undecided) {
     in_undecided_ = true;

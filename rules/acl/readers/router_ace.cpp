@@ -144,8 +144,7 @@ Result<void> read_ace(Cursor& in, const AceDialect& dialect, ListForm form, cons
     if (group != nullptr) services.known = group->members;
     services.complete = group != nullptr && group->complete;
     if (!services.complete) {
-      undecided.add(group == nullptr ? fmt::format("object-group {} is not defined", group_name)
-                                     : fmt::format("a member of object-group {} is not known", group_name));
+      undecided.add(why_incomplete(group, group_name));
       services.widest.emplace();
     }
   } else {

@@ -56,10 +56,7 @@ Result<Place> group_place(Cursor& in, const Groups& groups) {
   result.addresses = {};
   result.group = known;
   result.complete = known != nullptr && known->complete;
-  if (known == nullptr)
-    result.why = fmt::format("object-group {} is not defined", group);
-  else if (!known->complete)
-    result.why = fmt::format("a member of object-group {} is not known", group);
+  result.why = why_incomplete(known, group);
   return result;
 }
 

@@ -46,10 +46,7 @@ Result<Ports> ports_or_group(Cursor& in, const AceDialect& dialect, const Groups
     const PortGroup* known = groups.ports(group);
     result.set = known != nullptr ? known->ports : PortSet{};
     result.complete = known != nullptr && known->complete;
-    if (known == nullptr)
-      result.why = fmt::format("object-group {} is not defined", group);
-    else if (!known->complete)
-      result.why = fmt::format("a member of object-group {} is not known", group);
+    result.why = why_incomplete(known, group);
     return result;
   }
   const std::optional<PortSet> set = DEMARC_TRY(read_ports(in, dialect, names));

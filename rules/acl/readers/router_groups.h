@@ -6,6 +6,8 @@
 // incomplete, and entries that name it say so.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -34,6 +36,13 @@ struct PortGroup {
   PortSet ports = {};
   bool complete = true;
 };
+
+/// Why what a group holds is not all of it, or not known; empty: it is all there.
+template <typename Group>
+std::string why_incomplete(const Group* known, std::string_view name) {
+  if (known == nullptr) return fmt::format("object-group {} is not defined", name);
+  return known->complete ? std::string() : fmt::format("a member of object-group {} is not known", name);
+}
 
 /// All groups that a configuration defines, by kind and name.
 class GroupTable {

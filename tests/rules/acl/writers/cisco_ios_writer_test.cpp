@@ -12,17 +12,9 @@ const round_trip::Traits kIos{.dialect = Dialect::cisco_ios,
                               .ports_of_every_protocol = false,
                               .holes = true};
 
-AddressSet addresses(std::initializer_list<const char*> words) {
-  AddressSet set;
-  for (const char* word : words) set = set.unite(AddressSet{parse_prefix(word).value()});
-  return set;
-}
-IntendedEntry permit(Box box, std::string comment = {}) {
-  IntendedEntry e;
-  e.comment = std::move(comment);
-  e.match.push_back({.box = std::move(box)});
-  return e;
-}
+using round_trip::addresses;
+using round_trip::permit;
+
 std::string lines(const IntendedEntry& entry, Family family = Family::ipv4) {
   const WrittenEntry written = write_cisco_ios_entry(entry, {}, family);
   std::string out;

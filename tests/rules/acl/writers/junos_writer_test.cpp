@@ -11,17 +11,9 @@ namespace {
 const round_trip::Traits kJunos{
     .dialect = Dialect::junos, .leaves_later_fragments = true, .before = "set version 21.4R3\n"};
 
-AddressSet addresses(std::initializer_list<const char*> words) {
-  AddressSet set;
-  for (const char* word : words) set = set.unite(AddressSet{parse_prefix(word).value()});
-  return set;
-}
-IntendedEntry permit(Box box, std::string comment = {}) {
-  IntendedEntry e;
-  e.comment = std::move(comment);
-  e.match.push_back({.box = std::move(box)});
-  return e;
-}
+using round_trip::addresses;
+using round_trip::permit;
+
 std::string terms(const IntendedEntry& entry, Family family = Family::ipv4) {
   const WrittenEntry written = write_junos_entry(entry, {}, family);
   std::string out;

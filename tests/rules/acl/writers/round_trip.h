@@ -15,6 +15,17 @@
 
 namespace demarc::round_trip {
 
+inline AddressSet addresses(std::initializer_list<const char*> words) {
+  AddressSet set;
+  for (const char* word : words) set = set.unite(AddressSet{parse_prefix(word).value()});
+  return set;
+}
+inline IntendedEntry permit(Box box, std::string comment = {}) {
+  IntendedEntry e;
+  e.comment = std::move(comment);
+  e.match.push_back({.box = std::move(box)});
+  return e;
+}
 inline IntendedEntry neighbour_discovery() {
   IntendedEntry nd;
   nd.match.push_back(
