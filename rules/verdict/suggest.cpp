@@ -37,6 +37,15 @@ std::string why_no_edits(const Device& device, ListIndex list, const Domain& dom
   return "";
 }
 
+/// What AWS lets by whatever its rules say: services at link-local addresses, replies of a group.
+PacketSet unfiltered(const Device& device, ListIndex list, PacketSpace& space) {
+  Meaning meaning(device, space);
+  PacketSet out = space.empty();
+  for (const Entry& e : device.lists[list].entries)
+    if (e.line == 0 && e.action == Action::permit) out |= meaning.match(e).certain;
+  return out;
+}
+
 }  // namespace
 
 Suggester::Suggester(const RuleSet& rules, Timestamp at)
@@ -116,8 +125,10 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
       const ReplyHandling replies = reply_handling(device, list);
       s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied,
                         writer == nullptr || writer->names_states);
+      if (device.dialect == Dialect::aws) s.wish.may |= unfiltered(device, list, *space_);
       s.decider = decider_of(device, list);
       if (s.decider != kNoList) s.wish.may = space_->all();
+      const auto far_ends = cloud_far_ends(device, list, domain, s.decider != kNoList);
       if (writer != nullptr) {
         s.full = full_list(s.wish, domain, *writer, replies);
         s.full.name = device.lists[list].name;
@@ -126,14 +137,17 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
                      : stage.ways.contains(Way::to_device) ? Way::to_device
                                                            : Way::from_device;
         for (const Interface& i : device.interfaces) s.full.interfaces.push_back(i.name);
+        s.full.far_ends = far_ends;
       }
       s.not_editable = why_no_edits(device, list, domain, s.wish);
-      if (s.not_editable.empty() && !chain) {
-        s.not_editable = "other lists are asked with it, in each place different ones";
+      s.shared = !chain;
+      if (s.not_editable.empty() && s.shared) {
+        if (!may_stay(binding, index, s))
+          s.not_editable = "other lists are asked with it, in each place different ones";
       } else if (s.not_editable.empty()) {
         if (chain->size() > 1) s.chain = *chain;
         const auto [at, fresh] = chains.try_emplace(*chain);
-        if (fresh) at->second = edit(device, *chain, s.wish, replies);
+        if (fresh) at->second = edit(device, *chain, s, replies);
         const auto place = std::find(chain->begin(), chain->end(), list) - chain->begin();
         s.not_editable = at->second.not_editable;
         if (!at->second.parts.empty()) s.edits = at->second.parts[static_cast<std::size_t>(place)];
@@ -143,10 +157,12 @@ std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint
   return out;
 }
 
-/// Edits of lists that are asked one behind the other, which is mostly one.
-Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish,
-                                  ReplyHandling replies) {
+/// Edits of lists that are asked one behind the other, which is mostly one. `first`: what is known of the first
+/// that was come by.
+Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIndex>& chain,
+                                  const ListSuggestion& first, ReplyHandling replies) {
   Edited out;
+  const Wish& wish = first.wish;
   std::optional<ListChain> lists;
   if (chain.size() > 1) lists.emplace(device, chain);
   const Device& joined = lists ? lists->joined() : device;
@@ -167,9 +183,11 @@ Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIn
   }
   Meaning meaning(joined, *space_);
   ListLines lines(joined, meaning);
-  const WishedEntries entries(*space_, wish);
+  const bool denies = first.full.far_ends == nullptr || first.full.far_ends->denies;
+  const WishedEntries entries(*space_, wish, denies);
   const Front front(rules_, *space_, wish, joined.lists[list].family);
   EditGrounds grounds{rules_, documented_, joined, list, wish, entries, front, *writer, meaning, lines, replies};
+  grounds.far_ends = first.full.far_ends;
   grounds.fixed = lists ? lists->fixed() : cloud_fixed_entries(device, device.lists[list]);
   ListEdits edits = edits_of(grounds);
   out.not_editable = std::move(edits.not_editable);
@@ -179,6 +197,24 @@ Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIn
   else if (!lists->split(std::move(edits.edits), out.parts, out.not_editable))
     out.parts.clear();
   return out;
+}
+
+/// It is if it lets nothing through that may not pass, and stops nothing that must, unless there is another list in
+/// that place to permit it.
+bool Suggester::may_stay(const Binding& binding, std::uint32_t index, const ListSuggestion& s) {
+  const Device& device = *binding.devices[index].device;
+  Meaning meaning(device, *space_);
+  const Bounds permitted = meaning.permitted_by(s.list);
+  if (!s.wish.may.contains(permitted.possible)) return false;
+  return std::all_of(device.stages.begin(), device.stages.end(), [&](const Stage& stage) {
+    if (std::find(stage.lists.begin(), stage.lists.end(), s.list) == stage.lists.end()) return true;
+    const PacketSet must = s.wish.must & space_->of(domain_of(binding, index, s.list, &stage).seen);
+    return permitted.certain.contains(must) ||
+           std::any_of(stage.lists.begin(), stage.lists.end(), [&](ListIndex other) {
+             return other != s.list && chain_of(device, other) && is_written(device.lists[other]) &&
+                    edit_writer(device, other) != nullptr;
+           });
+  });
 }
 
 // --- What was read back ---

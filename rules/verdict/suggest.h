@@ -75,6 +75,8 @@ struct ListSuggestion {
   IntendedList full = {};            // the list from nothing
   /// The lists that are asked with it, itself included: only their edits together make them right. Empty: none are.
   std::vector<ListIndex> chain = {};
+  /// Different places ask it with different others. Then it can only stay as it is, or nothing can be done.
+  bool shared = false;
   /// Another list, asked of the same packets, that denies what it does not permit: it decides what may pass, and
   /// this one must only stop nothing that is documented.
   ListIndex decider = kNoList;
@@ -123,15 +125,18 @@ class Suggester {
     std::vector<std::vector<ListEdit>> parts = {};  // by list of the chain
     std::string not_editable = {};
   };
-  Edited edit(const Device& device, const std::vector<ListIndex>& chain, const Wish& wish, ReplyHandling replies);
+  Edited edit(const Device& device, const std::vector<ListIndex>& chain, const ListSuggestion& first,
+              ReplyHandling replies);
+  /// Of a list that different places ask with different others: is it right as it stands?
+  bool may_stay(const Binding& binding, std::uint32_t device, const ListSuggestion& suggestion);
 
   const RuleSet& rules_;
   std::unique_ptr<PacketSpace> space_;
   Documented documented_;
 };
 
-/// What the list of this stage sees, by the rule set's paths.
-Domain domain_of(const Binding& binding, std::uint32_t device, ListIndex list);
+/// What the list sees, by the rule set's paths: in all stages that ask it, or in one of them.
+Domain domain_of(const Binding& binding, std::uint32_t device, ListIndex list, const Stage* only = nullptr);
 ReplyHandling reply_handling(const Device& device, ListIndex list);
 
 }  // namespace demarc

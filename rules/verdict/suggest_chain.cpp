@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rules/verdict/suggest_aws.h"
 #include "rules/verdict/suggest_lines.h"
 
 namespace demarc {
@@ -18,7 +19,37 @@ std::optional<std::vector<ListIndex>> chain_of(const Device& device, ListIndex l
   return chain;
 }
 
+namespace {
+
+/// The groups that decide beside a network ACL: those of every interface for which it stands.
+ListIndex deciding_group(const Device& device, ListIndex list) {
+  ListIndex first = kNoList;
+  for (const Stage& stage : device.stages) {
+    if (stage.lists != std::vector{list}) {
+      if (std::find(stage.lists.begin(), stage.lists.end(), list) != stage.lists.end()) return kNoList;
+      continue;
+    }
+    const auto near = is_inward(device.lists[list]) ? &Stage::egress : &Stage::ingress;
+    for (const InterfaceId id : stage.*near) {
+      const auto group = std::find_if(device.stages.begin(), device.stages.end(), [&](const Stage& other) {
+        return std::find((other.*near).begin(), (other.*near).end(), id) != (other.*near).end() &&
+               std::all_of(other.lists.begin(), other.lists.end(), [&](ListIndex l) {
+                 return is_security_group(device, l) && is_written(device.lists[l]) &&
+                        is_inward(device.lists[l]) == is_inward(device.lists[list]);
+               });
+      });
+      if (group == device.stages.end()) return kNoList;
+      if (first == kNoList) first = group->lists.front();
+    }
+  }
+  return first;
+}
+
+}  // namespace
+
 ListIndex decider_of(const Device& device, ListIndex list) {
+  if (device.dialect == Dialect::aws)
+    return is_security_group(device, list) ? kNoList : deciding_group(device, list);
   if (device.lists[list].at_end != Fallthrough::permit) return kNoList;
   // The other sees all that this one sees, and the same addresses.
   const auto sees_all = [](const Stage& other, const Stage& stage) {

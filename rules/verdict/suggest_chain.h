@@ -20,7 +20,9 @@ namespace demarc {
 /// The lists that are asked with this one, in order, itself included. None: in different places different ones.
 std::optional<std::vector<ListIndex>> chain_of(const Device& device, ListIndex list);
 /// A list of another check, which is asked of every packet that this one is, and denies at its end; kNoList: there
-/// is none, or this one denies at its end as well. Base chains of one hook are such.
+/// is none, or this one denies at its end as well. Base chains of one hook are such. A network ACL of AWS always denies
+/// at its end, and cannot say what a security group can: it leaves the decision to the groups of its subnet (the first
+/// of them is given), if all interfaces there have one.
 ListIndex decider_of(const Device& device, ListIndex list);
 /// Somebody wrote it, so that it can be edited.
 bool is_written(const List& list);

@@ -4,14 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/stream_parser.hpp>
 #include <charconv>
 #include <set>
 
 #include "rules/acl/writers/cloud.h"
 #include "rules/acl/writers/unique_names.h"
+#include "rules/verdict/cloud_documents.h"
+#include "rules/verdict/suggest_aws.h"
 #include "rules/verdict/suggest_lines.h"
 #include "rules/verdict/suggest_router.h"
 
@@ -19,9 +18,14 @@ namespace demarc {
 
 namespace {
 
+using cloud::each_array;
+using cloud::each_object;
+using cloud::shell_word;
+using cloud::strings;
+using cloud::text_of;
 namespace json = boost::json;
 
-constexpr std::uint32_t kAzureLast = 4096, kAzureDefaults = 65000, kGcpLast = 65535;
+constexpr std::uint32_t kAzureDefaults = 65000;
 constexpr std::size_t kNameMax = 54, kPlaceMax = 20;  // letters of a name, before its direction and a number
 
 /// A rule as its entry's text begins: "200 https allow ...".
@@ -42,60 +46,11 @@ std::optional<Named> named(const Entry& e) {
   return out;
 }
 
-// --- Documents ---
-
-/// All documents of the text; empty: they cannot be taken apart.
-std::vector<json::value> documents(std::string_view text) {
-  std::vector<json::value> out;
-  json::parse_options options;
-  options.max_depth = 64;
-  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), text.size()));
-  while (!text.empty()) {
-    json::stream_parser parser({}, options);
-    boost::system::error_code error;
-    const std::size_t used = parser.write_some(text.data(), text.size(), error);
-    if (error || !parser.done()) return {};
-    out.push_back(parser.release());
-    text.remove_prefix(used);
-    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  }
-  return out;
-}
-
-/// Calls f with every object, those around before those within.
-template <typename F>
-void each_object(json::value& v, const F& f) {
-  if (json::array* array = v.if_array()) {
-    for (json::value& e : *array) each_object(e, f);
-  } else if (json::object* object = v.if_object()) {
-    f(*object);
-    for (auto& member : *object) each_object(member.value(), f);
-  }
-}
-template <typename F>
-void each_array(json::value& v, const F& f) {
-  if (json::array* array = v.if_array()) {
-    f(*array);
-    for (json::value& e : *array) each_array(e, f);
-  } else if (json::object* object = v.if_object()) {
-    for (auto& member : *object) each_array(member.value(), f);
-  }
-}
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const json::value* v = object.if_contains(key);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
-}
 /// A key of the object or of its `properties`.
 json::value* property(json::object& object, std::string_view key) {
   if (json::value* direct = object.if_contains(key)) return direct;
   json::value* inner = object.if_contains("properties");
   return inner != nullptr && inner->is_object() ? inner->get_object().if_contains(key) : nullptr;
-}
-json::array strings(const std::vector<std::string>& words) {
-  json::array out;
-  for (const std::string& w : words) out.emplace_back(w);
-  return out;
 }
 bool same_word(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
@@ -106,17 +61,23 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return words.empty() ? std::string(none) : fmt::format("{}", fmt::join(words, between));
 }
 
-// The rules of one list in the documents. What is removed and created is so in them, and the command for it is
-// given back; `problem`: why it cannot be.
+std::string name_of(const List& list, std::uint32_t entry, std::string& problem) {
+  if (const std::optional<Named> rule = named(list.entries[entry])) return rule->name;
+  problem = fmt::format("line {} is no rule with a name", list.entries[entry].line);
+  return "";
+}
+
+// The rules of one list, as those of AWS (suggest_aws.h).
 
 class AzureRules {
  public:
+  static constexpr std::optional<RuleNumbers> kNumbers = RuleNumbers{99, 4096, true};
   std::string problem = {};
 
-  AzureRules(std::vector<json::value>& docs, const std::string& list) {
-    const std::size_t blank = list.rfind(' ');
-    group_ = list.substr(0, blank);
-    inward_ = list.substr(blank + 1) == "inbound";
+  AzureRules(std::vector<json::value>& docs, const Device& device, ListIndex index) {
+    const List& list = device.lists[index];
+    group_ = list.name.substr(0, list.name.rfind(' '));
+    inward_ = is_inward(list);
     std::size_t found = 0;
     for (json::value& doc : docs)
       each_object(doc, [&](json::object& object) {
@@ -135,19 +96,21 @@ class AzureRules {
     if (problem.empty() && resource_group_.empty()) problem = "the document does not say the resource group";
   }
 
-  std::string remove(const std::string& name) {
+  std::string remove(const List& list, std::uint32_t entry) {
+    const std::string name = name_of(list, entry, problem);
     for (auto at = rules_->begin(); at != rules_->end(); ++at) {
       json::object* object = at->if_object();
       if (object == nullptr || text_of(*object, "name") != name || !is_here(*object)) continue;
       rules_->erase(at);
-      return fmt::format("az network nsg rule delete --resource-group {} --nsg-name {} --name {}", resource_group_,
-                         group_, name);
+      return fmt::format("az network nsg rule delete --resource-group {} --nsg-name {} --name {}",
+                         shell_word(resource_group_), shell_word(group_), shell_word(name));
     }
-    problem = fmt::format("the rule {} is not in the document", name);
+    if (problem.empty()) problem = fmt::format("the rule {} is not in the document", name);
     return "";
   }
 
-  std::string create(const std::string& name, std::uint32_t priority, const CloudRule& rule) {
+  std::string create(const NewRule& one) {
+    const auto& [name, priority, rule] = one;
     const std::string_view protocol = rule.protocol == "all"   ? "*"
                                       : rule.protocol == "tcp" ? "Tcp"
                                       : rule.protocol == "udp" ? "Udp"
@@ -174,8 +137,9 @@ class AzureRules {
         "az network nsg rule create --resource-group {} --nsg-name {} --name {} --priority {} --direction {} "
         "--access {} --protocol '{}' --source-address-prefixes {} --source-port-ranges {} "
         "--destination-address-prefixes {} --destination-port-ranges {}",
-        resource_group_, group_, name, priority, direction, access, protocol, joined(rule.sources, " ", ""),
-        joined(rule.source_ports, " ", "'*'"), joined(rule.destinations, " ", ""), joined(rule.ports, " ", "'*'"));
+        shell_word(resource_group_), shell_word(group_), shell_word(name), priority, direction, access, protocol,
+        joined(rule.sources, " ", ""), joined(rule.source_ports, " ", "'*'"), joined(rule.destinations, " ", ""),
+        joined(rule.ports, " ", "'*'"));
   }
 
  private:
@@ -192,12 +156,13 @@ class AzureRules {
 
 class GcpRules {
  public:
+  static constexpr std::optional<RuleNumbers> kNumbers = RuleNumbers{0, 65534, false};
   std::string problem = {};
 
-  GcpRules(std::vector<json::value>& docs, const std::string& list) {
-    const std::size_t blank = list.rfind(' ');
-    network_ = list.substr(0, blank);
-    inward_ = list.substr(blank + 1) == "ingress";
+  GcpRules(std::vector<json::value>& docs, const Device& device, ListIndex index) {
+    const List& list = device.lists[index];
+    network_ = list.name.substr(0, list.name.rfind(' '));
+    inward_ = is_inward(list);
     for (json::value& doc : docs)
       each_array(doc, [&](json::array& array) {
         for (json::value& v : array) {
@@ -211,18 +176,20 @@ class GcpRules {
     if (rules_ == nullptr) problem = fmt::format("the document holds no list of rules of the network {}", network_);
   }
 
-  std::string remove(const std::string& name) {
+  std::string remove(const List& list, std::uint32_t entry) {
+    const std::string name = name_of(list, entry, problem);
     for (auto at = rules_->begin(); at != rules_->end(); ++at) {
       const json::object* object = at->if_object();
       if (object == nullptr || !is_rule(*object) || text_of(*object, "name") != name) continue;
       rules_->erase(at);
-      return fmt::format("gcloud compute firewall-rules delete {}", name);
+      return fmt::format("gcloud compute firewall-rules delete {}", shell_word(name));
     }
-    problem = fmt::format("the rule {} is not in the document", name);
+    if (problem.empty()) problem = fmt::format("the rule {} is not in the document", name);
     return "";
   }
 
-  std::string create(const std::string& name, std::uint32_t priority, const CloudRule& rule) {
+  std::string create(const NewRule& one) {
+    const auto& [name, priority, rule] = one;
     json::object what{{"IPProtocol", rule.protocol}};
     if (!rule.ports.empty()) what["ports"] = strings(rule.ports);
     const char* const direction = inward_ ? "INGRESS" : "EGRESS";
@@ -239,8 +206,8 @@ class GcpRules {
     return fmt::format(
         "gcloud compute firewall-rules create {} --network={} --direction={} --priority={} --action={} --rules={} "
         "--source-ranges={} --destination-ranges={}",
-        name, network_, direction, priority, rule.deny ? "DENY" : "ALLOW", joined(services, ",", rule.protocol),
-        joined(rule.sources, ",", ""), joined(rule.destinations, ",", ""));
+        shell_word(name), shell_word(network_), direction, priority, rule.deny ? "DENY" : "ALLOW",
+        joined(services, ",", rule.protocol), joined(rule.sources, ",", ""), joined(rule.destinations, ",", ""));
   }
 
  private:
@@ -257,19 +224,19 @@ class GcpRules {
 
 // --- Priorities ---
 
-/// Priorities for new rules between those that stay. Of one priority, GCP asks what denies first; Azure has each
-/// priority once. None: there is no room.
-std::optional<std::vector<std::uint32_t>> priorities(Dialect dialect, const std::vector<CloudRule>& rules,
+/// Priorities for new rules between those that stay. Where several may have one (GCP), what denies is asked first.
+/// None: there is no room.
+std::optional<std::vector<std::uint32_t>> priorities(const RuleNumbers& numbers,
+                                                     const std::vector<CloudRule>& rules,
                                                      const std::optional<Named>& before,
                                                      const std::optional<Named>& after) {
   const auto count = static_cast<std::uint32_t>(rules.size());
-  const bool azure = dialect == Dialect::azure;
-  const std::uint32_t low = before ? before->priority : azure ? 99 : 0, last = azure ? kAzureLast : kGcpLast - 1;
-  const std::uint32_t high = after ? std::min(after->priority, last + 1) : 0;
+  const std::uint32_t low = before ? before->priority : numbers.before_first;
+  const std::uint32_t high = after ? std::min(after->priority, numbers.last + 1) : 0;
   std::optional<std::vector<std::uint32_t>> between;
   if (!after || high > low) between = numbers_between(low, high, count);
-  if (between && between->back() <= last) return between;
-  if (azure) return std::nullopt;
+  if (between && between->back() <= numbers.last) return between;
+  if (numbers.each_once) return std::nullopt;
   const auto denies = [](const CloudRule& r) { return r.deny; };
   const bool in_order = std::is_partitioned(rules.begin(), rules.end(), denies);
   const bool all_deny = std::all_of(rules.begin(), rules.end(), denies);
@@ -283,18 +250,29 @@ std::optional<std::vector<std::uint32_t>> priorities(Dialect dialect, const std:
 /// Names hold for a group's both directions, in GCP for all networks of a project, and edits of each list are
 /// worked out by themselves.
 std::string wanted_name(const Device& device, const List& list, const CloudRule& rule) {
-  const bool inward = list.name.ends_with(" inbound") || list.name.ends_with(" ingress");
   const bool one_network = device.dialect == Dialect::azure || device.lists.size() <= 2;
   const std::string place = one_network ? "" : list.name.substr(0, list.name.find(' ')) + '-';
   std::string name = place.substr(0, kPlaceMax) + rule.wanted;
   name.resize(std::min(name.size(), kNameMax));
   while (name.ends_with('-')) name.pop_back();
-  return name + (inward ? "-in" : "-out");
+  return name + (is_inward(list) ? "-in" : "-out");
 }
 
-/// Each edit: rules that go, rules that come, with a priority between those that stay.
 template <typename Rules>
-SuggestedText edits_of_rules(Rules rules, const Device& device, const ListSuggestion& s) {
+std::vector<std::string> created(Rules& rules, const std::vector<NewRule>& fresh) {
+  if constexpr (requires { rules.create(fresh); }) {
+    return rules.create(fresh);
+  } else {
+    std::vector<std::string> out;
+    for (const NewRule& rule : fresh) out.push_back(rules.create(rule));
+    return out;
+  }
+}
+
+/// Each edit: rules that go, rules that come, with a number between those that stay. Where a number is given once,
+/// rules that a later edit takes away still have theirs.
+template <typename Rules>
+SuggestedText edits_of_rules(Rules& rules, const Device& device, const ListSuggestion& s) {
   SuggestedText out;
   const List& list = device.lists[s.list];
   if (!rules.problem.empty()) return out.problem = rules.problem, out;
@@ -310,32 +288,40 @@ SuggestedText edits_of_rules(Rules rules, const Device& device, const ListSugges
   std::optional<Named> written;  // the last rule that came
   for (const ListEdit& edit : s.edits) {
     EditText text;
-    if (goes(edit)) {
-      const std::optional<Named> old = named(list.entries[edit.entry]);
-      if (!old)
-        return out.problem = fmt::format("line {} is no rule with a name", list.entries[edit.entry].line), out;
-      text.out.push_back(rules.remove(old->name));
-    }
+    if (goes(edit)) text.out.push_back(rules.remove(list, edit.entry));
     std::vector<CloudRule> come;
     for (const std::string& line : lines_in_words(device.dialect, edit.instead, s.full, list.family, out.problem))
       come.push_back(read_cloud_rule(line));
+    if (out.problem.empty()) out.problem = rules.problem;
     if (!out.problem.empty()) return out;
-    std::optional<Named> before, after;
-    for (std::uint32_t i = edit.entry; i-- > 0 && !before;) before = stays(i);
-    for (std::uint32_t i = edit.entry; i < list.entries.size() && !after; ++i) after = stays(i);
-    if (written && (!before || before->priority < written->priority)) before = written;
-    if (!come.empty()) {
-      const auto numbers = priorities(device.dialect, come, before, after);
-      if (!numbers) return out.problem = "there is no room between the priorities of the rules", out;
-      for (std::size_t n = 0; n < come.size(); ++n) {
-        const std::string name = names.give(wanted_name(device, list, come[n]));
-        text.in.push_back(rules.create(name, (*numbers)[n], come[n]));
-        written = Named{(*numbers)[n], name, come[n].deny};
-      }
+    std::vector<std::uint32_t> given(come.size());
+    if (const std::optional<RuleNumbers>& numbers = Rules::kNumbers; numbers && !come.empty()) {
+      std::optional<Named> before, after;
+      for (std::uint32_t i = edit.entry; i-- > 0 && !before;) before = stays(i);
+      for (std::uint32_t i = edit.entry; i < list.entries.size() && !after; ++i)
+        after = numbers->each_once && i > edit.entry ? named(list.entries[i]) : stays(i);
+      if (written && (!before || before->priority < written->priority)) before = written;
+      const auto found = priorities(*numbers, come, before, after);
+      if (!found) return out.problem = "there is no room between the priorities of the rules", out;
+      given = *found;
+      written = Named{given.back(), "", come.back().deny};
     }
-    if (!rules.problem.empty()) return out.problem = rules.problem, out;
+    std::vector<NewRule> fresh;
+    for (std::size_t n = 0; n < come.size(); ++n)
+      fresh.push_back({names.give(wanted_name(device, list, come[n])), given[n], std::move(come[n])});
+    text.in = created(rules, fresh);
     out.edits.push_back(std::move(text));
   }
+  return out;
+}
+
+template <typename Rules>
+SuggestedText words_of(const Device& device, const Source& source, const ListSuggestion& s) {
+  std::vector<json::value> documents = cloud::documents(source.text());
+  Rules rules(documents, device, s.list);
+  SuggestedText out = edits_of_rules(rules, device, s);
+  if constexpr (requires { rules.finish(); }) rules.finish();
+  out.patched = cloud::to_text(documents);
   return out;
 }
 
@@ -352,12 +338,17 @@ std::vector<bool> cloud_fixed_entries(const Device& device, const List& list) {
 }
 
 SuggestedText cloud_words(const Device& device, const Source& source, const ListSuggestion& s) {
-  std::vector<json::value> docs = documents(source.text());
-  const std::string& name = device.lists[s.list].name;
-  SuggestedText out = device.dialect == Dialect::azure ? edits_of_rules(AzureRules(docs, name), device, s)
-                                                       : edits_of_rules(GcpRules(docs, name), device, s);
-  for (const json::value& doc : docs) out.patched += json::serialize(doc) + '\n';
-  return out;
+  if (device.dialect == Dialect::azure) return words_of<AzureRules>(device, source, s);
+  if (device.dialect == Dialect::gcp) return words_of<GcpRules>(device, source, s);
+  return is_security_group(device, s.list) ? words_of<AwsGroupRules>(device, source, s)
+                                           : words_of<AwsAclRules>(device, source, s);
+}
+
+std::shared_ptr<const FarEnds> cloud_far_ends(const Device& device, ListIndex list, const Domain& domain,
+                                              bool decided_elsewhere) {
+  if (device.dialect != Dialect::aws) return nullptr;
+  return std::make_shared<FarEnds>(
+      FarEnds{is_inward(device.lists[list]), !is_security_group(device, list), decided_elsewhere, domain.seen});
 }
 
 }  // namespace demarc

@@ -15,12 +15,13 @@ constexpr std::size_t kDeniesMax = 3;          // denies of fragments before an 
 constexpr std::uint32_t kComparedMax = 2'000;  // entries of a list for which several ways are tried
 constexpr std::size_t kEditWeight = 20;        // of an edit, in letters, beside what it writes
 
-/// Entries for a list of the device.
-IntendedList intended(const Device& device, std::optional<Family> family, std::vector<IntendedEntry> entries) {
-  IntendedList out;
-  out.family = family, out.entries = std::move(entries);
-  for (const Interface& i : device.interfaces) out.interfaces.push_back(i.name);
-  return out;
+/// How long the entries are in the words of the list's device.
+std::size_t size_of(const EditGrounds& on, std::vector<IntendedEntry> entries) {
+  IntendedList list;
+  list.family = on.device.lists[on.list].family, list.entries = std::move(entries);
+  for (const Interface& i : on.device.interfaces) list.interfaces.push_back(i.name);
+  list.far_ends = on.far_ends;
+  return written_size(list, on.writer);
 }
 
 class ListEditor {
@@ -77,9 +78,7 @@ class ListEditor {
   std::vector<IntendedEntry> permits(const PacketSet& wanted) const {
     return on_.entries.for_each_rule(wanted, left_);
   }
-  std::size_t size_of(const std::vector<IntendedEntry>& entries) const {
-    return written_size(intended(on_.device, list_.family, entries), on_.writer);
-  }
+  std::size_t size_of(const std::vector<IntendedEntry>& entries) const { return demarc::size_of(on_, entries); }
   std::string why_not(const PacketSet& extra) const {
     return demarc::why_not(on_.rules, on_.documented, *extra.sample());
   }
@@ -175,7 +174,7 @@ class ListEditor {
   /// Denies that leave the entry nothing that may not pass. None: it cannot be said in few.
   std::optional<std::vector<IntendedEntry>> denies_before(const Entry& e, const Bounds& match,
                                                           const PacketSet& extra) const {
-    if (!match.is_exact()) return std::nullopt;
+    if (!match.is_exact() || (on_.far_ends != nullptr && !on_.far_ends->denies)) return std::nullopt;
     const PacketSet seen = but_fragments(extra);
     std::vector<IntendedEntry> denies = ShortLines(space_, {left_, on_.wish.may, must_, e.match}).deny(seen);
     for (IntendedEntry& d : denies) d.comment = "nothing approves it";
@@ -274,8 +273,7 @@ List edited(const List& list, const std::vector<ListEdit>& edits, ReplyHandling 
 
 std::size_t weight_of(const std::vector<ListEdit>& edits, const EditGrounds& on) {
   std::size_t size = 0;
-  for (const ListEdit& e : edits)
-    size += written_size(intended(on.device, on.device.lists[on.list].family, e.instead), on.writer) + kEditWeight;
+  for (const ListEdit& e : edits) size += size_of(on, e.instead) + kEditWeight;
   return size;
 }
 

@@ -28,6 +28,7 @@ struct EditGrounds {
   Meaning& meaning;
   ListLines& lines;
   ReplyHandling replies;
+  std::shared_ptr<const FarEnds> far_ends = {};
   std::vector<bool> fixed = {};  // entries that are not edited; beyond its end: those that are
 };
 

@@ -199,7 +199,8 @@ std::vector<IntendedEntry> Front::deny_few(const PacketSet& rest) const {
 
 // --- Rule by rule ---
 
-WishedEntries::WishedEntries(PacketSpace& space, const Wish& wish) : space_(space), wish_(wish) {
+WishedEntries::WishedEntries(PacketSpace& space, const Wish& wish, bool denies)
+    : space_(space), wish_(wish), denies_(denies) {
   tree_.resize(4 * wish.parts.size() + 4, space.empty());
   const auto fill = [&](const auto& self, std::size_t at, std::size_t first, std::size_t last) -> void {
     if (last - first == 1) {
@@ -255,7 +256,7 @@ std::vector<IntendedEntry> WishedEntries::for_each_rule(const PacketSet& wanted,
     said = named_by(out, space_);
   }
   const PacketSet plain_wanted = plain(wanted);
-  ShortLines lines(space_, {here, wish_.may, wish_.must, {}});
+  ShortLines lines(space_, {here, wish_.may, wish_.must, {}, denies_});
   for (const WishPart* part : parts_of(wanted)) {
     const PacketSet common = plain(part->set & wanted);
     if (said.contains(common)) continue;

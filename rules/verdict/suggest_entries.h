@@ -47,8 +47,8 @@ struct FrontedEntries {
 /// Entries for what is wished, with the rules that they are for. Everything may throw SpaceExhausted.
 class WishedEntries {
  public:
-  /// Both must outlive it.
-  WishedEntries(PacketSpace& space, const Wish& wish);
+  /// Both must outlive it. `denies`: an entry may be short behind denies.
+  WishedEntries(PacketSpace& space, const Wish& wish, bool denies = true);
 
   /// Entries for what is wanted, rule by rule. What a rule approves may be written whole: all of it may pass.
   /// `here`: what nothing before them decides.
@@ -69,6 +69,7 @@ class WishedEntries {
 
   PacketSpace& space_;
   const Wish& wish_;
+  bool denies_;
   /// A tree of halves: what the parts of each hold. An edit needs few of ten thousand rules. The halves of node n
   /// are 2n and 2n + 1.
   std::vector<PacketSet> tree_;

@@ -135,7 +135,7 @@ bool ShortLines::add_with_denies(const Box& box, std::vector<IntendedEntry>& out
 
 void ShortLines::add(const Box& exact, Drop drop, std::vector<IntendedEntry>& out) {
   Box box = relaxed(exact, drop, [&](const PacketSet& w) { return may_pass(w); });
-  if (address_lines(box) > kAddressesMax && add_with_denies(box, out)) return;
+  if (terms_.denies && address_lines(box) > kAddressesMax && add_with_denies(box, out)) return;
   permitted_ |= space_.of(box);
   take_place(terms_.line, box);
   out.push_back(entry(Action::permit, std::move(box)));

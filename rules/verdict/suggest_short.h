@@ -22,6 +22,7 @@ struct ShortTerms {
   PacketSet must = {};  // what no deny may stop
   /// The line that stood there. New ones take its conditions where that is right, and permit nothing beyond it.
   std::vector<Match> line = {};
+  bool denies = true;  // a line may deny (in a security group none does)
 };
 
 class ShortLines {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rules/verdict/suggest.h"
+#include "rules/verdict/suggest_aws.h"
 
 namespace demarc {
 
@@ -137,6 +138,18 @@ PacketSet with_later_fragments(const PacketSet& set, PacketSpace& space) {
   return set | ((bare.forget({Field::source}) | bare.forget({Field::destination})) & later);
 }
 
+/// An attachment of AWS holds its own addresses alone: the others of its zone are not behind it.
+void keep_attached(const Device& device, bool inward, Box& box) {
+  AddressSet own;
+  for (std::size_t i = 0; i < device.interfaces.size(); ++i) {
+    if (!(inward ? box.egress : box.ingress).contains(static_cast<InterfaceId>(i))) continue;
+    if (device.interfaces[i].networks.empty()) return;
+    own = own.unite(AddressSet::of(device.interfaces[i].networks));
+  }
+  AddressSet& near = inward ? box.destinations : box.sources;
+  near = near.intersect(own);
+}
+
 }  // namespace
 
 ReplyHandling reply_handling(const Device& device, ListIndex list) {
@@ -159,7 +172,7 @@ ReplyHandling reply_handling(const Device& device, ListIndex list) {
   return ReplyHandling::stateless;
 }
 
-Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
+Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list, const Stage* only) {
   const Device& device = *binding.devices[index].device;
   Domain out;
   out.own = binding.devices[index].own;
@@ -176,6 +189,7 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
   };
   for (const Stage& stage : device.stages) {
     if (std::find(stage.lists.begin(), stage.lists.end(), list) == stage.lists.end()) continue;
+    if (only != nullptr && only != &stage) continue;
     if (stage.family) {
       one_family = one_family && (!out.family || out.family == stage.family);
       out.family = stage.family;
@@ -198,6 +212,7 @@ Domain domain_of(const Binding& binding, std::uint32_t index, ListIndex list) {
                 box.destinations = e.addresses.intersect(c.destinations);
                 box.ingress = i.interfaces.intersect(in);
                 box.egress = e.interfaces.intersect(leaving);
+                if (device.dialect == Dialect::aws) keep_attached(device, is_inward(device.lists[list]), box);
                 if (box.sources.empty() || box.destinations.empty() || box.ingress.empty() || box.egress.empty())
                   continue;
                 out.seen.push_back(std::move(box));
@@ -299,7 +314,10 @@ Wish Suggester::wish_for(const Domain& domain, ReplyHandling replies, bool icmp_
     may |= known;
   }
   wish.may = may;
-  for (WishPart& part : wish.parts) without_interfaces(part.boxes);
+  for (WishPart& part : wish.parts) {
+    without_interfaces(part.boxes);
+    join(part.boxes);
+  }
   return wish;
 }
 

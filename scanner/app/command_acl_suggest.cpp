@@ -69,7 +69,8 @@ std::string_view comment_sign(Dialect dialect) {
 }
 /// Whether edits are commands, and not lines that go and come.
 bool are_commands(Dialect dialect) {
-  return is_router(dialect) || dialect == Dialect::junos || dialect == Dialect::azure || dialect == Dialect::gcp;
+  return is_router(dialect) || dialect == Dialect::junos || dialect == Dialect::aws || dialect == Dialect::azure ||
+         dialect == Dialect::gcp;
 }
 
 /// A line of a configuration for a terminal, without its indentation: tabs would be shown as escapes.
@@ -130,9 +131,9 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
       const std::string_view sign = comment_sign(device->dialect);
       const std::string others = s.chain.empty() ? "" : fmt::format(" with {}", chain_words(*device, s));
       if (s.conforms()) {
-        const bool stays = std::any_of(told.begin(), told.end(), [&](const Told& o) {
-          return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
-        });
+        const bool stays = s.shared || std::any_of(told.begin(), told.end(), [&](const Told& o) {
+                             return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
+                           });
         out += fmt::format("{} {}: it {}{}\n", sign, terminal_safe(t.name),
                            stays ? "stays as it is" : meaning_words(*device, s), terminal_safe(others));
         if (!t.show_full) continue;
@@ -142,9 +143,9 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
         out += fmt::format("{} {}: no edits that could be shown to be right: {}\n", sign, terminal_safe(t.name),
                            terminal_safe(t.edits_wrong));
       } else {
-        out +=
-            fmt::format("{} {}: {}; with them it {}{} (read back)\n", sign, terminal_safe(t.name),
-                        counted(s.edits.size(), "edit", "edits"), meaning_words(*device, s), terminal_safe(others));
+        out += fmt::format("{} {}: {}; with {} it {}{} (read back)\n", sign, terminal_safe(t.name),
+                           counted(s.edits.size(), "edit", "edits"), s.edits.size() == 1 ? "this" : "these",
+                           meaning_words(*device, s), terminal_safe(others));
         write_edits(out, *device, t);
       }
       if (!t.cut.empty()) {
@@ -189,6 +190,7 @@ std::string suggest_json(const Device* device, Dialect dialect, const std::vecto
           if (l != s.list) json.value(device->lists[l].name);
         json.end_array();
       }
+      if (s.shared) json.field("shared", true);
       if (s.decider != kNoList) json.field("decided_by", device->lists[s.decider].name);
       const std::string& why = s.not_editable.empty() ? t.edits_wrong : s.not_editable;
       json.field_unless_empty("no_edits", why);

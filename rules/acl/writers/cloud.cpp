@@ -1,6 +1,7 @@
 // Sources: Azure documentation, "Network security groups" (protocols are TCP, UDP, ICMP, ESP, AH or any; one
 // address family a rule); Google Cloud documentation, "VPC firewall rules" (no source ports, no ICMP types; one
-// address family a rule; ranges of both ends).
+// address family a rule; ranges of both ends); Amazon EC2 API Reference, IpPermission and NetworkAclEntry (the far
+// end alone, any protocol, types and codes of ICMP).
 #include "rules/acl/writers/cloud.h"
 
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ constexpr std::size_t kNameMax = 50;  // of 63 (GCP) and 80 (Azure): room for a 
 struct CloudWords {
   bool source_ports, any_protocol, capitals;
 };
-constexpr CloudWords kAzureWords{true, false, true}, kGcpWords{false, true, false};
+constexpr CloudWords kAzureWords{true, false, true}, kGcpWords{false, true, false}, kAwsWords{false, true, true};
 
 std::string_view protocol_name(unsigned number) {
   switch (number) {
@@ -96,6 +97,101 @@ WrittenEntry write_entry(const IntendedEntry& entry, Family family, const CloudW
     for (const Piece& piece : writing::pieces_of(match, family)) write_piece(piece, entry, words, out);
   return out;
 }
+// --- AWS ---
+
+struct Ends {
+  AddressSet near, far;
+};
+Ends ends_of(const Piece& p, const FarEnds& ends) {
+  const auto set = [&p](const std::vector<AddressRange>& ranges) {
+    return ranges.empty() ? AddressSet::all(p.family) : AddressSet::of_ranges(ranges);
+  };
+  return ends.inward ? Ends{set(p.destinations), set(p.sources)} : Ends{set(p.sources), set(p.destinations)};
+}
+/// What comes by between ends of the piece's family.
+Ends ends_of(const Box& seen, Family family, const FarEnds& ends) {
+  if (seen.family.value_or(family) != family) return {};
+  const AddressSet here = AddressSet::all(family);
+  return {(ends.inward ? seen.destinations : seen.sources).intersect(here),
+          (ends.inward ? seen.sources : seen.destinations).intersect(here)};
+}
+
+/// Whether any such packet comes by.
+bool comes_by(const Piece& p, const FarEnds& ends) {
+  const Ends meant = ends_of(p, ends);
+  return std::any_of(ends.seen.begin(), ends.seen.end(), [&](const Box& box) {
+    const Ends seen = ends_of(box, p.family, ends);
+    return seen.near.overlaps(meant.near) && seen.far.overlaps(meant.far);
+  });
+}
+
+/// An address at the near end that a rule for these packets would be for as well.
+std::optional<Address> also_for(const Piece& p, const FarEnds& ends) {
+  const Ends meant = ends_of(p, ends);
+  for (const Box& box : ends.seen) {
+    const Ends seen = ends_of(box, p.family, ends);
+    if (!seen.far.overlaps(meant.far)) continue;
+    if (const AddressSet more = seen.near.minus(meant.near); !more.empty()) return more.ranges().front().first;
+  }
+  return std::nullopt;
+}
+
+std::string why_unsaid_in_aws(const Piece& p, const FarEnds& ends) {
+  if (p.source_bits || p.destination_bits) return "a rule has no masks with holes";
+  if (ends.decided_elsewhere) return "";
+  if (p.states != StateSet::all()) return "a rule does not match on connection state";
+  if (!p.ingress.is_all() || !p.egress.is_all()) return "a rule for single interfaces is not written";
+  if (p.fragments != FragmentSet::all()) return "a rule does not match on fragments";
+  if (p.flags) return "a rule does not match on TCP flags";
+  if (p.source_ports != PortSet::all()) return "a rule does not match on source ports";
+  if (const std::optional<Address> other = also_for(p, ends))
+    return fmt::format("a rule holds for all that have its list, {} too: give those apart a list of their own",
+                       to_string(*other));
+  return "";
+}
+
+void write_aws_piece(const Piece& p, const IntendedEntry& entry, const FarEnds& ends, WrittenEntry& out) {
+  if (!comes_by(p, ends)) return;
+  if (std::string why = why_unsaid_in_aws(p, ends); !why.empty()) return out.unsaid.push_back(std::move(why));
+  std::string head = wanted_name(entry, kAwsWords);
+  head += entry.action == Action::permit ? "\nallow" : "\ndeny";
+  const auto with_ports = [&](const std::string& rule) {
+    if (p.icmp) {
+      for (const IcmpType& type : writing::icmp_types(*p.icmp))
+        out.lines.push_back(fmt::format("{}\nmessage {}", rule, to_string(type)));
+    } else if (p.ports == PortSet::all()) {
+      out.lines.push_back(rule);
+    } else {
+      for (const PortRange& r : p.ports.ranges())
+        out.lines.push_back(fmt::format("{}\nport {}", rule, to_string(r)));
+    }
+  };
+  const std::vector<AddressRange>& far = ends.inward ? p.sources : p.destinations;
+  const std::vector<Prefix> prefixes = writing::prefixes_of(far.empty() ? AddressSet::all(p.family).ranges() : far);
+  const auto with_far_end = [&](std::string_view protocol) {
+    for (const Prefix& prefix : prefixes)
+      with_ports(fmt::format("{}\nprotocol {}\n{} {}/{}", head, protocol, ends.inward ? "source" : "destination",
+                             to_string(prefix.base()), prefix.length()));
+  };
+  if (p.every_protocol) return with_far_end("all");
+  for (unsigned n = 0; n < 256; ++n)
+    if (p.protocols.contains(static_cast<std::uint8_t>(n))) with_far_end(std::to_string(n));
+}
+
+WrittenEntry write_aws_entry(const IntendedEntry& entry, const IntendedList& list, Family family) {
+  WrittenEntry out;
+  if (list.far_ends == nullptr) {
+    out.unsaid.emplace_back("what comes by the list is not known");
+  } else if (entry.action == Action::deny && !list.far_ends->denies) {
+    out.unsaid.emplace_back("a security group only permits");
+  } else {
+    for (const Match& match : entry.match)
+      for (const Piece& piece : writing::pieces_of(match, family))
+        write_aws_piece(piece, entry, *list.far_ends, out);
+  }
+  return out;
+}
+
 WrittenEntry write_azure_entry(const IntendedEntry& entry, const IntendedList&, Family family) {
   return write_entry(entry, family, kAzureWords);
 }
@@ -105,8 +201,9 @@ WrittenEntry write_gcp_entry(const IntendedEntry& entry, const IntendedList&, Fa
 
 Written write_nothing(const IntendedList&) { return {{}, {{0, "whole lists of this dialect are not written"}}}; }
 
-constexpr DialectWriter kCloudWriters[] = {{Dialect::azure, false, true, true, write_nothing, write_azure_entry},
-                                           {Dialect::gcp, false, true, true, write_nothing, write_gcp_entry}};
+constexpr DialectWriter kCloudWriters[] = {{Dialect::aws, true, true, write_nothing, write_aws_entry},
+                                           {Dialect::azure, false, true, write_nothing, write_azure_entry},
+                                           {Dialect::gcp, false, true, write_nothing, write_gcp_entry}};
 
 }  // namespace
 
@@ -130,6 +227,8 @@ CloudRule read_cloud_rule(std::string_view written) {
       rule.ports.push_back(std::move(value));
     else if (word == "source-port")
       rule.source_ports.push_back(std::move(value));
+    else if (word == "message")
+      rule.message = std::move(value);
   }
   return rule;
 }

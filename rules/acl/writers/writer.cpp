@@ -7,12 +7,12 @@ namespace demarc {
 namespace {
 
 constexpr DialectWriter kWriters[] = {
-    // dialect, names states, replies implied, address lists
-    {Dialect::cisco_ios, false, false, false, write_cisco_ios, write_cisco_ios_entry},
-    {Dialect::cisco_asa, false, true, true, write_cisco_asa, write_cisco_asa_entry},
-    {Dialect::nftables, true, false, true, write_nftables, write_nftables_entry},
-    {Dialect::iptables, true, false, false, write_iptables, write_iptables_entry},
-    {Dialect::junos, false, false, true, write_junos, write_junos_entry},
+    // dialect, names states, replies implied
+    {Dialect::cisco_ios, false, false, write_cisco_ios, write_cisco_ios_entry},
+    {Dialect::cisco_asa, false, true, write_cisco_asa, write_cisco_asa_entry},
+    {Dialect::nftables, true, false, write_nftables, write_nftables_entry},
+    {Dialect::iptables, true, false, write_iptables, write_iptables_entry},
+    {Dialect::junos, false, false, write_junos, write_junos_entry},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,14 @@ struct IntendedEntry {
               destination_name = {};  // what the rule set calls these addresses: names for objects
 };
 
+/// Of a list whose entries name the far end alone (AWS): a rule holds for whoever has the list at the near one.
+struct FarEnds {
+  bool inward = true;              // the far end is the source
+  bool denies = true;              // a security group only permits
+  bool decided_elsewhere = false;  // permits may be wider than intended
+  std::vector<Box> seen = {};      // what comes by; of anything else it does not matter what the list says
+};
+
 /// A list of them; first match wins.
 struct IntendedList {
   std::string name = {};
@@ -37,6 +46,7 @@ struct IntendedList {
   Fallthrough at_end = Fallthrough::deny;    // or permit
   Way way = Way::through;                    // the hook, where the dialect binds lists by it
   std::vector<std::string> interfaces = {};  // names of the numbers that boxes have in `ingress` and `egress`
+  std::shared_ptr<const FarEnds> far_ends = {};
 };
 
 /// What the intended list means, as a list of a device.
@@ -71,7 +81,6 @@ struct DialectWriter {
   Dialect dialect;
   bool names_states;     // entries may name connection states, so one line admits all replies
   bool replies_implied;  // replies to what was permitted pass whatever the lists say
-  bool address_lists;    // a line may name any number of addresses, so that no entry must be widened to be short
   Written (*write)(const IntendedList& list);
   /// For edits of a list that stands in a device: the entry for one family.
   WrittenEntry (*entry)(const IntendedEntry& entry, const IntendedList& list, Family family);

@@ -216,6 +216,28 @@ TEST_CASE("Azure: rules are deleted and created between priorities, before the d
         "--source-port-ranges '*' --destination-address-prefixes 192.0.2.11/32 --destination-port-ranges 443\n");
 }
 
+TEST_CASE("Azure: a priority is free once its rule is deleted") {
+  const std::vector<Kept> kept{{"web", 100, true, false, "Tcp", {"0.0.0.0/0"}, {"192.0.2.0/24"}, {}, {}},
+                               {"old", 110, true, false, "Udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
+                               {"none", 4096, true, true, "*", {"*"}, {"*"}, {}, {}},
+                               {"nothing-out", 200, false, true, "*", {"*"}, {"*"}, {}, {}}};
+  const RuleSet rules = rules_with(Dialect::azure, {rule("WEB-1", {"https"}, {"internet"}, {"web1.front"}),
+                                                    rule("WEB-2", {"http"}, {"internet"}, {"mail"})});
+  const std::string text = commands(rules, Dialect::azure, kept);
+  CAPTURE(text);
+  CHECK(text.starts_with("az network nsg rule delete --resource-group rg --nsg-name front --name web\n"));
+  CHECK(text.ends_with("az network nsg rule delete --resource-group rg --nsg-name front --name old\n"));
+}
+
+TEST_CASE("a name of a rule is a word of a shell, whatever it is") {
+  const std::vector<Kept> kept{
+      {"$(reboot)", 1000, true, false, "udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
+      {"nothing-out", 900, false, true, "all", {"0.0.0.0/0"}, {"0.0.0.0/0"}, {}, {}},
+  };
+  const RuleSet rules = rules_with(Dialect::gcp, {rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})});
+  CHECK(commands(rules, Dialect::gcp, kept).find("firewall-rules delete '$(reboot)'\n") != std::string::npos);
+}
+
 TEST_CASE("GCP: rules are deleted and created") {
   const std::vector<Kept> kept{
       {"old", 1000, true, false, "udp", {"0.0.0.0/0"}, {"192.0.2.0/28"}, {}, {}},
