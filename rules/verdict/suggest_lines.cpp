@@ -26,6 +26,14 @@ std::pair<std::string_view, std::string_view> table_and_chain(std::string_view n
   return {name.substr(0, slash), name.substr(slash + 1)};
 }
 
+/// Whether a shell takes the text as it stands: a comment of a rule may hold anything.
+bool is_plain_in_shell(std::string_view text) {
+  for (std::size_t at = text.find_first_of("$`\\;&|<>()'!\n"); at != std::string_view::npos;
+       at = text.find_first_of("$`\\;&|<>()'!\n", at + 1))
+    if (text[at] != '!' || text.substr(at, 2) != "! ") return false;
+  return true;
+}
+
 /// A configuration that holds these lines and nothing else.
 std::string alone(Dialect dialect, const List& list, const std::vector<std::string>& lines) {
   std::string out;
@@ -265,6 +273,7 @@ ChangeCommands ChangeWriter::in_words(const LineChange& change, const std::vecto
       const std::string_view append = "-A ";
       for (const Entry& e : list.entries)
         if (e.line != 0 && !e.text.starts_with(append)) return none("the rules are not as they were entered");
+      if (!is_plain_in_shell(list.name)) return none("the name of the chain is no plain word");
       const std::string command = fmt::format("{}tables{}", list.family == Family::ipv6 ? "ip6" : "ip",
                                               table == "filter" ? "" : fmt::format(" -t {}", table));
       std::uint32_t n = place;
@@ -275,7 +284,7 @@ ChangeCommands ChangeWriter::in_words(const LineChange& change, const std::vecto
       }
       if (!change.goes) return out;
       // -D takes the first rule that reads so.
-      if (k.same_words[change.entry] != 0) {
+      if (k.same_words[change.entry] != 0 || !is_plain_in_shell(text)) {
         out.lines.push_back(fmt::format("{} -D {} {}", command, chain, n));
         out.counts_places = true;
       } else {

@@ -144,7 +144,8 @@ std::string plain_comment(std::string_view comment, std::size_t most) {
   std::string out;
   for (const char c : comment) {
     if (out.size() == most) break;
-    const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '\'' && c != '`' && c != '?';
+    const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '\'' && c != '`' && c != '?' &&
+                       c != '$' && c != '!';
     out += plain ? c : c == '"' || c == '\'' || c == '`' ? '.' : ' ';
   }
   while (!out.empty() && out.back() == ' ') out.pop_back();

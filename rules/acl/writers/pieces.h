@@ -49,7 +49,8 @@ std::string flag_names(std::uint8_t bits, std::string_view separator, bool capit
 /// Whole types where every code is in it, single messages otherwise.
 std::vector<IcmpType> icmp_types(const IcmpSet& set);
 
-/// A comment that no dialect trips over: printable ASCII without quotes and backslashes, at most that long.
+/// A comment that no dialect trips over: printable ASCII without quotes and backslashes, nor what a shell reads
+/// within quotes; at most that long.
 std::string plain_comment(std::string_view comment, std::size_t most);
 /// A name of letters, digits and '-' or '_', beginning with a letter.
 std::string plain_name(std::string_view wanted, std::string_view otherwise, std::size_t most);

@@ -449,6 +449,9 @@ TEST_CASE("lines of findings, entered, take the finding away") {
        "iptables -I FORWARD 2 -d 192.0.2.11/32 -p tcp -m multiport --dports 80,443 -j ACCEPT\n"
        "iptables -D FORWARD -d 192.0.2.11/32 -p tcp -m tcp --dport 80:443 -j ACCEPT\n"},
       {Dialect::iptables, kIptablesLines, "ace-shadowed", "", "iptables -D FORWARD 5\n"},
+      // A shell would read within the comment: the place stands for the words.
+      {Dialect::iptables, "-A FORWARD -d 192.0.2.12/32 -p tcp -m comment --comment \"$(reboot)\" -j ACCEPT\n",
+       "acl-permits-undocumented", "192.0.2.12", "iptables -D FORWARD 2\n"},
       {Dialect::iptables, "-A FORWARD -d 192.0.2.11/32 -p tcp -m tcp --dport 80 -j DROP\n", "acl-blocks-approved",
        "WEB-1",
        "iptables -I FORWARD 2 -d 192.0.2.11/32 -p tcp -m tcp --dport 80 -j ACCEPT\n"
