@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "rules/verdict/suggest_aws.h"
 #include "rules/verdict/suggest_chain.h"
 #include "rules/verdict/suggest_cloud.h"
 #include "rules/verdict/suggest_edit.h"
@@ -108,52 +109,60 @@ ListSuggestion Suggester::between(const Zone& from, const Zone& to, const Dialec
 
 // --- The lists of a device ---
 
+ListSuggestion Suggester::wishes_of(const Binding& binding, std::uint32_t index, const Stage& stage,
+                                    ListIndex list) {
+  const Device& device = *binding.devices[index].device;
+  const DialectWriter* writer = edit_writer(device, list);
+  const Domain domain = domain_of(binding, index, list);
+  const ReplyHandling replies = reply_handling(device, list);
+  ListSuggestion s;
+  s.list = list;
+  s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied,
+                    writer == nullptr || writer->names_states);
+  if (device.dialect == Dialect::aws) s.wish.may |= unfiltered(device, list, *space_);
+  s.decider = decider_of(device, list);
+  if (s.decider != kNoList) s.wish.may = space_->all();
+  if (writer != nullptr) {
+    s.full = full_list(s.wish, domain, *writer, replies);
+    s.full.name = device.lists[list].name;
+    s.full.family = device.lists[list].family ? device.lists[list].family : domain.family;
+    s.full.way = stage.ways.contains(Way::through)     ? Way::through
+                 : stage.ways.contains(Way::to_device) ? Way::to_device
+                                                       : Way::from_device;
+    for (const Interface& i : device.interfaces) s.full.interfaces.push_back(i.name);
+    s.full.far_ends = cloud_far_ends(device, list, domain, s.decider != kNoList);
+  }
+  s.not_editable = why_no_edits(device, list, domain, s.wish);
+  return s;
+}
+
 std::vector<ListSuggestion> Suggester::suggest(const Binding& binding, std::uint32_t index) {
   const Device& device = *binding.devices[index].device;
   std::vector<ListSuggestion> out;
   std::set<ListIndex> asked;
-  std::map<std::vector<ListIndex>, Edited> chains;
   for (const Stage& stage : device.stages)
     for (const ListIndex list : stage.lists) {
       if (!asked.insert(list).second) continue;
       const std::optional<std::vector<ListIndex>> chain = chain_of(device, list);
       if (chain && chain->size() > 1 && !is_written(device.lists[list])) continue;  // sessions and the like
-      const DialectWriter* writer = edit_writer(device, list);
-      const Domain domain = domain_of(binding, index, list);
-      ListSuggestion s;
-      s.list = list;
-      const ReplyHandling replies = reply_handling(device, list);
-      s.wish = wish_for(domain, replies, device.icmp_replies_implied, device.icmp_errors_implied,
-                        writer == nullptr || writer->names_states);
-      if (device.dialect == Dialect::aws) s.wish.may |= unfiltered(device, list, *space_);
-      s.decider = decider_of(device, list);
-      if (s.decider != kNoList) s.wish.may = space_->all();
-      const auto far_ends = cloud_far_ends(device, list, domain, s.decider != kNoList);
-      if (writer != nullptr) {
-        s.full = full_list(s.wish, domain, *writer, replies);
-        s.full.name = device.lists[list].name;
-        s.full.family = device.lists[list].family ? device.lists[list].family : domain.family;
-        s.full.way = stage.ways.contains(Way::through)     ? Way::through
-                     : stage.ways.contains(Way::to_device) ? Way::to_device
-                                                           : Way::from_device;
-        for (const Interface& i : device.interfaces) s.full.interfaces.push_back(i.name);
-        s.full.far_ends = far_ends;
-      }
-      s.not_editable = why_no_edits(device, list, domain, s.wish);
-      s.shared = !chain;
-      if (s.not_editable.empty() && s.shared) {
-        if (!may_stay(binding, index, s))
-          s.not_editable = "other lists are asked with it, in each place different ones";
-      } else if (s.not_editable.empty()) {
-        if (chain->size() > 1) s.chain = *chain;
-        const auto [at, fresh] = chains.try_emplace(*chain);
-        if (fresh) at->second = edit(device, *chain, s, replies);
-        const auto place = std::find(chain->begin(), chain->end(), list) - chain->begin();
-        s.not_editable = at->second.not_editable;
-        if (!at->second.parts.empty()) s.edits = at->second.parts[static_cast<std::size_t>(place)];
-      }
-      out.push_back(std::move(s));
+      out.push_back(wishes_of(binding, index, stage, list));
+      out.back().shared = !chain;
+      if (chain && chain->size() > 1 && out.back().not_editable.empty()) out.back().chain = *chain;
     }
+  // What is shared first: the others are worked out beside what becomes of it.
+  Device changed = device;
+  for (ListSuggestion& s : out)
+    if (s.shared && s.not_editable.empty()) edit_shared(binding, index, changed, s);
+  std::map<std::vector<ListIndex>, Edited> chains;
+  for (ListSuggestion& s : out) {
+    if (s.shared || !s.not_editable.empty()) continue;
+    const std::vector<ListIndex> chain = s.chain.empty() ? std::vector{s.list} : s.chain;
+    const auto [at, fresh] = chains.try_emplace(chain);
+    if (fresh) at->second = edit(changed, chain, s, reply_handling(device, s.list));
+    const auto place = std::find(chain.begin(), chain.end(), s.list) - chain.begin();
+    s.not_editable = at->second.not_editable;
+    if (!at->second.parts.empty()) s.edits = at->second.parts[static_cast<std::size_t>(place)];
+  }
   return out;
 }
 
@@ -199,22 +208,44 @@ Suggester::Edited Suggester::edit(const Device& device, const std::vector<ListIn
   return out;
 }
 
-/// It is if it lets nothing through that may not pass, and stops nothing that must, unless there is another list in
-/// that place to permit it.
-bool Suggester::may_stay(const Binding& binding, std::uint32_t index, const ListSuggestion& s) {
+/// A list that different places ask with different others is right if it lets nothing through that may not pass,
+/// and stops nothing that must, unless there is another list in that place to permit it. Of a security group, which
+/// only permits, what nothing approves is taken away, whatever it is asked with.
+void Suggester::edit_shared(const Binding& binding, std::uint32_t index, Device& changed, ListSuggestion& s) {
   const Device& device = *binding.devices[index].device;
-  Meaning meaning(device, *space_);
-  const Bounds permitted = meaning.permitted_by(s.list);
-  if (!s.wish.may.contains(permitted.possible)) return false;
-  return std::all_of(device.stages.begin(), device.stages.end(), [&](const Stage& stage) {
-    if (std::find(stage.lists.begin(), stage.lists.end(), s.list) == stage.lists.end()) return true;
-    const PacketSet must = s.wish.must & space_->of(domain_of(binding, index, s.list, &stage).seen);
-    return permitted.certain.contains(must) ||
-           std::any_of(stage.lists.begin(), stage.lists.end(), [&](ListIndex other) {
-             return other != s.list && chain_of(device, other) && is_written(device.lists[other]) &&
-                    edit_writer(device, other) != nullptr;
-           });
-  });
+  const List& list = device.lists[s.list];
+  const auto has_other = [&](const Stage& stage) {
+    return std::any_of(stage.lists.begin(), stage.lists.end(), [&](ListIndex other) {
+      return other != s.list && chain_of(device, other) && is_written(device.lists[other]) &&
+             edit_writer(device, other) != nullptr;
+    });
+  };
+  PacketSet alone = space_->empty();  // what comes by where nothing else can permit it
+  for (const Stage& stage : device.stages)
+    if (std::find(stage.lists.begin(), stage.lists.end(), s.list) != stage.lists.end() && !has_other(stage))
+      alone |= space_->of(domain_of(binding, index, s.list, &stage).seen);
+  const PacketSet needed = s.wish.must & alone;
+  const Bounds permitted = Meaning(device, *space_).permitted_by(s.list);
+  s.wish.must &= permitted.certain;
+  if (!permitted.certain.contains(needed)) {
+    s.not_editable = "in some place that asks it nothing else can permit what is missing";
+  } else if (!s.wish.may.contains(permitted.possible)) {
+    s.not_editable = "other lists are asked with it, in each place different ones";
+    if (!is_security_group(device, s.list)) return;
+    const ReplyHandling replies = reply_handling(device, s.list);
+    // Keeping what some places need; if no rule can tell them apart, only what nothing else can permit.
+    for (const bool keeps_all : {true, false}) {
+      if (!keeps_all) s.wish.must = needed;
+      Edited edited = edit(device, {s.list}, s, replies);
+      s.not_editable = std::move(edited.not_editable);
+      if (!s.not_editable.empty()) return;
+      s.edits = std::move(edited.parts.front());
+      std::string problem;
+      for (const ListEdit& e : s.edits) lines_in_words(device.dialect, e.instead, s.full, list.family, problem);
+      if (problem.empty()) break;
+    }
+    changed.lists[s.list] = with_edits(list, s.edits, replies);
+  }
 }
 
 // --- What was read back ---

@@ -75,7 +75,8 @@ struct ListSuggestion {
   IntendedList full = {};            // the list from nothing
   /// The lists that are asked with it, itself included: only their edits together make them right. Empty: none are.
   std::vector<ListIndex> chain = {};
-  /// Different places ask it with different others. Then it can only stay as it is, or nothing can be done.
+  /// Different places ask it with different others, which give what it lacks: `wish.must` is what it permits of what
+  /// must pass. It may stay as it is, or loses what nothing approves (security groups), or nothing can be done.
   bool shared = false;
   /// Another list, asked of the same packets, that denies what it does not permit: it decides what may pass, and
   /// this one must only stop nothing that is documented.
@@ -127,8 +128,9 @@ class Suggester {
   };
   Edited edit(const Device& device, const std::vector<ListIndex>& chain, const ListSuggestion& first,
               ReplyHandling replies);
-  /// Of a list that different places ask with different others: is it right as it stands?
-  bool may_stay(const Binding& binding, std::uint32_t device, const ListSuggestion& suggestion);
+  /// The beginning of a suggestion: what the list must and may let through.
+  ListSuggestion wishes_of(const Binding& binding, std::uint32_t device, const Stage& stage, ListIndex list);
+  void edit_shared(const Binding& binding, std::uint32_t index, Device& changed, ListSuggestion& suggestion);
 
   const RuleSet& rules_;
   std::unique_ptr<PacketSpace> space_;

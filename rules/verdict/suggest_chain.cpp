@@ -23,24 +23,28 @@ namespace {
 
 /// The groups that decide beside a network ACL: those of every interface for which it stands.
 ListIndex deciding_group(const Device& device, ListIndex list) {
+  const bool inward = is_inward(device.lists[list]);
+  std::vector<bool> decides;
+  for (ListIndex l = 0; l < device.lists.size(); ++l)
+    decides.push_back(is_inward(device.lists[l]) == inward && is_written(device.lists[l]) &&
+                      is_security_group(device, l));
+  const auto near = inward ? &Stage::egress : &Stage::ingress;
+  ByteSet decided;  // interfaces
   ListIndex first = kNoList;
   for (const Stage& stage : device.stages) {
-    if (stage.lists != std::vector{list}) {
-      if (std::find(stage.lists.begin(), stage.lists.end(), list) != stage.lists.end()) return kNoList;
-      continue;
-    }
-    const auto near = is_inward(device.lists[list]) ? &Stage::egress : &Stage::ingress;
-    for (const InterfaceId id : stage.*near) {
-      const auto group = std::find_if(device.stages.begin(), device.stages.end(), [&](const Stage& other) {
-        return std::find((other.*near).begin(), (other.*near).end(), id) != (other.*near).end() &&
-               std::all_of(other.lists.begin(), other.lists.end(), [&](ListIndex l) {
-                 return is_security_group(device, l) && is_written(device.lists[l]) &&
-                        is_inward(device.lists[l]) == is_inward(device.lists[list]);
-               });
-      });
-      if (group == device.stages.end()) return kNoList;
-      if (first == kNoList) first = group->lists.front();
-    }
+    if (!std::all_of(stage.lists.begin(), stage.lists.end(), [&](ListIndex l) { return decides[l]; })) continue;
+    for (const InterfaceId id : stage.*near) decided.insert(id);
+  }
+  for (const Stage& stage : device.stages) {
+    if (std::find(stage.lists.begin(), stage.lists.end(), list) == stage.lists.end()) continue;
+    if (stage.lists.size() != 1) return kNoList;
+    for (const InterfaceId id : stage.*near)
+      if (!decided.contains(id)) return kNoList;
+    for (const Stage& other : device.stages)
+      if (first == kNoList && !other.lists.empty() && decides[other.lists.front()] &&
+          std::find_first_of((other.*near).begin(), (other.*near).end(), (stage.*near).begin(),
+                             (stage.*near).end()) != (other.*near).end())
+        first = other.lists.front();
   }
   return first;
 }

@@ -254,8 +254,22 @@ class ListEditor {
   ListEdits out_;
 };
 
-/// The list with the edits, as intended: words may say less.
-List edited(const List& list, const std::vector<ListEdit>& edits, ReplyHandling replies) {
+std::size_t weight_of(const std::vector<ListEdit>& edits, const EditGrounds& on) {
+  std::size_t size = 0;
+  for (const ListEdit& e : edits) size += size_of(on, e.instead) + kEditWeight;
+  return size;
+}
+
+bool are_right(const std::vector<ListEdit>& edits, const EditGrounds& on) {
+  Device changed = on.device;
+  changed.lists[on.list] = with_edits(on.device.lists[on.list], edits, on.replies);
+  Meaning meaning(changed, on.meaning.space());
+  return judge_bounds(meaning.permitted_by(on.list), on.wish, changed.lists[on.list].family).exact;
+}
+
+}  // namespace
+
+List with_edits(const List& list, const std::vector<ListEdit>& edits, ReplyHandling replies) {
   List out = list;
   out.entries.clear();
   std::size_t n = 0;
@@ -270,21 +284,6 @@ List edited(const List& list, const std::vector<ListEdit>& edits, ReplyHandling 
   }
   return out;
 }
-
-std::size_t weight_of(const std::vector<ListEdit>& edits, const EditGrounds& on) {
-  std::size_t size = 0;
-  for (const ListEdit& e : edits) size += size_of(on, e.instead) + kEditWeight;
-  return size;
-}
-
-bool are_right(const std::vector<ListEdit>& edits, const EditGrounds& on) {
-  Device changed = on.device;
-  changed.lists[on.list] = edited(on.device.lists[on.list], edits, on.replies);
-  Meaning meaning(changed, on.meaning.space());
-  return judge_bounds(meaning.permitted_by(on.list), on.wish, changed.lists[on.list].family).exact;
-}
-
-}  // namespace
 
 ListEdits edits_of(const EditGrounds& on) {
   ListEdits best = ListEditor(on, FrontOf::nothing).run();

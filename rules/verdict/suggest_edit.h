@@ -43,6 +43,9 @@ struct ListEdits {
 /// The shortest of several ways. May throw SpaceExhausted.
 ListEdits edits_of(const EditGrounds& grounds);
 
+/// The list with the edits, as intended: words may say less.
+List with_edits(const List& list, const std::vector<ListEdit>& edits, ReplyHandling replies);
+
 /// Why a packet may not pass, in words.
 std::string why_not(const RuleSet& rules, const Documented& documented, const ConcretePacket& packet);
 

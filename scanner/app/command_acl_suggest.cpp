@@ -89,6 +89,7 @@ std::string chain_words(const Device& device, const ListSuggestion& s) {
 
 /// What a list is, once it is right.
 std::string meaning_words(const Device& device, const ListSuggestion& s) {
+  if (s.shared) return "lets nothing by that nothing approves; other lists are asked with it";
   if (s.decider == kNoList) return "says exactly what is documented";
   return fmt::format("stops nothing that is documented, and {} decides what else may pass",
                      terminal_safe(device.lists[s.decider].name));
@@ -131,9 +132,9 @@ std::string suggest_text(const Device* device, const std::vector<Told>& told, co
       const std::string_view sign = comment_sign(device->dialect);
       const std::string others = s.chain.empty() ? "" : fmt::format(" with {}", chain_words(*device, s));
       if (s.conforms()) {
-        const bool stays = s.shared || std::any_of(told.begin(), told.end(), [&](const Told& o) {
-                             return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
-                           });
+        const bool stays = std::any_of(told.begin(), told.end(), [&](const Told& o) {
+          return !s.chain.empty() && o.suggestion->chain == s.chain && !o.suggestion->conforms();
+        });
         out += fmt::format("{} {}: it {}{}\n", sign, terminal_safe(t.name),
                            stays ? "stays as it is" : meaning_words(*device, s), terminal_safe(others));
         if (!t.show_full) continue;

@@ -248,7 +248,6 @@ std::string commands(const RuleSet& rules, Network n) {
     if (!s.not_editable.empty()) return fmt::format("{}: {}", name, s.not_editable);
     const SuggestedText text = edits_in_words(*device, source, s);
     if (!text.problem.empty()) return fmt::format("{}: {}", name, text.problem);
-    if (s.shared) continue;
     const Result<PatchedBack> back = patch_and_judge(suggester, *device, source, all, s);
     REQUIRE_MESSAGE(back.has_value(), (back ? std::string() : back.error().what));
     if (!back->judgement.exact)
@@ -266,7 +265,6 @@ std::string commands(const RuleSet& rules, Network n) {
   CAPTURE(entered);
   const Device after = read_configuration(Source("cloud.json", entered), Dialect::aws).value();
   for (const ListSuggestion& s : all) {
-    if (s.shared) continue;  // the others that are asked with it hold it
     std::vector<ListIndex> lists = s.chain.empty() ? std::vector{s.list} : s.chain;
     for (ListIndex& l : lists) {
       l = after.find_list(device->lists[l].name);
@@ -336,9 +334,19 @@ TEST_CASE("AWS: groups that are asked together are edited as one") {
   n.rules["sg-all egress"] = {};
   const RuleSet rules = rules_with({rule("WEB-1", {"https"}, {"internet"}, {"web1.front"})});
   CHECK(commands(rules, n) == kWebCommands);
-  // What a group of several places permits cannot be taken from one of them.
+  // What nothing approves goes from a group of several places as well; what it lacks another one of each place has.
   n.rules["sg-all ingress"] = {permission("tcp", 22, 22, "0.0.0.0/0")};
-  CHECK(commands(rules, n) == "sg-all inbound: other lists are asked with it, in each place different ones");
+  n.rules["sg-web ingress"] = {};
+  n.rules["sg-web egress"] = {};
+  CHECK(commands(rules, n) ==
+        "aws ec2 revoke-security-group-ingress --group-id sg-all --ip-permissions "
+        "'[{\"IpProtocol\":\"tcp\",\"FromPort\":22,\"ToPort\":22,\"IpRanges\":[{\"CidrIp\":\"0.0.0.0/0\"}]}]'\n"
+        "aws ec2 authorize-security-group-ingress --group-id sg-web --ip-permissions "
+        "'[{\"IpProtocol\":\"tcp\",\"FromPort\":443,\"ToPort\":443,\"IpRanges\":[{\"CidrIp\":\"0.0.0.0/0\","
+        "\"Description\":\"WEB-1-https\"}]}]'\n");
+  // Where it stands alone, nothing else can.
+  CHECK(commands(rules_with({rule("MAIL-1", {"smtp"}, {"internet"}, {"mail"})}), n) ==
+        "sg-all inbound: in some place that asks it nothing else can permit what is missing");
 }
 
 TEST_CASE("AWS: a network ACL only stops nothing that is documented, where groups decide") {
@@ -394,6 +402,10 @@ TEST_CASE("AWS: random groups and network ACLs become equal to random rule sets"
     n.rules_one_by_one = dice.one_in(4);
     n.groups["web1"] = {"sg-web"}, n.groups["mail"] = {"sg-mail"};
     if (!n.rules_one_by_one && dice.one_in(4)) n.groups["web1"].emplace_back("sg-more");
+    if (!n.rules_one_by_one && dice.one_in(4)) {
+      n.groups["web1"].insert(n.groups["web1"].begin(), "sg-all");
+      n.groups["mail"].emplace_back("sg-all");
+    }
     for (const auto& [name, ids] : n.groups)
       for (const std::string& id : ids)
         for (const char* direction : {" ingress", " egress"}) {
