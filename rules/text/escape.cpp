@@ -215,4 +215,27 @@ std::string utf8_repaired(std::string_view text) {
   return out;
 }
 
+std::string shell_word(std::string_view word) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./:,@%+=").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return std::string(word);
+  std::string out = "'";
+  for (const char c : word) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  return out + '\'';
+}
+
+bool is_plain_in_shell(std::string_view text) {
+  constexpr std::string_view kRead = "$`\\;&|<>()'!\n";
+  for (std::size_t at = text.find_first_of(kRead); at != std::string_view::npos; at = text.find_first_of(kRead, at + 1))
+    if (text.substr(at, 2) != "! ") return false;  // a negation is a word of its own
+  return true;
+}
+
 }  // namespace demarc

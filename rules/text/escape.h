@@ -34,6 +34,12 @@ std::string csv_field(std::string_view text);
 /// Text for a Markdown table cell or paragraph: markup and pipes escaped, newlines become spaces.
 std::string markdown_escaped(std::string_view text);
 
+/// One word of a command that somebody may paste into a shell, in single quotes where it must be (POSIX.1-2024, Shell
+/// Command Language, 2.2).
+std::string shell_word(std::string_view text);
+/// Whether a shell takes several words as they stand, within double quotes as well: nothing is expanded or run.
+bool is_plain_in_shell(std::string_view text);
+
 /// Valid UTF-8 again: what is not becomes U+FFFD.
 std::string utf8_repaired(std::string_view text);
 

@@ -1,5 +1,4 @@
-// Documents of a cloud as its own tool prints them, taken apart, changed and put together again; and words of a
-// shell's command line.
+// Documents of a cloud as its own tool prints them, taken apart, changed and put together again.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -41,8 +40,5 @@ std::string text_of(const json::object& object, std::string_view key);
 /// The array under the key; nullptr: there is none.
 json::array* array_of(json::object& object, std::string_view key);
 json::array strings(const std::vector<std::string>& words);
-
-/// The word as a shell takes it, in quotes where it must be: names in a document may be anything.
-std::string shell_word(std::string_view word);
 
 }  // namespace demarc::cloud

@@ -10,6 +10,7 @@
 
 #include "rules/net/icmp.h"
 #include "rules/net/protocol.h"
+#include "rules/text/escape.h"
 #include "rules/verdict/cloud_documents.h"
 #include "rules/verdict/suggest.h"
 
@@ -19,7 +20,6 @@ namespace {
 
 using cloud::array_of;
 using cloud::each_object;
-using cloud::shell_word;
 using cloud::text_of;
 namespace json = boost::json;
 

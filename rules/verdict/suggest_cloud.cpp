@@ -9,6 +9,7 @@
 
 #include "rules/acl/writers/cloud.h"
 #include "rules/acl/writers/unique_names.h"
+#include "rules/text/escape.h"
 #include "rules/verdict/cloud_documents.h"
 #include "rules/verdict/suggest_aws.h"
 #include "rules/verdict/suggest_lines.h"
@@ -20,7 +21,6 @@ namespace {
 
 using cloud::each_array;
 using cloud::each_object;
-using cloud::shell_word;
 using cloud::strings;
 using cloud::text_of;
 namespace json = boost::json;

@@ -7,6 +7,7 @@
 
 #include "rules/acl/readers/reader.h"
 #include "rules/acl/writers/cloud.h"
+#include "rules/text/escape.h"
 #include "rules/verdict/suggest_junos.h"
 #include "rules/verdict/suggest_router.h"
 
@@ -24,14 +25,6 @@ std::pair<std::string_view, std::string_view> table_and_chain(std::string_view n
   const std::size_t slash = name.find('/');
   if (slash == std::string_view::npos) return {{}, name};
   return {name.substr(0, slash), name.substr(slash + 1)};
-}
-
-/// Whether a shell takes the text as it stands: a comment of a rule may hold anything.
-bool is_plain_in_shell(std::string_view text) {
-  for (std::size_t at = text.find_first_of("$`\\;&|<>()'!\n"); at != std::string_view::npos;
-       at = text.find_first_of("$`\\;&|<>()'!\n", at + 1))
-    if (text[at] != '!' || text.substr(at, 2) != "! ") return false;
-  return true;
 }
 
 /// A configuration that holds these lines and nothing else.

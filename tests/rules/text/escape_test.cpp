@@ -26,6 +26,20 @@ TEST_CASE("a terminal never gets a control character, a direction override or a 
   }
 }
 
+TEST_CASE("a shell gets one word, and what it would run is told from what it takes as it stands") {
+  CHECK(shell_word("sg-1a2b_c.d/e:f,g@h%i+j=k") == "sg-1a2b_c.d/e:f,g@h%i+j=k");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("two words") == "'two words'");
+  CHECK(shell_word("$(reboot)`x`;&|<>*?~#!\"\\\n") == "'$(reboot)`x`;&|<>*?~#!\"\\\n'");
+  CHECK(shell_word("it's") == "'it'\\''s'");
+  CHECK(is_plain_in_shell("-A FORWARD ! -s 192.0.2.0/24 -m comment --comment \"the shop\" -j ACCEPT"));
+  for (const char* bad :
+       {"$x", "`x`", "a\\b", "a;b", "a&b", "a|b", "a<b", "a>b", "$(b)", "(b)", "it's", "a!b", "a!", "a\nb"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_plain_in_shell(bad));
+  }
+}
+
 TEST_CASE("every byte and pair of bytes is safe for every output") {
   for (int a = 0; a < 256; ++a) {
     for (int b = 0; b < 256; ++b) {
