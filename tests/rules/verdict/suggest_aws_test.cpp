@@ -8,14 +8,13 @@
 #include <boost/json/serialize.hpp>
 #include <map>
 
-#include "rules/acl/readers/reader.h"
-#include "rules/verdict/suggest_cloud.h"
-#include "tests/rules/policy/world.h"
 #include "tests/rules/space/naive.h"
+#include "tests/rules/verdict/cloud_commands.h"
 
 namespace demarc {
 namespace {
 
+using cloud_commands::rule;
 namespace json = boost::json;
 
 /// A permission with one end, as AWS keeps it: "tcp 443 443 IpRanges CidrIp 0.0.0.0/0".
@@ -214,70 +213,22 @@ void enter(const std::string& command, Network& n) {
 }
 
 RuleSet rules_with(std::vector<Rule> rules) {
-  RuleSet r = world::small_dmz();
-  r.devices[0].dialect = "";
-  r.devices[0].name = "cloud";
-  r.devices[0].interfaces = {{"outside", {"internet"}, {}}, {"web1", {"dmz"}, {}}, {"mail", {"dmz"}, {}}};
-  Path path;
-  path.from = "internet", path.to = "dmz", path.via = {{"cloud"}};
-  r.paths = {path};
-  r.rules = std::move(rules);
-  r.reindex();
-  return r;
-}
-Rule rule(std::string id, std::vector<std::string> services, std::vector<std::string> from,
-          std::vector<std::string> to) {
-  return world::rule(world::small_dmz(), std::move(id), std::move(services), std::move(from), std::move(to));
+  return cloud_commands::rules_with({"web1", "mail"}, std::move(rules));
 }
 
-/// The commands for every list, after they were entered and what came of it was found right; or why there are none.
 std::string commands(const RuleSet& rules, Network n) {
   std::size_t id = 0;
   for (auto& [list, permissions] : n.rules)
     for (json::object& p : permissions)
       if (n.rules_one_by_one) p["id"] = fmt::format("sgr-{}", ++id);
-  const Source source("cloud.json", document(n));
-  const auto device = std::make_shared<const Device>(read_configuration(source, Dialect::aws).value());
-  const GivenConfiguration given{device, "cloud", ""};
-  const Binding binding = bind_devices(rules, std::span(&given, 1));
-  Suggester suggester(rules, world::noon("2026-11-23"));
-  const std::vector<ListSuggestion> all = suggester.suggest(binding, 0);
-  std::string out;
-  for (const ListSuggestion& s : all) {
-    const std::string& name = device->lists[s.list].name;
-    if (!s.not_editable.empty()) return fmt::format("{}: {}", name, s.not_editable);
-    const SuggestedText text = edits_in_words(*device, source, s);
-    if (!text.problem.empty()) return fmt::format("{}: {}", name, text.problem);
-    const Result<PatchedBack> back = patch_and_judge(suggester, *device, source, all, s);
-    REQUIRE_MESSAGE(back.has_value(), (back ? std::string() : back.error().what));
-    if (!back->judgement.exact)
-      return fmt::format("{}: {} {}", name, back->judgement.blocked ? "blocked" : "passes",
-                         to_string(back->judgement.sample->packet));
-    for (const EditText& e : text.edits)
-      for (const auto* lines : {&e.out, &e.in})
-        for (const std::string& line : *lines) {
-          enter(line, n);
-          out += line + '\n';
-        }
-  }
-  const std::string entered = document(n);
-  CAPTURE(out);
-  CAPTURE(entered);
-  const Device after = read_configuration(Source("cloud.json", entered), Dialect::aws).value();
-  for (const ListSuggestion& s : all) {
-    std::vector<ListIndex> lists = s.chain.empty() ? std::vector{s.list} : s.chain;
-    for (ListIndex& l : lists) {
-      l = after.find_list(device->lists[l].name);
-      REQUIRE(l != kNoList);
-    }
-    // Rules one by one do not show a group that has none.
-    const std::string name = device->lists[s.list].name, group = name.substr(0, name.find(' '));
-    if (n.rules_one_by_one && n.rules[group + " ingress"].empty() && n.rules[group + " egress"].empty()) continue;
-    const Suggester::Judgement judged = suggester.judge(after, lists, s.wish);
-    if (judged.sample) INFO(to_string(judged.sample->packet), " blocked ", judged.blocked);
-    CHECK(judged.exact);
-  }
-  return out;
+  cloud_commands::Provider provider{.document = [&n] { return document(n); },
+                                    .enter = [&n](const std::string& command) { enter(command, n); }};
+  // Rules one by one do not show a group that has none.
+  provider.shows = [&n](const std::string& list) {
+    const std::string group = list.substr(0, list.find(' '));
+    return !n.rules_one_by_one || !n.rules[group + " ingress"].empty() || !n.rules[group + " egress"].empty();
+  };
+  return cloud_commands::commands(rules, Dialect::aws, provider);
 }
 
 Network one_group() {
