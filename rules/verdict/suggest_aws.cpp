@@ -23,13 +23,8 @@ using cloud::each_object;
 using cloud::text_of;
 namespace json = boost::json;
 
-constexpr std::string_view kInbound = " inbound", kOutbound = " outbound";
-
 /// "sg-web inbound" without its direction.
-std::string owner_of(const List& list) {
-  const std::size_t direction = (is_inward(list) ? kInbound : kOutbound).size();
-  return list.name.substr(0, list.name.size() - std::min(direction, list.name.size()));
-}
+std::string owner_of(const List& list) { return list.name.substr(0, list.name.rfind(' ')); }
 
 /// What tells one end of a permission from another; the rest is for people.
 constexpr std::string_view kEndKeys[] = {"CidrIp", "CidrIpv6", "PrefixListId",          "GroupId",
@@ -94,8 +89,6 @@ bool is_security_group(const Device& device, ListIndex list) {
   return device.dialect == Dialect::aws && device.lists[list].defined &&
          reply_handling(device, list) != ReplyHandling::stateless;
 }
-
-bool is_inward(const List& list) { return list.name.ends_with(kInbound) || list.name.ends_with(" ingress"); }
 
 // --- Security groups ---
 

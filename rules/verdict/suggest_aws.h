@@ -10,28 +10,12 @@
 #include <vector>
 
 #include "rules/acl/device.h"
-#include "rules/acl/writers/cloud.h"
+#include "rules/verdict/suggest_cloud.h"
 
 namespace demarc {
 
 /// A list of a security group, and no network ACL.
 bool is_security_group(const Device& device, ListIndex list);
-/// Of a cloud's two lists, the one that is asked of what comes in.
-bool is_inward(const List& list);
-
-/// Numbers of rules of one list.
-struct RuleNumbers {
-  std::uint32_t before_first, last;
-  bool each_once;
-};
-
-/// A rule with the name and the number that it got.
-struct NewRule {
-  std::string name = {};
-  std::uint32_t number = 0;
-  CloudRule rule = {};
-};
-
 // The rules of one list in the documents of the provider's tool. What is removed and created is so in them, and the
 // commands for it are given back; `problem`: why it cannot be. The documents must outlive it.
 

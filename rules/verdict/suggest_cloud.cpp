@@ -327,6 +327,8 @@ SuggestedText words_of(const Device& device, const Source& source, const ListSug
 
 }  // namespace
 
+bool is_inward(const List& list) { return list.name.ends_with(" inbound") || list.name.ends_with(" ingress"); }
+
 std::vector<bool> cloud_fixed_entries(const Device& device, const List& list) {
   std::vector<bool> out;
   if (device.dialect != Dialect::azure) return out;

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <map>
 
-#include "rules/acl/writers/cloud.h"
 #include "tests/rules/space/naive.h"
 #include "tests/rules/verdict/cloud_commands.h"
 
